@@ -1,0 +1,168 @@
+/** Every error the product can raise: one table, so that a code, its hint and whether a retry helps are said once. */
+
+interface ErrorKind {
+  /** What went wrong; `{name}` is replaced by the detail of that name. */
+  readonly message: string;
+  /** What the reader can do about it. */
+  readonly hint: string;
+  /** Whether the same call may succeed later without anything else changing. */
+  readonly retryable: boolean;
+}
+
+export const errorTable = {
+  // Input
+  BAD_ARGUMENT: kind('{what}: expected {expected}, got {got}', 'Run the command with --help.'),
+  BAD_SETTING: kind('setting {setting}: expected {expected}, got {got}', 'Correct the setting.'),
+  FILE_MISSING: kind('{path}: no such file', 'Check the path.'),
+  FILE_UNREADABLE: kind('{path}: cannot be read ({reason})', 'Check the file and its permissions.'),
+  TOO_LARGE: kind(
+    '{what}: {got} bytes, at most {limit} are accepted',
+    'Send something smaller, or raise the limit.',
+  ),
+  BAD_NAME: kind(
+    '{what} {got}: expected lower-case letters, digits, dot, dash or underscore, at most 64',
+    'Choose another name.',
+  ),
+  PACKAGE_INVALID: kind('{path}: {reason}', 'See docs/packages.md for what a package holds.'),
+  // Models
+  ONNX_INVALID: kind('{path}: not a valid ONNX model: {reason}', 'Export the model again.'),
+  ONNX_UNSUPPORTED: kind('{path}: {reason}', 'See docs/models.md for what is supported.'),
+  ONNX_EXTERNAL_DATA: kind(
+    '{path}: external data {location}: {reason}',
+    'Put the data file beside the model.',
+  ),
+  MODEL_UNRUNNABLE: kind(
+    '{path}: the runtime cannot run this model: {reason}',
+    'Check its operators and opset with: fettle inspect.',
+  ),
+  // Data
+  NPZ_INVALID: kind('{path}: not a valid .npz data set: {reason}', 'Write it with numpy.savez.'),
+  DATA_MISMATCH: kind(
+    '{path}: array {name}: expected {expected}, got {got}',
+    'The arrays must fit the inputs of the model; see docs/packages.md.',
+  ),
+  METRIC_IMPOSSIBLE: kind('metric {metric}: {reason}', 'Choose another metric, or add the data.'),
+  // Compression
+  RECIPE_INVALID: kind('recipe: {reason}', 'See docs/recipes.md.'),
+  VARIANT_FAILED: kind('variant {recipe}: {reason}', 'See the layers that the report names.'),
+  // Device
+  DISK_FULL: kind(
+    '{path}: {needed} bytes needed, {free} free',
+    'Free some space on the device.',
+    true,
+  ),
+  MEMORY_SHORT: kind(
+    '{what}: {needed} MiB needed, {free} MiB free',
+    'Choose a smaller model, or free memory.',
+  ),
+  DIGEST_MISMATCH: kind(
+    '{what}: expected {expected}, got {got}',
+    'The bytes were changed on the way; they are fetched again.',
+    true,
+  ),
+  DOWNLOAD_FAILED: kind('{url}: {reason}', 'Check the network to the controller.', true),
+  TRIAL_FAILED: kind('trial of {recipe}: {reason}', 'The next candidate is tried.'),
+  GOLDEN_MISMATCH: kind(
+    'variant {recipe} computes wrongly on this processor: {reason}',
+    'Another variant is chosen.',
+  ),
+  NO_VARIANT_FITS: kind(
+    'no variant fits this device: {reason}',
+    'Relax the limits of the package.',
+  ),
+  SERVE_FAILED: kind('serving {model}: {reason}', 'The previous variant keeps serving.'),
+  SERVE_CRASH_LOOP: kind(
+    'variant {digest} crashed while serving {times} times',
+    'The previous variant is restored.',
+  ),
+  // Protocol and fleet
+  MESSAGE_INVALID: kind('message on {topic}: {reason}', 'Update the older of the two sides.'),
+  SIGNATURE_INVALID: kind(
+    'desired document revision {revision}: the signature is not from the pinned controller key',
+    'Enrol the device again if the controller was replaced on purpose.',
+  ),
+  REVISION_STALE: kind('desired revision {got} is older than {current}', 'Nothing to do.'),
+  ENROLMENT_REFUSED: kind('enrolment refused: {reason}', 'Ask the controller for a new token.'),
+  BROKER_REFUSED: kind(
+    'broker {url}: {reason}',
+    'Check the broker address, user and password.',
+    true,
+  ),
+  CONTROLLER_UNREACHABLE: kind(
+    'controller {url}: {reason}',
+    'Is it running? fettle controller',
+    true,
+  ),
+  PORT_IN_USE: kind('{what} port {port} is in use', 'Choose another with {setting}.'),
+  UNAUTHORIZED: kind('{reason}', 'Give a valid token: --token or FETTLE_TOKEN.'),
+  FORBIDDEN: kind('{reason}', 'Use a token whose role allows this.'),
+  NOT_FOUND: kind('{what} not found', 'List what there is first.'),
+  CONFLICT: kind('{reason}', 'Look at the present state first.'),
+  TIMEOUT: kind(
+    '{what}: no answer within {timeoutMs} ms',
+    'Try again, or raise the timeout.',
+    true,
+  ),
+  INTERNAL: kind('internal error: {reason}', 'Please report this.'),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** What travels and is stored of an error. */
+export interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+}
+
+type Details = Readonly<Record<string, string | number>>;
+
+/** The only error class of the project: a code of `errorTable` with its details filled in. */
+export class FettleError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Details;
+
+  constructor(code: ErrorCode, details: Details, options?: ErrorOptions) {
+    super(fill(errorTable[code].message, details), options);
+    this.name = 'FettleError';
+    this.code = code;
+    this.details = details;
+  }
+
+  get hint(): string {
+    return fill(errorTable[this.code].hint, this.details);
+  }
+
+  get retryable(): boolean {
+    return errorTable[this.code].retryable;
+  }
+}
+
+/** Any thrown value as a report; what is not ours becomes `INTERNAL`. */
+export function reportError(thrown: unknown): ErrorReport {
+  const error =
+    thrown instanceof FettleError
+      ? thrown
+      : new FettleError('INTERNAL', { reason: reasonOf(thrown) }, { cause: thrown });
+  return {
+    code: error.code,
+    message: error.message,
+    hint: error.hint,
+    retryable: error.retryable,
+  };
+}
+
+/** The first line of what was thrown, for use as a `reason` detail. */
+export function reasonOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.split('\n', 1)[0] ?? text;
+}
+
+function kind(message: string, hint: string, retryable = false): ErrorKind {
+  return { message, hint, retryable };
+}
+
+function fill(template: string, details: Details): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`));
+}

@@ -1,0 +1,208 @@
+/** The documents of the controller's HTTP API. Routes are listed in `controller/api/`, and in its OpenAPI. */
+import * as v from 'valibot';
+import { Recipe } from '../compress/recipe.ts';
+import { Manifest } from '../evaluate/manifest.ts';
+import {
+  Count,
+  DigestText,
+  ErrorReportSchema,
+  Instant,
+  Labels,
+  Name,
+  TensorInfo,
+  Text,
+} from './fields.ts';
+import { Desired, Reported, Window } from './messages.ts';
+import { Profile } from './profile.ts';
+import { memberStates, rolloutStates } from './states.ts';
+import { Quality, Tuning } from './tuning.ts';
+
+/** RFC 9457 problem details, with the product's error code. */
+export const Problem = v.looseObject({
+  type: v.string(),
+  title: v.string(),
+  status: v.number(),
+  detail: v.string(),
+  code: v.string(),
+  hint: v.string(),
+  retryable: v.boolean(),
+});
+export type Problem = v.InferOutput<typeof Problem>;
+
+export const EnrolRequest = v.strictObject({
+  token: v.string(),
+  device: Name,
+  labels: v.optional(Labels),
+});
+export const EnrolAnswer = v.looseObject({
+  device: Name,
+  /** Bearer token of this device, for HTTP. */
+  deviceToken: v.string(),
+  /** The controller's Ed25519 public key (SPKI PEM), to be pinned. */
+  controllerKey: v.string(),
+  mqtt: v.looseObject({ url: v.string(), username: v.string(), password: v.string() }),
+});
+export type EnrolAnswer = v.InferOutput<typeof EnrolAnswer>;
+
+export const PushRequest = v.strictObject({
+  manifest: Manifest,
+  /** Digests of blobs that were uploaded before. */
+  model: DigestText,
+  calibration: v.nullable(DigestText),
+  evaluation: v.nullable(DigestText),
+});
+export type PushRequest = v.InferOutput<typeof PushRequest>;
+
+export const ModelRecord = v.looseObject({
+  name: Name,
+  version: Count,
+  state: v.picklist(['measuring', 'ready', 'failed']),
+  /** What is being done, while measuring. */
+  progress: v.nullable(
+    v.looseObject({ what: v.string(), done: v.number(), total: v.number(), unit: v.string() }),
+  ),
+  error: v.nullable(ErrorReportSchema),
+  manifest: Manifest,
+  digest: DigestText,
+  bytes: Count,
+  calibration: v.nullable(DigestText),
+  evaluation: v.nullable(DigestText),
+  inputs: v.array(TensorInfo),
+  outputs: v.array(TensorInfo),
+  opset: v.nullable(v.number()),
+  parameters: v.nullable(v.number()),
+  quality: v.nullable(Quality),
+  /** What the package lacks and what follows from it, one sentence each. */
+  notes: v.array(Text),
+  createdAt: Instant,
+});
+export type ModelRecord = v.InferOutput<typeof ModelRecord>;
+
+export const VariantRecord = v.looseObject({
+  /** Digest of (model digest, recipe, calibration digest, compressor version). */
+  id: DigestText,
+  model: Name,
+  version: Count,
+  recipe: Recipe,
+  recipeName: v.string(),
+  state: v.picklist(['queued', 'building', 'ready', 'failed']),
+  progress: v.nullable(
+    v.looseObject({ what: v.string(), done: v.number(), total: v.number(), unit: v.string() }),
+  ),
+  error: v.nullable(ErrorReportSchema),
+  digest: v.nullable(DigestText),
+  bytes: v.nullable(Count),
+  quality: v.nullable(Quality),
+  golden: v.nullable(v.looseObject({ digest: DigestText, bytes: Count, samples: Count })),
+  /** Node name, operator, bits it got, and why where it stayed float. */
+  layers: v.array(
+    v.looseObject({
+      name: v.string(),
+      op: v.string(),
+      bits: v.number(),
+      reason: v.nullable(v.string()),
+    }),
+  ),
+  seconds: v.nullable(v.number()),
+  createdAt: Instant,
+});
+export type VariantRecord = v.InferOutput<typeof VariantRecord>;
+
+/** One line of the fleet. */
+export const DeviceSummary = v.looseObject({
+  device: Name,
+  labels: Labels,
+  online: v.boolean(),
+  lastSeen: v.nullable(Instant),
+  enrolledAt: Instant,
+  hardwareClass: v.nullable(v.string()),
+  board: v.nullable(v.string()),
+  processor: v.nullable(v.string()),
+  cores: v.nullable(v.number()),
+  desiredRevision: Count,
+  reported: v.nullable(Reported),
+  /** Merged over the last minute of telemetry; null where there was none. */
+  recent: v.nullable(
+    v.looseObject({
+      requestsPerSecond: v.number(),
+      errors: Count,
+      latencyMsP50: v.number(),
+      latencyMsP95: v.number(),
+      memoryMiB: v.number(),
+      cores: v.number(),
+      temperatureC: v.nullable(v.number()),
+    }),
+  ),
+});
+export type DeviceSummary = v.InferOutput<typeof DeviceSummary>;
+
+export const DeviceDetail = v.looseObject({
+  ...DeviceSummary.entries,
+  profile: v.nullable(Profile),
+  desired: v.nullable(Desired),
+  tuning: v.nullable(Tuning),
+  events: v.array(
+    v.looseObject({ at: Instant, level: v.string(), code: v.string(), message: Text }),
+  ),
+  windows: v.array(Window),
+});
+export type DeviceDetail = v.InferOutput<typeof DeviceDetail>;
+
+export const Wave = v.strictObject({
+  /** How many devices are in by the end of this wave: a count, or a share of the members. */
+  count: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  percent: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(100))),
+});
+export type Wave = v.InferOutput<typeof Wave>;
+
+export const RolloutRequest = v.strictObject({
+  model: Name,
+  version: v.optional(Count),
+  /** Kubernetes label selector syntax over labels and facts; '' is every device. */
+  selector: v.optional(v.string()),
+  waves: v.optional(v.pipe(v.array(Wave), v.minLength(1), v.maxLength(50))),
+  soakSeconds: v.optional(v.pipe(v.number(), v.minValue(0))),
+  /** A device that says nothing new for so long counts as failed. */
+  timeoutSeconds: v.optional(v.pipe(v.number(), v.minValue(1))),
+  /** Failed devices at which the rollout pauses. */
+  maxFailures: v.optional(Count),
+  tuningBudgetSeconds: v.optional(v.pipe(v.number(), v.minValue(1))),
+});
+export type RolloutRequest = v.InferOutput<typeof RolloutRequest>;
+
+export const RolloutRecord = v.looseObject({
+  id: v.string(),
+  model: Name,
+  version: Count,
+  selector: v.string(),
+  waves: v.array(Wave),
+  wave: Count,
+  state: v.picklist(rolloutStates),
+  /** One sentence: what it waits for, or why it ended. */
+  reason: Text,
+  soakSeconds: v.number(),
+  timeoutSeconds: v.number(),
+  maxFailures: Count,
+  tuningBudgetSeconds: v.number(),
+  members: v.array(
+    v.looseObject({
+      device: Name,
+      wave: Count,
+      state: v.picklist(memberStates),
+      revision: v.nullable(Count),
+      since: v.nullable(Instant),
+      reason: Text,
+    }),
+  ),
+  createdAt: Instant,
+  endedAt: v.nullable(Instant),
+});
+export type RolloutRecord = v.InferOutput<typeof RolloutRecord>;
+
+/** Server-sent events: the name is `event:`, the document is `data:`. */
+export interface LiveEvents {
+  device: DeviceSummary;
+  model: ModelRecord;
+  variant: VariantRecord;
+  rollout: RolloutRecord;
+}

@@ -1,0 +1,208 @@
+/** The documents that travel over MQTT, one schema a channel. Unknown members are kept, unknown versions refused. */
+import * as v from 'valibot';
+import { Recipe } from '../compress/recipe.ts';
+import { FettleError } from '../errors.ts';
+import { Count, DigestText, ErrorReportSchema, Instant, Name, TensorInfo, Text } from './fields.ts';
+import { Profile } from './profile.ts';
+import { deviceStates } from './states.ts';
+import { type Address, type Channel, topicOf } from './topics.ts';
+import { objectives, Plan, Quality, Tuning } from './tuning.ts';
+
+/** A model as a device is told of it. */
+export const ModelGoal = v.looseObject({
+  name: Name,
+  version: Count,
+  /** Digest and size of the source. */
+  digest: DigestText,
+  bytes: Count,
+  inputs: v.array(TensorInfo),
+  outputs: v.array(TensorInfo),
+  sourceQuality: v.nullable(Quality),
+  /** How far quality may fall below the source's. */
+  maxDrop: v.number(),
+  objective: v.picklist(objectives),
+  limits: v.looseObject({
+    latencyMsP95: v.optional(v.number()),
+    memoryMiB: v.optional(v.number()),
+    bytes: v.optional(v.number()),
+  }),
+  /** What is worth trying, the source first. */
+  candidates: v.array(Recipe),
+});
+export type ModelGoal = v.InferOutput<typeof ModelGoal>;
+
+/** What a device should run. Retained; signed by the controller; the revision only rises. */
+export const Desired = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  revision: Count,
+  at: Instant,
+  rollout: v.nullable(v.string()),
+  /** null: run nothing. */
+  model: v.nullable(ModelGoal),
+  /** What another device of the class chose, to be verified instead of searched for. */
+  hint: v.nullable(v.looseObject({ hardwareClass: v.string(), recipe: Recipe, plan: Plan })),
+  tuningBudgetSeconds: v.number(),
+  soakSeconds: v.number(),
+  telemetrySeconds: v.number(),
+  signature: v.looseObject({ keyId: v.string(), ed25519: v.string() }),
+});
+export type Desired = v.InferOutput<typeof Desired>;
+
+/** What a device serves: the variant that is loaded and answering. */
+export const Serving = v.looseObject({
+  model: Name,
+  version: Count,
+  recipe: Recipe,
+  recipeName: v.string(),
+  variant: DigestText,
+  bytes: Count,
+  sourceBytes: Count,
+  plan: Plan,
+  quality: v.nullable(Quality),
+  latencyMsP50: v.number(),
+  reason: Text,
+  since: Instant,
+});
+export type Serving = v.InferOutput<typeof Serving>;
+
+/** What a device does run, and on its way to what. Retained. */
+export const Reported = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  /** Rises by one with every report of this device, across restarts. */
+  seq: Count,
+  /** The desired revision this report speaks of. */
+  revision: Count,
+  at: Instant,
+  state: v.picklist(deviceStates),
+  /** One sentence: what it is doing, or waits for. */
+  reason: Text,
+  progress: v.nullable(
+    v.looseObject({ what: v.string(), done: v.number(), total: v.number(), unit: v.string() }),
+  ),
+  serving: v.nullable(Serving),
+  error: v.nullable(ErrorReportSchema),
+  /** Where its inference endpoint listens, as the device sees it. */
+  endpoint: v.nullable(v.string()),
+});
+export type Reported = v.InferOutput<typeof Reported>;
+
+export const Histogram = v.looseObject({
+  count: Count,
+  sum: v.number(),
+  min: v.number(),
+  max: v.number(),
+  buckets: v.record(v.string(), Count),
+});
+
+/** Counts and latencies over a span of time. */
+export const Window = v.looseObject({
+  /** Rises by one with every window of this spool; a gap is a loss. */
+  seq: Count,
+  start: Instant,
+  seconds: v.number(),
+  model: v.nullable(Name),
+  version: v.nullable(Count),
+  variant: v.nullable(DigestText),
+  requests: Count,
+  errors: Count,
+  /** Milliseconds from request to answer. */
+  latencyMs: Histogram,
+  memoryMiB: v.number(),
+  /** Processor time used, in cores. */
+  cores: v.number(),
+  temperatureC: v.nullable(v.number()),
+});
+export type Window = v.InferOutput<typeof Window>;
+
+/** Windows in order. `spool` changes when a device loses its store, so that `seq` may begin again. */
+export const Telemetry = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  spool: v.string(),
+  /** Windows dropped because the spool was full. */
+  dropped: Count,
+  windows: v.array(Window),
+});
+export type Telemetry = v.InferOutput<typeof Telemetry>;
+
+/** The controller has stored what is named: the device need not send it again. */
+export const Ack = v.looseObject({
+  v: v.literal(1),
+  reportedSeq: v.optional(Count),
+  tuningRevision: v.optional(Count),
+  telemetry: v.optional(v.looseObject({ spool: v.string(), seq: Count })),
+});
+export type Ack = v.InferOutput<typeof Ack>;
+
+export const DeviceEvent = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  at: Instant,
+  level: v.picklist(['info', 'warn', 'error']),
+  code: v.string(),
+  message: Text,
+});
+export type DeviceEvent = v.InferOutput<typeof DeviceEvent>;
+
+/** Retained; `online: false` is the will. */
+export const Presence = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  online: v.boolean(),
+  boot: v.string(),
+});
+export type Presence = v.InferOutput<typeof Presence>;
+
+/** An inference request and its answer, for devices whose application speaks only MQTT: Open Inference Protocol v2 bodies. */
+export const InferMessage = v.looseObject({ v: v.literal(1), id: v.string(), model: Name });
+export type InferMessage = v.InferOutput<typeof InferMessage>;
+
+export const messages = {
+  desired: Desired,
+  ack: Ack,
+  infer: InferMessage,
+  reported: Reported,
+  profile: Profile,
+  tuning: Tuning,
+  telemetry: Telemetry,
+  event: DeviceEvent,
+  presence: Presence,
+  inferred: InferMessage,
+} as const satisfies Record<Channel, v.GenericSchema>;
+
+export type Message<C extends Channel> = v.InferOutput<(typeof messages)[C]>;
+
+/** The largest payload a side accepts. */
+export const messageBytesMax = 1 << 20;
+
+/** A payload as the channel's document. Throws `MESSAGE_INVALID` that says what was expected. */
+export function decodeMessage<C extends Channel>(
+  address: Address & { channel: C },
+  payload: Uint8Array,
+): Message<C> {
+  const refuse = (reason: string) =>
+    new FettleError('MESSAGE_INVALID', { topic: topicOf(address), reason });
+  if (payload.length > messageBytesMax) {
+    throw refuse(`${payload.length} bytes, at most ${messageBytesMax} are accepted`);
+  }
+  const result = v.safeParse(messages[address.channel], parseJson(payload, refuse));
+  if (!result.success) {
+    const issue = result.issues[0];
+    throw refuse(`${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
+  }
+  return result.output as Message<C>;
+}
+
+export function encodeMessage(document: object): Buffer {
+  return Buffer.from(JSON.stringify(document));
+}
+
+function parseJson(payload: Uint8Array, refuse: (reason: string) => Error): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload).toString('utf8'));
+  } catch {
+    throw refuse('not JSON');
+  }
+}

@@ -1,0 +1,61 @@
+/** What a device is. Whatever could not be read is null; nothing is guessed. */
+import * as v from 'valibot';
+import { Count, Instant, Labels, Name } from './fields.ts';
+
+const Gauge = v.nullable(v.number());
+
+export const Profile = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  at: Instant,
+  /** A fingerprint of what decides speed; devices of one class share tuning results. */
+  hardwareClass: v.string(),
+  agentVersion: v.string(),
+  runtimeVersion: v.string(),
+  os: v.looseObject({
+    platform: v.string(),
+    arch: v.string(),
+    release: v.string(),
+    distribution: v.nullable(v.string()),
+    container: v.boolean(),
+  }),
+  /** Board or machine model, as the device tree or DMI names it. */
+  board: v.nullable(v.string()),
+  processor: v.looseObject({
+    model: v.string(),
+    /** Cores this process may run on. */
+    cores: Count,
+    /** Processor time allowed by the cgroup, in cores; null is unlimited. */
+    quotaCores: Gauge,
+    /** Instruction-set features that decide kernels, e.g. avx512_vnni, asimddp, i8mm. */
+    features: v.array(v.string()),
+    frequencyMHzMax: Gauge,
+    governor: v.nullable(v.string()),
+  }),
+  memory: v.looseObject({ totalMiB: v.number(), availableMiB: v.number(), limitMiB: Gauge }),
+  disk: v.looseObject({ totalMiB: Gauge, freeMiB: Gauge }),
+  temperatures: v.array(v.looseObject({ name: v.string(), celsius: v.number() })),
+  power: v.looseObject({
+    source: v.nullable(v.picklist(['mains', 'battery'])),
+    batteryPercent: Gauge,
+    mode: v.nullable(v.string()),
+    watts: Gauge,
+  }),
+  accelerators: v.array(v.looseObject({ kind: v.string(), name: v.string() })),
+  /** Execution providers that opened when tried. */
+  providers: v.array(v.string()),
+  /** Short measurements; null where they were not run. */
+  probes: v.nullable(
+    v.looseObject({
+      /** Multiply-accumulates a second of a 3×3 convolution, one thread. */
+      float32Gmacs: v.number(),
+      int8Gmacs: v.number(),
+      memoryGiBs: v.number(),
+      seconds: v.number(),
+    }),
+  ),
+  labels: Labels,
+  /** Facts that could not be read, with the reason. */
+  missing: v.array(v.looseObject({ what: v.string(), reason: v.string() })),
+});
+export type Profile = v.InferOutput<typeof Profile>;

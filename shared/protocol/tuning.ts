@@ -1,0 +1,93 @@
+/** What a device measures: plans, trials and the tuning that chooses among them. */
+import * as v from 'valibot';
+import { Recipe } from '../compress/recipe.ts';
+import { Count, DigestText, ErrorReportSchema, Instant, Name, Text } from './fields.ts';
+
+/** How a device runs a variant. */
+export const Plan = v.looseObject({
+  provider: v.string(),
+  /** Threads of one session. */
+  threads: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Sessions side by side (data parallel). */
+  instances: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Samples of one run. */
+  batch: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Parts the graph is cut into (model parallel). */
+  stages: v.pipe(v.number(), v.integer(), v.minValue(1)),
+});
+export type Plan = v.InferOutput<typeof Plan>;
+
+export const objectives = ['latency', 'throughput', 'memory', 'bytes'] as const;
+
+/** How good a variant is, measured where the evaluation data is. */
+export const Quality = v.looseObject({
+  metric: v.string(),
+  value: v.number(),
+  samples: Count,
+  /** The source's value minus this one's, on the same samples; positive is worse. */
+  drop: v.number(),
+  /** Upper end of the one-sided 95 % confidence interval of `drop`. */
+  dropUpper: v.number(),
+});
+export type Quality = v.InferOutput<typeof Quality>;
+
+/** One variant under one plan on one device. */
+export const Trial = v.looseObject({
+  recipe: Recipe,
+  recipeName: v.string(),
+  plan: Plan,
+  variant: v.nullable(DigestText),
+  bytes: Count,
+  state: v.picklist(['done', 'failed', 'skipped']),
+  /** Why it failed or was skipped. */
+  error: v.nullable(ErrorReportSchema),
+  quality: v.nullable(Quality),
+  latencyMsP50: v.number(),
+  latencyMsP95: v.number(),
+  throughputPerSecond: v.number(),
+  /** Peak resident memory of the trial's process. */
+  memoryMiB: v.number(),
+  loadMs: v.number(),
+  runs: Count,
+  /** Agreement with the golden outputs: the share of samples with the same top-1, and the worst signal-to-noise ratio. */
+  golden: v.nullable(v.looseObject({ samples: Count, agreement: v.number(), sqnrDb: v.number() })),
+  temperatureC: v.nullable(v.number()),
+  at: Instant,
+});
+export type Trial = v.InferOutput<typeof Trial>;
+
+export const Choice = v.looseObject({
+  recipe: Recipe,
+  recipeName: v.string(),
+  plan: Plan,
+  variant: DigestText,
+  bytes: Count,
+  quality: v.nullable(Quality),
+  latencyMsP50: v.number(),
+  latencyMsP95: v.number(),
+  throughputPerSecond: v.number(),
+  memoryMiB: v.number(),
+  reason: Text,
+});
+export type Choice = v.InferOutput<typeof Choice>;
+
+/** The trials of one model on one device, their Pareto front and the choice with its reason. */
+export const Tuning = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  revision: Count,
+  model: Name,
+  version: Count,
+  hardwareClass: v.string(),
+  runtimeVersion: v.string(),
+  objective: v.picklist(objectives),
+  /** The source under its best plan; null where it did not fit. */
+  baseline: v.nullable(Trial),
+  trials: v.array(Trial),
+  /** Indices into `trials`. */
+  front: v.array(Count),
+  chosen: v.nullable(Choice),
+  seconds: v.number(),
+  at: Instant,
+});
+export type Tuning = v.InferOutput<typeof Tuning>;
