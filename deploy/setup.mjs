@@ -12,12 +12,16 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) install();
 
 function install() {
   console.error('Installing what is missing (once, about half a minute) …');
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    // The runtime's install script would only download CUDA libraries.
-    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
-  });
+  const { status, error } = spawnSync(
+    'npm',
+    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      // The runtime's install script would only download CUDA libraries.
+      env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
+    },
+  );
   if (status !== 0) {
     console.error(`npm ci failed${error ? `: ${error.message}` : ''}`);
     process.exit(status ?? 1);
