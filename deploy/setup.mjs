@@ -14,7 +14,7 @@ function install() {
   console.error('Installing what is missing (once, about half a minute) …');
   const { status, error } = spawnSync(
     'npm',
-    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
     {
       cwd: root,
       stdio: ['ignore', 2, 2],
@@ -23,7 +23,7 @@ function install() {
     },
   );
   if (status !== 0) {
-    console.error(`npm ci failed${error ? `: ${error.message}` : ''}`);
+    console.error(`npm install failed${error ? `: ${error.message}` : ''}`);
     process.exit(status ?? 1);
   }
   writeFileSync(stamp, wanted);
