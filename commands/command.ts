@@ -1,19 +1,20 @@
-/** What a command is: its help, its options and what it runs. `cli.ts` lists them all. */
+/** What a command is: its arguments, its options and what it runs. `commands/table.ts` lists them all. */
 
 export interface Option {
-  /** As commander writes it: `--bits <n>`, `--json`. */
+  /** As commander writes it: `--bits <n>`, `--label <key=value...>`, `--measure`, `--no-golden`. */
   readonly flags: string;
   readonly help: string;
   readonly default?: string;
 }
 
 export interface CommandContext {
-  /** Arguments by the names in `args`, options by their long name in camelCase. */
+  /** Arguments by the names in `args`, without brackets; an optional one that is absent has no member. */
   readonly args: Readonly<Record<string, string>>;
+  /** Options by their long name in camelCase; what the user did not give and has no default is absent. */
   readonly options: Readonly<Record<string, string | boolean | string[] | undefined>>;
   /** `--json` was given: standard output must hold one JSON document and nothing else. */
   readonly json: boolean;
-  /** Aborted by Ctrl-C or a termination signal. */
+  /** Aborted by Ctrl-C or a termination signal; a run that then returns exits with 0. */
   readonly signal: AbortSignal;
   readonly io: Output;
 }
@@ -23,7 +24,7 @@ export interface Output {
   line(text: string): void;
   /** The result for programs: printed with `--json` only. */
   result(value: unknown): void;
-  /** A progress bar or, where standard error is no terminal, nothing until it ends. */
+  /** A progress bar on standard error; where that is no terminal, one line when it ends. */
   progress(progress: { what: string; done: number; total: number; unit: string }): void;
   /** Whether colours and redrawing suit standard output. */
   readonly terminal: boolean;
@@ -32,6 +33,7 @@ export interface Output {
 export interface Command {
   /** `MODEL.onnx` and the like, in order; `[NAME]` is optional. */
   readonly args: readonly string[];
+  /** `--json` and `--help` belong to every command and are not listed. */
   readonly options: readonly Option[];
   run(context: CommandContext): Promise<void>;
 }

@@ -1,0 +1,73 @@
+/** What a command prints: lines for people, one document for programs, progress on standard error. */
+import { formatAmount, formatBar } from '../shared/terminal/bar.ts';
+import { isTerminal } from '../shared/terminal/style.ts';
+import { fit } from '../shared/terminal/table.ts';
+import type { Output } from './command.ts';
+
+interface Streams {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+/** Output of one run of a command. `close` ends a bar that is still open. */
+export function createOutput(streams: Streams, json: boolean): Output & { close(): void } {
+  const terminal = !json && isTerminal(streams.stdout);
+  const bar = isTerminal(streams.stderr) ? createBar(streams.stderr) : createPlain(streams.stderr);
+  return {
+    terminal,
+    line(text) {
+      bar.close();
+      if (!json) streams.stdout.write(`${text}\n`);
+    },
+    result(value) {
+      bar.close();
+      if (json) streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    },
+    progress(progress) {
+      if (!json) bar.show(progress);
+    },
+    close: () => bar.close(),
+  };
+}
+
+type Progress = Parameters<Output['progress']>[0];
+
+interface Bar {
+  show(progress: Progress): void;
+  close(): void;
+}
+
+/** One bar, redrawn in its line; a new subject begins a new line. */
+function createBar(stream: NodeJS.WriteStream): Bar {
+  let open: string | null = null;
+  const close = () => {
+    if (open !== null) stream.write('\n');
+    open = null;
+  };
+  return {
+    close,
+    show(progress) {
+      if (open !== null && open !== progress.what) close();
+      open = progress.what;
+      const share = progress.total > 0 ? progress.done / progress.total : 0;
+      const text = `${progress.what}  ${formatBar(share, 24)}  ${formatAmount(progress)}`;
+      stream.write(`\r\u001b[K${fit(text, Math.max(20, stream.columns - 1))}`);
+      if (progress.total > 0 && progress.done >= progress.total) close();
+    },
+  };
+}
+
+/** One line a subject, when it ends. */
+function createPlain(stream: NodeJS.WriteStream): Bar {
+  const ended = new Set<string>();
+  return {
+    close() {},
+    show(progress) {
+      if (progress.total <= 0 || progress.done < progress.total) ended.delete(progress.what);
+      else if (!ended.has(progress.what)) {
+        ended.add(progress.what);
+        stream.write(`${progress.what}: ${formatAmount(progress)}\n`);
+      }
+    },
+  };
+}
