@@ -4,6 +4,7 @@ import { canonicalJson } from '../canonical-json.ts';
 import { type Digest, digestOfJson } from '../digest.ts';
 
 export const bitWidths = [32, 16, 8, 4, 2] as const;
+export type BitWidth = (typeof bitWidths)[number];
 export const calibrators = ['auto', 'minmax', 'percentile', 'entropy', 'mse'] as const;
 export const corrections = ['bias', 'equalize', 'statistics'] as const;
 

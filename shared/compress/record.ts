@@ -1,0 +1,29 @@
+/**
+ * The record of measurements that a build needs besides model and recipe. Measuring depends on
+ * the machine (a kernel rounds as it likes); building from the record does not.
+ */
+import * as v from 'valibot';
+import { DigestText } from '../protocol/fields.ts';
+import { Recipe } from './recipe.ts';
+
+const Range = v.strictObject({ min: v.number(), max: v.number() });
+
+export const MeasureRecord = v.strictObject({
+  v: v.literal(1),
+  /** The source model. */
+  model: DigestText,
+  /** The recipe it was measured for. */
+  recipe: Recipe,
+  /** Calibration samples seen. */
+  samples: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** The range that each activation of the canonical graph is quantized over, by value name. */
+  ranges: v.record(v.string(), Range),
+  /** What is added to the bias of each layer, per output channel, by layer name. */
+  biases: v.record(v.string(), v.array(v.number())),
+  /** Layers that measurements left in float, with the reason, by layer name. */
+  float: v.record(v.string(), v.string()),
+  /** What measuring found out, one sentence each. */
+  notes: v.array(v.string()),
+});
+export type MeasureRecord = v.InferOutput<typeof MeasureRecord>;
+export type ActivationRange = v.InferOutput<typeof Range>;

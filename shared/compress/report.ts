@@ -1,0 +1,23 @@
+/** What a build says of itself: per layer what became of it, and why. */
+import type { Digest } from '../digest.ts';
+import type { BitWidth } from './recipe.ts';
+
+export interface LayerReport {
+  /** The node's name, or its first output where it has none. */
+  readonly name: string;
+  readonly op: string;
+  /** Bits of the layer's weights as stored. */
+  readonly bits: BitWidth;
+  /** What computes it: 8-bit integers, or floats (whatever the weights are stored as). */
+  readonly compute: 'integer' | 'float';
+  /** Why it is so: the rule, the limit or the measurement that decided. */
+  readonly reason: string;
+}
+
+export interface Built {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly layers: readonly LayerReport[];
+  /** What was done and what could not be done, one sentence each. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,39 @@
+/** What is asked of `compressPackage` (`package.ts`) and what it answers. */
+import type { Digest } from '../digest.ts';
+import type { Manifest } from '../evaluate/manifest.ts';
+import type { Quality } from '../protocol/tuning.ts';
+import type { Progress } from '../variants.ts';
+import type { Recipe } from './recipe.ts';
+import type { MeasureRecord } from './record.ts';
+import type { LayerReport } from './report.ts';
+
+export interface CompressRequest {
+  readonly modelPath: string;
+  /** null for a bare model: inputs are then taken as they are stored. */
+  readonly manifest: Manifest | null;
+  /** null where there is none: what needs data is then refused with `VARIANT_FAILED`. */
+  readonly calibrationPath: string | null;
+  readonly evaluationPath: string | null;
+  readonly recipe: Recipe;
+  /** Where the variant and its golden file are written, by digest. */
+  readonly folder: string;
+  /** What an earlier call for the same model and recipe measured; measuring is then skipped. */
+  readonly record?: MeasureRecord;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface CompressResult {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly bytes: number;
+  /** null where there is no evaluation data. */
+  readonly quality: Quality | null;
+  /** null where there is no data at all. */
+  readonly goldenPath: string | null;
+  readonly layers: readonly LayerReport[];
+  readonly notes: readonly string[];
+  /** null where the recipe needs no measurements. */
+  readonly record: MeasureRecord | null;
+  readonly seconds: number;
+}
