@@ -1,0 +1,13 @@
+/** The controller's HTTP routes that a device calls; the controller's own list is in `controller/api/`. */
+import type { Digest } from '../digest.ts';
+
+export const deviceRoutes = {
+  /** POST `EnrolRequest` → `EnrolAnswer`. No bearer token. */
+  enrol: () => '/v1/enrol',
+  /** POST `{recipe}` → `VariantRecord` (200, or 202 while it is queued or building). */
+  variants: (model: string, version: number) => `/v1/models/${model}/versions/${version}/variants`,
+  /** GET → `VariantRecord`; waits up to `waitSeconds` for it to become `ready` or `failed`. */
+  variant: (id: string, waitSeconds: number) => `/v1/variants/${id}?wait=${waitSeconds}`,
+  /** GET → the bytes, with `Content-Length`, `ETag: "<digest>"` and ranges. Variants and golden files alike. */
+  blob: (digest: Digest) => `/v1/blobs/${digest}`,
+} as const;
