@@ -35,6 +35,9 @@ export const elementTypes = {
 
 export type ElementType = keyof typeof elementTypes;
 
+/** Fields of a message that are not understood, each with its tag, as they lie in the file. */
+export type Kept = readonly Uint8Array[];
+
 /** A constant tensor. Its bytes are a view into the file it was read from, never a copy. */
 export interface Tensor {
   readonly type: ElementType;
@@ -42,11 +45,16 @@ export interface Tensor {
   /** Little-endian elements in row-major order, packed for 4 and 2 bits; empty for strings. */
   readonly bytes: Uint8Array;
   readonly strings?: readonly Uint8Array[];
-  /** Fields of the message that are not understood. */
-  readonly kept?: unknown;
+  /** Where the bytes are while they lie in another file: `location`, `offset`, `length`. */
+  readonly external?: ReadonlyMap<string, string>;
+  readonly kept?: Kept;
 }
 
-export type Attribute =
+export type Attribute = AttributeValue & {
+  readonly kept?: Kept;
+};
+
+export type AttributeValue =
   | { readonly kind: 'int'; readonly value: number | bigint }
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'string'; readonly value: string }
@@ -56,7 +64,7 @@ export type Attribute =
   | { readonly kind: 'tensor'; readonly value: Tensor }
   | { readonly kind: 'graph'; readonly value: Graph }
   /** Anything else (sparse tensors, types, references to function attributes), as it was read. */
-  | { readonly kind: 'kept'; readonly value: unknown };
+  | { readonly kind: 'kept'; readonly value: Kept };
 
 export interface Node {
   name: string;
@@ -67,7 +75,7 @@ export interface Node {
   inputs: string[];
   outputs: string[];
   attributes: Map<string, Attribute>;
-  kept?: unknown;
+  kept?: Kept;
 }
 
 /** A dimension: a size, the name of one that varies, or null where nothing is said. */
@@ -80,7 +88,9 @@ export interface ValueInfo {
   readonly type: ElementType | null;
   /** null where the rank is not known. */
   readonly dims: readonly Dimension[] | null;
-  readonly kept?: unknown;
+  /** A type that is no plain tensor type (a sequence, an optional, denotations): the `TypeProto`. */
+  readonly otherType?: Uint8Array;
+  readonly kept?: Kept;
 }
 
 export interface Graph {
@@ -94,7 +104,17 @@ export interface Graph {
   outputs: ValueInfo[];
   /** What is known of values in between, by name. */
   values: Map<string, ValueInfo>;
-  kept?: unknown;
+  /** Sparse constants by value name: each a `SparseTensorProto`. */
+  sparse?: ReadonlyMap<string, Uint8Array>;
+  kept?: Kept;
+}
+
+/** A function that the model itself defines, and a node may call as an operator of its domain. */
+export interface ModelFunction {
+  readonly domain: string;
+  readonly name: string;
+  /** The `FunctionProto`. */
+  readonly bytes: Uint8Array;
 }
 
 export interface Model {
@@ -102,8 +122,12 @@ export interface Model {
   /** Operator set version by domain; '' is the ONNX domain. */
   opsets: Map<string, number>;
   producer: string;
+  producerVersion?: string;
   graph: Graph;
-  kept?: unknown;
+  functions?: readonly ModelFunction[];
+  /** Free text by key, for whoever reads the model. */
+  metadata?: Map<string, string>;
+  kept?: Kept;
 }
 
 /** The inputs a caller must feed: those that no initializer gives. */
