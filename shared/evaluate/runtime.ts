@@ -1,0 +1,235 @@
+/** The one door to ONNX Runtime. It is loaded when first used: importing this file costs nothing. */
+import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FettleError, reasonOf } from '../errors.ts';
+import type { ElementType } from '../onnx/graph.ts';
+import type { TensorInfo } from '../protocol/fields.ts';
+import { identityModel, opensMark } from './identity-model.ts';
+import type { RuntimeTensor, Tensors } from './tensor.ts';
+
+export interface SessionOptions {
+  readonly threads: number;
+  /** Execution provider; `cpu` where nothing is said. */
+  readonly provider?: string;
+  readonly optimization?: 'all' | 'extended' | 'basic' | 'disabled';
+  /** Where the runtime writes the graph it runs, after its optimizations. */
+  readonly optimizedModelPath?: string;
+  /** The memory arena: faster allocation, more memory kept. On where nothing is said. */
+  readonly arena?: boolean;
+  /** Threads wait for work busily, as the runtime does by default; off gives cores back to others. */
+  readonly spinning?: boolean;
+  /** Session configuration entries, e.g. `session.disable_prepacking` → `1`. */
+  readonly extra?: Readonly<Record<string, string>>;
+  /** Profiles every node; the file `<prefix>_<time>.json` is written by `release`. */
+  readonly profilePrefix?: string;
+}
+
+export interface Session {
+  readonly inputs: readonly TensorInfo[];
+  /** Outputs that are tensors; the runtime's sequences and maps are left out. */
+  readonly outputs: readonly TensorInfo[];
+  /** Throws `MODEL_UNRUNNABLE` where the feeds do not fit or a kernel fails. */
+  run(feeds: Readonly<Tensors>): Promise<Tensors>;
+  /** Frees the native session. It must not be run afterwards. */
+  release(): Promise<void>;
+}
+
+type Runtime = typeof import('onnxruntime-node');
+type NativeSession = import('onnxruntime-node').InferenceSession;
+type NativeTensor = import('onnxruntime-node').Tensor;
+
+/** Errors and worse: the runtime's warnings are for its own developers. */
+const quiet = 3;
+
+/**
+ * Opens a model for running. Throws `FILE_MISSING`, or `MODEL_UNRUNNABLE` with the runtime's reason in
+ * one line.
+ */
+export async function openSession(
+  model: string | Uint8Array,
+  options: SessionOptions,
+): Promise<Session> {
+  const path = typeof model === 'string' ? model : 'model';
+  if (typeof model === 'string') await requireFile(model);
+  const runtime = await loadRuntime();
+  const native = await orUnrunnable(path, () => create(runtime, model, options));
+  const inputs = infosOf(native.inputMetadata);
+  const outputs = infosOf(native.outputMetadata);
+  const fetches = outputs.map((output) => output.name);
+  return {
+    inputs,
+    outputs,
+    run: (feeds) =>
+      orUnrunnable(path, async () => {
+        const results = await native.run(nativeFeeds(runtime, feeds), fetches);
+        return Object.fromEntries(
+          fetches.map((name) => [name, fromNative(requireValue(results[name]))]),
+        );
+      }),
+    release: async () => {
+      if (options.profilePrefix !== undefined) native.endProfiling();
+      await native.release();
+    },
+  };
+}
+
+/** The version of ONNX Runtime, e.g. `1.27.0`. */
+export async function runtimeVersion(): Promise<string> {
+  const { env } = await loadRuntime();
+  return env.versions.node ?? env.versions.common;
+}
+
+/**
+ * Execution providers that opened a model when tried, by their names in the runtime. Each is tried in
+ * a process of its own, because a provider without its driver may end the process.
+ */
+export async function openableProviders(): Promise<string[]> {
+  const { listSupportedBackends } = await loadRuntime();
+  const names = listSupportedBackends().map(({ name }) => name);
+  const opened = await Promise.all(names.map(opensInChild));
+  return names.filter((_, index) => opened[index]);
+}
+
+/** Whether the provider opens a model and runs it, in this process. */
+export async function opens(provider: string): Promise<boolean> {
+  const session = await openSession(identityModel, { threads: 1, provider });
+  const x = { type: 'float', dims: [1], data: new Float32Array([1]) } as const;
+  const { y } = await session.run({ x });
+  return y?.data[0] === 1;
+}
+
+const probeTimeoutMs = 20_000;
+
+function opensInChild(provider: string): Promise<boolean> {
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  const file = join(import.meta.dirname, `runtime-probe.${extension}`);
+  return new Promise((resolve) => {
+    execFile(process.execPath, [file, provider], { timeout: probeTimeoutMs }, (_, stdout) =>
+      // Said before the process ends, which some drivers do badly.
+      resolve(stdout.includes(opensMark)),
+    );
+  });
+}
+
+async function loadRuntime(): Promise<Runtime> {
+  // The package is CommonJS: its functions are also members of the default export.
+  const { default: runtime } = await import('onnxruntime-node');
+  // Every error is thrown too, so the native copy on standard error is noise.
+  runtime.env.logLevel = 'fatal';
+  return runtime;
+}
+
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile()) throw new FettleError('FILE_MISSING', { path });
+}
+
+function create(
+  { InferenceSession }: Runtime,
+  model: string | Uint8Array,
+  options: SessionOptions,
+): Promise<NativeSession> {
+  const settings = {
+    executionProviders: [options.provider ?? 'cpu'],
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: options.optimization ?? 'all',
+    enableCpuMemArena: options.arena ?? true,
+    logSeverityLevel: quiet,
+    extra: entriesOf(options),
+    ...(options.optimizedModelPath && { optimizedModelFilePath: options.optimizedModelPath }),
+    ...(options.profilePrefix && {
+      enableProfiling: true,
+      profileFilePrefix: options.profilePrefix,
+    }),
+  } as const;
+  return typeof model === 'string'
+    ? InferenceSession.create(model, settings)
+    : InferenceSession.create(model, settings);
+}
+
+const disabledOptimizers = 'optimization.disable_specified_optimizers';
+
+/**
+ * `WeightBiasQuantization` quantizes float weights between Q and DQ per tensor without being asked
+ * (core/optimizer/qdq_transformer/weight_bias_quantization.cc), so that a layer left float on purpose
+ * would not be. It does nothing where there is no Q and DQ.
+ */
+function entriesOf({ extra, spinning }: SessionOptions): Record<string, string> {
+  const disabled = ['WeightBiasQuantization', extra?.[disabledOptimizers]].filter(Boolean);
+  return {
+    ...extra,
+    [disabledOptimizers]: disabled.join(';'),
+    ...(spinning !== undefined && { 'session.intra_op.allow_spinning': spinning ? '1' : '0' }),
+  };
+}
+
+/** The runtime's names of element types, where they differ from the format's. */
+const nativeNames = { float: 'float32', double: 'float64' } as const;
+const formatNames = { float32: 'float', float64: 'double' } as const;
+
+function infosOf(metadata: NativeSession['inputMetadata']): TensorInfo[] {
+  return metadata.flatMap((value) =>
+    value.isTensor
+      ? [
+          {
+            name: value.name,
+            type: formatType(value.type),
+            shape: value.shape.map((dim) => (typeof dim === 'number' ? dim : -1)),
+          },
+        ]
+      : [],
+  );
+}
+
+function formatType(type: NativeTensor['type']): ElementType {
+  return type === 'float32' || type === 'float64' ? formatNames[type] : type;
+}
+
+function nativeFeeds(runtime: Runtime, feeds: Readonly<Tensors>): Record<string, NativeTensor> {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, tensor]) => [name, toNative(runtime, tensor)]),
+  );
+}
+
+/** The element type and the array agree by construction; the runtime checks it again. */
+function toNative({ Tensor }: Runtime, { type, dims, data }: RuntimeTensor): NativeTensor {
+  const name = type === 'float' || type === 'double' ? nativeNames[type] : type;
+  return Reflect.construct(Tensor, [name, data, dims]);
+}
+
+function fromNative(tensor: NativeTensor): RuntimeTensor {
+  const type = formatType(tensor.type);
+  const { data } = tensor;
+  if (type === 'float16' && ArrayBuffer.isView(data)) {
+    const bits = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
+    return { type, dims: tensor.dims, data: bits };
+  }
+  return { type, dims: tensor.dims, data };
+}
+
+function requireValue<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the runtime gave no value for an output');
+  return value;
+}
+
+async function orUnrunnable<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    const reason = shortReason(thrown);
+    throw new FettleError('MODEL_UNRUNNABLE', { path, reason }, { cause: thrown });
+  }
+}
+
+/** The first line without the path said already and the runtime's own source locations. */
+function shortReason(thrown: unknown): string {
+  const line = reasonOf(thrown)
+    .replace(/^Load model from .* failed:/, '')
+    .replace(/\/onnxruntime_src\S*\s*/g, '')
+    .replace(/^.*onnxruntime::.*?\)\s+(?=[A-Z])/, '')
+    .trim();
+  return line.length > 300 ? `${line.slice(0, 297)}...` : line;
+}
