@@ -1,5 +1,5 @@
 /** `AttributeProto` (onnx.proto) as an `Attribute`. */
-import { decodeTensor } from './decode-tensor.ts';
+import { decodeUnnamedTensor } from './decode-tensor.ts';
 import type { AttributeValue, Graph, Kept, Tensor } from './graph.ts';
 import {
   bytesOf,
@@ -94,7 +94,7 @@ function gather(reading: Reading, draft: Draft, field: Field, decodeGraph: Decod
       draft.string = bytesOf(reading, field);
       break;
     case 5:
-      draft.tensor = decodeTensor(reading, bytesOf(reading, field)).tensor;
+      draft.tensor = decodeUnnamedTensor(reading, bytesOf(reading, field));
       break;
     case 6:
       draft.graph = decodeGraph(bytesOf(reading, field));

@@ -47,6 +47,14 @@ function isElementType(name: string): name is ElementType {
   return name in elementTypes;
 }
 
+/** The value of an attribute; its name, which nobody refers to, is kept with the other fields. */
+export function decodeUnnamedTensor(reading: Reading, message: Uint8Array): Tensor {
+  const { name, tensor } = decodeTensor(reading, message);
+  if (name === '') return tensor;
+  const rest = readFields(reading, message, (field) => !isNameOrUnknown(field)) ?? [];
+  return { ...tensor, kept: rest };
+}
+
 export function decodeTensor(reading: Reading, message: Uint8Array): NamedTensor {
   const draft: Draft = {
     name: '',
@@ -114,6 +122,13 @@ function gather(reading: Reading, draft: Draft, field: Field): boolean {
       return false;
   }
 }
+
+/** Name, segment, text and metadata: all that `gather` declines, and the name. */
+function isNameOrUnknown(field: Field): boolean {
+  return field.number === 8 || !understood.has(field.number);
+}
+
+const understood = new Set([1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14]);
 
 /** A `StringStringEntryProto`. */
 export function decodeEntry(reading: Reading, message: Uint8Array): [string, string] {
