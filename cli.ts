@@ -7,6 +7,7 @@ import { type CommandRow, commandTable } from './commands/table.ts';
 import { reportError } from './shared/errors.ts';
 import { productVersion } from './shared/product.ts';
 
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 process.exitCode = await main(process.argv.slice(2));
@@ -109,15 +110,21 @@ async function runCommand(command: Command, target: Program): Promise<number> {
   }
 }
 
-/** The first signal asks the command to stop; the second one does not ask. */
+/**
+ * The first signal asks the command to stop; the second one does not ask. A parent that opened a
+ * channel (`fettle up`) and is gone counts as a signal: its children don't outlive it.
+ */
 function onInterrupt(stop: AbortController): () => void {
   const interrupt = () => {
     if (stop.signal.aborted) process.exit(exitCodes.interrupted);
     stop.abort();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  const disconnect = () => stop.abort();
+  for (const signal of stopSignals) process.on(signal, interrupt);
+  if (process.connected) process.on('disconnect', disconnect);
   return () => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, interrupt);
+    for (const signal of stopSignals) process.off(signal, interrupt);
+    process.off('disconnect', disconnect);
   };
 }
 

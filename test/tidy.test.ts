@@ -19,7 +19,6 @@ import { readSources } from './support/tidy/sources.ts';
 
 const sources = readSources();
 const graph = importGraph(sources);
-const helpers = ['command', 'output', 'table'];
 
 for (const rule of rules) {
   test(rule.name, (t) => expectNone(t, sources.flatMap(rule.find), rule.instead));
@@ -48,7 +47,7 @@ test('the command table and the command files agree', async (t) => {
   const files = readdirSync(join(productRoot(), 'commands'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
     .map((path) => path.replace(/\.ts$/, '').replaceAll('/', ' '))
-    .filter((name) => graphExportsCommand(name) && !helpers.includes(name));
+    .filter(exportsCommand);
   t.deepEqual(Object.keys(commandTable).sort(), files.sort());
   for (const [name, row] of Object.entries(commandTable)) {
     t.regex(row.example, new RegExp(`^fettle ${name}\\b`), `the example of ${name}`);
@@ -74,7 +73,7 @@ test('the lock file names only the public registry', (t) => {
   );
 });
 
-function graphExportsCommand(name: string): boolean {
+function exportsCommand(name: string): boolean {
   const source = sources.find(({ path }) => path === `commands/${name.replaceAll(' ', '/')}.ts`);
   return source !== undefined && /^export const command\b/m.test(source.text);
 }

@@ -1,0 +1,92 @@
+/** A child process that is started again when it ends by itself, and stopped when asked. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { backoffMs } from '../../shared/backoff.ts';
+
+export interface ChildSpec {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Where its output goes. */
+  readonly logPath: string;
+}
+
+export interface Supervised {
+  readonly name: string;
+  /** Of the process that runs now; null between two. */
+  pid(): number | null;
+  /** Asks it to end, waits, and kills it when it takes too long. */
+  stop(): Promise<void>;
+}
+
+interface Watcher {
+  /** The process ended by itself and is started again after the delay. */
+  onCrash(name: string, how: string, delayMs: number): void;
+}
+
+/** A process that ran so long has recovered: its next crash counts as the first one. */
+const steadyMs = 30_000;
+const stopTimeoutMs = 10_000;
+const restartBackoff = { baseMs: 500, maxMs: 15_000 };
+
+export function supervise(spec: ChildSpec, watcher: Watcher): Supervised {
+  let child: ChildProcess | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let stopping = false;
+  let crashes = 0;
+  const start = () => {
+    timer = null;
+    const startedMs = performance.now();
+    child = launch(spec);
+    const ended = (how: string) => {
+      if (child === null) return;
+      child = null;
+      if (stopping) return;
+      crashes = performance.now() - startedMs > steadyMs ? 1 : crashes + 1;
+      const delayMs = backoffMs(crashes - 1, restartBackoff);
+      watcher.onCrash(spec.name, how, delayMs);
+      timer = setTimeout(start, delayMs);
+    };
+    child.once('error', (error) => ended(error.message));
+    child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+  };
+  start();
+  return {
+    name: spec.name,
+    pid: () => child?.pid ?? null,
+    async stop() {
+      stopping = true;
+      if (timer) clearTimeout(timer);
+      if (child) await end(child);
+    },
+  };
+}
+
+/**
+ * In a process group of its own, so that Ctrl-C reaches only the parent, which then ends the children
+ * in order; the IPC channel tells the child when the parent is gone.
+ */
+function launch(spec: ChildSpec): ChildProcess {
+  mkdirSync(dirname(spec.logPath), { recursive: true });
+  const log = openSync(spec.logPath, 'a');
+  const [program, ...args] = spec.command;
+  const child = spawn(program, args, {
+    detached: true,
+    env: spec.environment,
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  closeSync(log);
+  return child;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
+  });
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await gone;
+  clearTimeout(timer);
+}
