@@ -10,4 +10,10 @@ export interface CommandRow {
   load(): Promise<{ readonly command: Command }>;
 }
 
-export const commandTable: Readonly<Record<string, CommandRow>> = {};
+export const commandTable: Readonly<Record<string, CommandRow>> = {
+  profile: {
+    help: 'show this machine as a device: processor, memory, accelerators, hardware class',
+    example: 'fettle profile --cores 2',
+    load: () => import('./profile.ts'),
+  },
+};

@@ -18,6 +18,8 @@ export const Profile = v.looseObject({
     release: v.string(),
     distribution: v.nullable(v.string()),
     container: v.boolean(),
+    /** Jetson Linux version. */
+    l4t: v.optional(v.nullable(v.string())),
   }),
   /** Board or machine model, as the device tree or DMI names it. */
   board: v.nullable(v.string()),
@@ -25,14 +27,24 @@ export const Profile = v.looseObject({
     model: v.string(),
     /** Cores this process may run on. */
     cores: Count,
-    /** Processor time allowed by the cgroup, in cores; null is unlimited. */
+    /** Physical cores among them; null where siblings are not told apart. */
+    physicalCores: v.optional(Gauge),
+    /** Processor time allowed by the cgroup or the device's own setting, in cores; null is unlimited. */
     quotaCores: Gauge,
+    /** Core types, the most numerous first. */
+    clusters: v.optional(v.array(v.looseObject({ name: v.string(), cores: Count }))),
     /** Instruction-set features that decide kernels, e.g. avx512_vnni, asimddp, i8mm. */
     features: v.array(v.string()),
     frequencyMHzMax: Gauge,
     governor: v.nullable(v.string()),
   }),
-  memory: v.looseObject({ totalMiB: v.number(), availableMiB: v.number(), limitMiB: Gauge }),
+  memory: v.looseObject({
+    totalMiB: v.number(),
+    availableMiB: v.number(),
+    /** The cgroup's limit or the device's own setting, the lower; null is none. */
+    limitMiB: Gauge,
+    swapMiB: v.optional(Gauge),
+  }),
   disk: v.looseObject({ totalMiB: Gauge, freeMiB: Gauge }),
   temperatures: v.array(v.looseObject({ name: v.string(), celsius: v.number() })),
   power: v.looseObject({

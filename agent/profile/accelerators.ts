@@ -1,0 +1,111 @@
+/** What could compute beside the processor. Found is not usable: providers say what opens. */
+import type { Tree } from './tree.ts';
+
+export interface Accelerator {
+  readonly kind: 'gpu' | 'npu' | 'dla';
+  readonly name: string;
+}
+
+export async function readAccelerators(tree: Tree): Promise<Accelerator[]> {
+  const found: Accelerator[] = [];
+  for (const finder of [nvidiaCards, tegraGpus, deepLearningCores, drmCards, npus]) {
+    for (const one of await finder(tree)) {
+      if (!found.some((other) => other.kind === one.kind && other.name === one.name)) {
+        found.push(one);
+      }
+    }
+  }
+  return found.slice(0, 32);
+}
+
+/** The proprietary driver: /proc/driver/nvidia/gpus/<address>/information. */
+async function nvidiaCards(tree: Tree): Promise<Accelerator[]> {
+  const folder = '/proc/driver/nvidia/gpus';
+  const cards: Accelerator[] = [];
+  for (const address of await tree.names(folder)) {
+    const text = (await tree.text(`${folder}/${address}/information`)) ?? '';
+    const name = /^Model:\s*(.+)$/m.exec(text)?.[1]?.trim() ?? 'NVIDIA GPU';
+    cards.push({ kind: 'gpu', name });
+  }
+  return cards;
+}
+
+/** Integrated GPUs that jetson_stats and its kin know by the name of their devfreq node. */
+const tegraChips: Readonly<Record<string, string>> = {
+  gm20b: 'Tegra X1 GPU (Maxwell)',
+  gp10b: 'Tegra X2 GPU (Pascal)',
+  gv11b: 'Xavier GPU (Volta)',
+  ga10b: 'Orin GPU (Ampere)',
+  gb10b: 'Thor GPU (Blackwell)',
+};
+
+async function tegraGpus(tree: Tree): Promise<Accelerator[]> {
+  const nodes = await tree.names('/sys/class/devfreq');
+  for (const [chip, name] of Object.entries(tegraChips)) {
+    if (nodes.some((node) => node.endsWith(`.${chip}`))) return [{ kind: 'gpu', name }];
+  }
+  for (const path of ['/sys/devices/platform/gpu.0', '/sys/devices/gpu.0']) {
+    const alias = (await tree.text(`${path}/modalias`)) ?? (await tree.text(`${path}/uevent`));
+    const chip = Object.keys(tegraChips).find((one) => alias?.includes(one));
+    const name = chip === undefined ? undefined : tegraChips[chip];
+    if (name !== undefined) return [{ kind: 'gpu', name }];
+    if ((await tree.names(path)).length > 0) return [{ kind: 'gpu', name: 'Tegra GPU' }];
+  }
+  return [];
+}
+
+/** Below host1x: `15880000.nvdla0`. */
+async function deepLearningCores(tree: Tree): Promise<Accelerator[]> {
+  const cores: Accelerator[] = [];
+  for (const host of await tree.names('/sys/devices/platform')) {
+    if (!host.endsWith('host1x')) continue;
+    for (const device of await tree.names(`/sys/devices/platform/${host}`)) {
+      const core = /\.nvdla(\d+)$/.exec(device)?.[1];
+      if (core !== undefined) cores.push({ kind: 'dla', name: `NVDLA ${core}` });
+    }
+  }
+  return cores;
+}
+
+/** PCI vendor numbers of pci.ids; cards without one are parts of a system on chip. */
+const vendors: Readonly<Record<string, string>> = {
+  '0x10de': 'NVIDIA',
+  '0x1002': 'AMD',
+  '0x8086': 'Intel',
+  '0x1af4': 'virtio',
+  '0x15ad': 'VMware',
+  '0x1234': 'QEMU',
+};
+
+async function drmCards(tree: Tree): Promise<Accelerator[]> {
+  const cards: Accelerator[] = [];
+  for (const card of await tree.names('/sys/class/drm')) {
+    if (!/^card\d+$/.test(card)) continue;
+    const device = `/sys/class/drm/${card}/device`;
+    const vendor = await tree.text(`${device}/vendor`);
+    const model = (await tree.text(`${device}/device`)) ?? '';
+    const driver = /^DRIVER=(.+)$/m.exec((await tree.text(`${device}/uevent`)) ?? '')?.[1];
+    const name = vendor === null ? driver : `${vendors[vendor] ?? `PCI ${vendor}`} ${model}`.trim();
+    if (name !== undefined) cards.push({ kind: 'gpu', name });
+  }
+  return cards;
+}
+
+/** Compute accelerators (Documentation/accel), Rockchip's, Google's and Hailo's own drivers. */
+async function npus(tree: Tree): Promise<Accelerator[]> {
+  const found: Accelerator[] = [];
+  for (const accel of await tree.names('/sys/class/accel')) {
+    const uevent = (await tree.text(`/sys/class/accel/${accel}/device/uevent`)) ?? '';
+    found.push({ kind: 'npu', name: /^DRIVER=(.+)$/m.exec(uevent)?.[1] ?? accel });
+  }
+  if ((await tree.names('/sys/class/devfreq')).some((node) => node.endsWith('.npu'))) {
+    found.push({ kind: 'npu', name: 'Rockchip NPU' });
+  }
+  if ((await tree.names('/sys/class/apex')).length > 0) {
+    found.push({ kind: 'npu', name: 'Coral Edge TPU' });
+  }
+  if ((await tree.names('/sys/class/hailo_chardev')).length > 0) {
+    found.push({ kind: 'npu', name: 'Hailo' });
+  }
+  return found;
+}

@@ -1,0 +1,107 @@
+/** Reads the small text files of /proc, /sys and /etc, below a folder that stands for `/`. */
+import { open, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { reasonOf } from '../../shared/errors.ts';
+
+export interface Missing {
+  readonly what: string;
+  readonly reason: string;
+}
+
+export interface Tree {
+  /** The file's text without NULs and outer white space; null where it cannot be read. */
+  text(path: string): Promise<string | null>;
+  /** The number in the file; null where there is none. */
+  number(path: string): Promise<number | null>;
+  /** The names in a folder, sorted; none where it cannot be read. */
+  names(folder: string): Promise<string[]>;
+  exists(path: string): Promise<boolean>;
+  /** What a symbolic link points to; null where it is none. */
+  link(path: string): Promise<string | null>;
+  /** Notes a fact that could not be read. */
+  miss(what: string, reason: string): void;
+  readonly missing: readonly Missing[];
+  /** Whether it is this machine and not a recorded one. */
+  readonly live: boolean;
+}
+
+/** A file of /proc or /sys beyond this is not what it should be: /proc/cpuinfo of 256 cores is 400 KB. */
+const fileBytesMax = 1 << 20;
+/** Names of one folder that are looked at. */
+const namesMax = 1024;
+/** Some sensors answer over a slow bus, and a broken one not at all. */
+const readTimeoutMs = 500;
+
+export function openTree(root = '/'): Tree {
+  const missing: Missing[] = [];
+  const text = (path: string) => within(readSome(join(root, path)).catch(() => null));
+  return {
+    live: root === '/',
+    missing,
+    text,
+    async number(path) {
+      const found = /^-?\d+(\.\d+)?/.exec((await text(path)) ?? '');
+      return found ? Number(found[0]) : null;
+    },
+    async names(folder) {
+      const names = await within(readdir(join(root, folder)).catch(() => null));
+      return (names ?? []).sort(byNumber).slice(0, namesMax);
+    },
+    async exists(path) {
+      const found = await within(open(join(root, path)).catch(() => null));
+      await found?.close();
+      return found !== null;
+    },
+    link: (path) => within(readlink(join(root, path)).catch(() => null)),
+    miss(what, reason) {
+      if (!missing.some((one) => one.what === what)) missing.push({ what, reason });
+    },
+  };
+}
+
+/** The value of a reader; null, with the reason noted, where it throws. */
+export async function orMissing<T>(
+  tree: Tree,
+  what: string,
+  read: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await read();
+  } catch (thrown) {
+    tree.miss(what, reasonOf(thrown));
+    return null;
+  }
+}
+
+async function readSome(path: string): Promise<string | null> {
+  const file = await open(path, 'r');
+  try {
+    // The size that /proc and /sys state is 0 or a page: read until nothing more comes.
+    const buffer = Buffer.alloc(4096);
+    const chunks: Buffer[] = [];
+    for (let total = 0; total < fileBytesMax; ) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) break;
+      chunks.push(Buffer.from(buffer.subarray(0, bytesRead)));
+      total += bytesRead;
+    }
+    return Buffer.concat(chunks).toString('utf8').replaceAll('\0', ' ').trim();
+  } finally {
+    await file.close();
+  }
+}
+
+async function within<T>(work: Promise<T>): Promise<T | null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(resolve, readTimeoutMs, null);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** cpu2 before cpu10. */
+function byNumber(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}

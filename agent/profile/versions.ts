@@ -1,0 +1,32 @@
+/** Versions of this agent and of its runtime, without loading the runtime. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as v from 'valibot';
+
+const Package = v.looseObject({ name: v.string(), version: v.string() });
+
+export async function readAgentVersion(): Promise<string> {
+  return (await versionOf(dirname(fileURLToPath(import.meta.url)), 'fettle')) ?? 'unknown';
+}
+
+/** The version of the installed package; null where it is not installed. */
+export async function readRuntimeVersion(): Promise<string | null> {
+  try {
+    const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
+    return await versionOf(dirname(entry), 'onnxruntime-node');
+  } catch {
+    return null;
+  }
+}
+
+/** The version in the nearest package.json of that name, in this folder or above. */
+async function versionOf(folder: string, name: string): Promise<string | null> {
+  for (let at = folder; ; at = dirname(at)) {
+    const text = await readFile(join(at, 'package.json'), 'utf8').catch(() => 'null');
+    const parsed = v.safeParse(Package, JSON.parse(text));
+    if (parsed.success && parsed.output.name === name) return parsed.output.version;
+    if (dirname(at) === at) return null;
+  }
+}
