@@ -1,7 +1,10 @@
 /** An ONNX file as a model. */
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { FettleError, reasonOf } from '../errors.ts';
+import { checkModel } from './check.ts';
 import { decodeModel } from './decode.ts';
+import { embedExternalData, hasExternalData } from './external.ts';
 import type { Model } from './graph.ts';
 import { maxModelBytes } from './sink.ts';
 
@@ -11,18 +14,34 @@ export interface ReadOptions {
 }
 
 /**
- * Reads a model from the bytes of its file. The tensors are views of these bytes, which must not be changed while the
- * model is in use. Throws `ONNX_INVALID` and `ONNX_UNSUPPORTED`.
+ * Reads and checks a model from the bytes of its file. The tensors are views of these bytes, which must not be changed
+ * while the model is in use. Throws `ONNX_INVALID`, `ONNX_UNSUPPORTED` and, because bytes have no folder,
+ * `ONNX_EXTERNAL_DATA`.
  */
 export function readModel(bytes: Uint8Array, { path = 'the model' }: ReadOptions = {}): Model {
-  refuseOtherFiles(path, bytes);
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return decodeModel(path, plain);
+  const model = decode(path, bytes);
+  if (hasExternalData(model.graph)) {
+    const reason = 'the tensors lie in another file, only the model itself was given';
+    throw new FettleError('ONNX_EXTERNAL_DATA', { path, location: 'of the model', reason });
+  }
+  checkModel(model, path);
+  return model;
 }
 
-/** Throws what `readModel` throws, and `FILE_MISSING`, `FILE_UNREADABLE` and `TOO_LARGE`. */
+/**
+ * Reads and checks a model with its external data. Throws what `readModel` throws, and `FILE_MISSING`, `FILE_UNREADABLE`
+ * and `TOO_LARGE`.
+ */
 export async function readModelFile(path: string): Promise<Model> {
-  return readModel(await readBounded(path), { path });
+  const model = decode(path, await readBounded(path));
+  await embedExternalData(model, { path, folder: dirname(path) });
+  checkModel(model, path);
+  return model;
+}
+
+function decode(path: string, bytes: Uint8Array): Model {
+  refuseOtherFiles(path, bytes);
+  return decodeModel(path, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }
 
 /** Files that commonly lie where a model should, told apart from damaged models. */
