@@ -12,8 +12,8 @@ export interface CommandRow {
 
 export const commandTable: Readonly<Record<string, CommandRow>> = {
   profile: {
-    help: 'show this machine as a device: processor, memory, accelerators, hardware class',
-    example: 'fettle profile --cores 2',
+    help: 'This machine as a device: what it has, and what short probes measured',
+    example: 'fettle profile --json',
     load: () => import('./profile.ts'),
   },
 };

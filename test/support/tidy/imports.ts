@@ -58,14 +58,24 @@ function onlyTypes(node: Node): boolean {
   return node.importKind === 'type' || marked;
 }
 
-/** A worker or child is named by a string with its file's path: with `.ts`, `.js` or no extension. */
+/**
+ * A worker or child is named by a string with its file's path, or by the part of a template before
+ * its extension: `worker.ts`, `./probe.js`, `probe.${extension}`.
+ */
 function startedFile(source: Source, node: Node, paths: ReadonlySet<string>): string | null {
-  if (node.type !== 'Literal' || typeof node.value !== 'string') return null;
-  if (!/^[\w./-]+$/.test(node.value) || !node.value.includes('/')) return null;
-  const stem = node.value.replace(/\.(ts|js|mjs)$/, '');
+  const text = textOf(node);
+  if (!/^[\w./-]*\w\.(ts|js|mjs)?$/.test(text)) return null;
+  const stem = text.replace(/\.(ts|js|mjs)?$/, '');
   const bases = [posix.join(posix.dirname(source.path), stem), stem.replace(/^\.\//, '')];
   const found = bases.flatMap((base) => [`${base}.ts`, `${base}.mjs`]).find((p) => paths.has(p));
   return found === undefined || found === source.path ? null : found;
+}
+
+function textOf(node: Node): string {
+  if (node.type === 'Literal' && typeof node.value === 'string') return node.value;
+  if (node.type !== 'TemplateElement') return '';
+  const { value } = node;
+  return typeof value === 'object' && value && 'cooked' in value ? String(value.cooked) : '';
 }
 
 /** A relative specifier as a path of the project, a package's as its bare name. */
