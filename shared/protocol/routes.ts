@@ -3,11 +3,11 @@ import type { Digest } from '../digest.ts';
 
 export const deviceRoutes = {
   /** POST `EnrolRequest` → `EnrolAnswer`. No bearer token. */
-  enrol: () => '/v1/enrol',
+  enrol: () => '/api/v1/enrol',
   /** POST `{recipe}` → `VariantRecord` (200, or 202 while it is queued or building). */
-  variants: (model: string, version: number) => `/v1/models/${model}/versions/${version}/variants`,
+  variants: (model: string, version: number) => `/api/v1/models/${model}/${version}/variants`,
   /** GET → `VariantRecord`; waits up to `waitSeconds` for it to become `ready` or `failed`. */
-  variant: (id: string, waitSeconds: number) => `/v1/variants/${id}?wait=${waitSeconds}`,
+  variant: (id: string, waitSeconds: number) => `/api/v1/variants/${id}?waitSeconds=${waitSeconds}`,
   /** GET → the bytes, with `Content-Length`, `ETag: "<digest>"` and ranges. Variants and golden files alike. */
-  blob: (digest: Digest) => `/v1/blobs/${digest}`,
+  blob: (digest: Digest) => `/api/v1/blobs/${digest}`,
 } as const;
