@@ -9,7 +9,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   agent: ['agent', 'shared'],
   controller: ['controller', 'shared'],
   shared: ['shared'],
-  deploy: ['deploy', 'shared'],
+  deploy: ['deploy', 'commands', 'shared'],
 };
 
 /** The files that may import a package: everything else goes through them. */
