@@ -1,0 +1,51 @@
+/**
+ * Whether a variant keeps within the quality it may lose, as honestly as the data allow. Pure.
+ *
+ * Few samples cannot prove that nothing is lost: of 400, a variant that answers two more wrongly
+ * than right has a 95 % upper bound of 1.7 points. Asking for that bound would refuse every variant,
+ * asking for the point estimate alone would pass one that is lucky. So one standard error must fit
+ * into the budget beside the observed drop, but never takes more than half of the budget: see
+ * `docs/decisions/quality-budget.md`.
+ */
+import type { Quality } from '../protocol/tuning.ts';
+
+export interface QualityVerdict {
+  readonly within: boolean;
+  /** Even the upper end of the 95 % confidence interval is within the budget. */
+  readonly proven: boolean;
+  readonly reason: string;
+}
+
+/** One-sided 95 % quantile of the normal distribution, which `dropUpper` was made with. */
+const z95 = 1.6449;
+
+export function judgeQuality(quality: Quality, maxDrop: number): QualityVerdict {
+  const { drop, dropUpper } = quality;
+  const proven = dropUpper <= maxDrop;
+  const margin = Math.min(Math.max(0, dropUpper - drop) / z95, maxDrop / 2);
+  const within = proven || drop + margin <= maxDrop;
+  const said = `${sayDrop(quality, drop)} lost, ${sayDrop(quality, maxDrop)} allowed`;
+  if (!within && drop <= maxDrop) {
+    const left = `too close for ${quality.samples} samples`;
+    return { within, proven, reason: `${said}: ${left}` };
+  }
+  const upper = proven ? 'at most' : 'not more than';
+  return {
+    within,
+    proven,
+    reason: within ? `${said}, ${upper} ${sayDrop(quality, dropUpper)} with 95 % confidence` : said,
+  };
+}
+
+/** Metrics that are shares are told in points, others in their own unit. */
+const shares = ['top1', 'top5', 'agreement'];
+
+export function sayDrop(quality: Pick<Quality, 'metric'>, drop: number): string {
+  if (!shares.includes(quality.metric)) return `${round(drop)} ${quality.metric}`;
+  return `${round(drop * 100)} points of ${quality.metric}`;
+}
+
+function round(value: number): string {
+  const text = value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+  return text.replace(/\.?0+$/, '').replace(/^-0$/, '0');
+}
