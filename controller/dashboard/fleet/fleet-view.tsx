@@ -1,0 +1,128 @@
+/** The fleet, live: at a glance, its rollouts, and every device in a table. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { counted } from '../format/numbers.ts';
+import { Notice, Skeleton } from '../parts/notice.tsx';
+import { RolloutStrip } from '../rollouts/strip.tsx';
+import { deviceHref, fleetHref } from '../state/route.ts';
+import { useTopics, useWorld } from '../state/world.ts';
+import { parseFilter } from './filter.ts';
+import { defaultOrder, type Order, type SortColumn, sortDevices, sortKeys } from './sort.ts';
+import { Summary } from './summary.tsx';
+import { FleetTable } from './table.tsx';
+import { Toolbar } from './toolbar.tsx';
+
+export function FleetView({ query }: { readonly query: URLSearchParams }) {
+  const { store } = useWorld();
+  const version = useTopics('devices', 'rollouts', 'status');
+  const [filter, setFilter] = useState(query.get('q') ?? '');
+  const [order, setOrder] = useState<Order>(() => readOrder(query));
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    setFilter(query.get('q') ?? '');
+    setOrder(readOrder(query));
+  }, [query]);
+  useEffect(() => history.replaceState(null, '', addressOf(filter, order)), [filter, order]);
+  useFilterKeys(field, setFilter);
+  // The store is one map that changes in place: its version says when to look again.
+  const all = useMemo(() => [...store.devices.values()], [store, version]);
+  const shown = useMemo(
+    () => sortDevices(all.filter(parseFilter(filter)), order, store.rankOf),
+    [all, filter, order, store],
+  );
+  if (!store.loaded()) return <Skeleton rows={8} />;
+  if (all.length === 0) return <NoDevices />;
+  return (
+    <>
+      <h1 class="unseen">Fleet</h1>
+      <Summary devices={all} filter={filter} onFilter={setFilter} />
+      <RolloutStrip rollouts={store.rollouts.values()} />
+      <Toolbar
+        field={field}
+        filter={filter}
+        onFilter={setFilter}
+        order={order}
+        onOrder={setOrder}
+        count={
+          shown.length === all.length
+            ? counted(all.length, 'device')
+            : `${counted(shown.length, 'device')} of ${all.length}`
+        }
+      />
+      {shown.length === 0 ? (
+        <Notice title="No device matches the filter">
+          <p>
+            Nothing fits <code>{filter}</code>.
+          </p>
+          <button type="button" class="button" onClick={() => setFilter('')}>
+            Clear the filter
+          </button>
+        </Notice>
+      ) : (
+        <FleetTable
+          devices={shown}
+          order={order}
+          onOrder={setOrder}
+          onOpen={(device) => location.assign(deviceHref(device))}
+        />
+      )}
+    </>
+  );
+}
+
+function NoDevices() {
+  return (
+    <Notice title="No device has enrolled yet">
+      <p>Start an agent on a device and it appears here by itself:</p>
+      <pre class="command">fettle agent --controller {location.origin} --token …</pre>
+      <p class="quiet">To see it work on this machine alone: fettle up</p>
+    </Notice>
+  );
+}
+
+/** `/` goes to the filter, Escape empties it and then leaves it. */
+function useFilterKeys(
+  field: { readonly current: HTMLInputElement | null },
+  setFilter: (filter: string) => void,
+): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const inField = event.target === field.current;
+      if (event.key === '/' && !inField && !event.ctrlKey && !event.metaKey) {
+        event.preventDefault();
+        field.current?.focus();
+        field.current?.select();
+      }
+      if (event.key !== 'Escape' || !inField) return;
+      if (field.current?.value === '') field.current.blur();
+      setFilter('');
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, [field, setFilter]);
+}
+
+function readOrder(query: URLSearchParams): Order {
+  const [name, direction] = (query.get('sort') ?? '').split('.', 2);
+  const column = columnNamed(name ?? '');
+  return column === null ? defaultOrder : { column, descending: direction === 'desc' };
+}
+
+function columnNamed(name: string): SortColumn | null {
+  const all: readonly SortColumn[] = typedKeys(sortKeys);
+  return all.find((column) => column === name) ?? null;
+}
+
+function typedKeys<K extends string>(table: Readonly<Record<K, unknown>>): K[] {
+  const keys: K[] = [];
+  for (const key in table) keys.push(key);
+  return keys;
+}
+
+function addressOf(filter: string, order: Order): string {
+  const query = new URLSearchParams();
+  if (filter !== '') query.set('q', filter);
+  if (order.column !== defaultOrder.column || order.descending) {
+    query.set('sort', order.descending ? `${order.column}.desc` : order.column);
+  }
+  return fleetHref(query);
+}

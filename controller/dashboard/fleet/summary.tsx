@@ -1,0 +1,147 @@
+/** The fleet at a glance: how many devices are in which state, what they do together, and by hardware class. */
+import type { DeviceSummary } from '../../../shared/protocol/api.ts';
+import { absent, formatCount, formatMs, formatPercent, formatRate } from '../format/numbers.ts';
+import { Glyph } from '../parts/glyph.tsx';
+import { healths, type Tally, tally } from '../state/health.ts';
+import { hasTerm, toggleTerm } from './filter.ts';
+import { type ClassLine, classLines, totalsOf } from './overview.ts';
+
+interface SummaryProps {
+  readonly devices: readonly DeviceSummary[];
+  readonly filter: string;
+  readonly onFilter: (filter: string) => void;
+}
+
+const classesMax = 4;
+
+export function Summary({ devices, filter, onFilter }: SummaryProps) {
+  const counts = tally(devices);
+  const lines = classLines(devices);
+  const toggle = (key: string, value: string) => onFilter(toggleTerm(filter, key, value));
+  return (
+    <section class="summary" aria-label="The fleet at a glance">
+      <div class="panel">
+        <HealthBar counts={counts} total={devices.length} />
+        <div class="healths">
+          {[...healths].reverse().map((health) => (
+            <button
+              key={health}
+              type="button"
+              class={`health sign-${health}`}
+              aria-pressed={hasTerm(filter, 'state', health)}
+              disabled={counts[health] === 0 && !hasTerm(filter, 'state', health)}
+              onClick={() => toggle('state', health)}
+            >
+              <b class="number">{formatCount(counts[health])}</b>
+              <span>
+                <Glyph sign={health} />
+                {health}
+              </span>
+            </button>
+          ))}
+        </div>
+        <TotalsLine devices={devices} />
+      </div>
+      <div class="panel">
+        <h2 class="panel-title">Hardware classes</h2>
+        <table class="classes">
+          <thead class="unseen">
+            <tr>
+              <th scope="col">Class</th>
+              <th scope="col">Health</th>
+              <th scope="col">Devices</th>
+              <th scope="col">Serves mostly</th>
+              <th scope="col">Median p95</th>
+            </tr>
+          </thead>
+          <tbody>
+            {lines.slice(0, classesMax).map((line) => (
+              <ClassRow
+                key={line.name}
+                line={line}
+                pressed={hasTerm(filter, 'class', line.name)}
+                onToggle={() => toggle('class', line.name)}
+              />
+            ))}
+          </tbody>
+        </table>
+        {lines.length > classesMax && (
+          <p class="quiet small">{lines.length - classesMax} smaller classes; filter by class=…</p>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function HealthBar({ counts, total }: { readonly counts: Tally; readonly total: number }) {
+  const label = healths
+    .filter((health) => counts[health] > 0)
+    .map((health) => `${counts[health]} ${health}`)
+    .join(', ');
+  return (
+    <div class="health-bar" role="img" aria-label={label || 'no devices'}>
+      {[...healths].reverse().map((health) => (
+        <span
+          key={health}
+          class={`health-part sign-${health}`}
+          style={{ flexGrow: counts[health] / Math.max(1, total) }}
+          hidden={counts[health] === 0}
+        />
+      ))}
+    </div>
+  );
+}
+
+function TotalsLine({ devices }: { readonly devices: readonly DeviceSummary[] }) {
+  const totals = totalsOf(devices);
+  return (
+    <dl class="totals">
+      <div>
+        <dt>Requests</dt>
+        <dd class="number">{formatRate(totals.requestsPerSecond)}</dd>
+      </div>
+      <div>
+        <dt>Median p95</dt>
+        <dd class="number">
+          {totals.medianMsP95 === null ? absent : formatMs(totals.medianMsP95)}
+        </dd>
+      </div>
+      <div>
+        <dt>Errors, last minute</dt>
+        <dd class={totals.errors > 0 ? 'number sign-failed' : 'number'}>
+          {formatCount(totals.errors)}
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+interface ClassRowProps {
+  readonly line: ClassLine;
+  readonly pressed: boolean;
+  readonly onToggle: () => void;
+}
+
+function ClassRow({ line, pressed, onToggle }: ClassRowProps) {
+  const name = line.name === '' ? 'not profiled yet' : line.name;
+  return (
+    <tr>
+      <td class="class-name">
+        <button type="button" class="plain" aria-pressed={pressed} onClick={onToggle} title={name}>
+          {name}
+        </button>
+      </td>
+      <td class="class-health">
+        <HealthBar counts={line.health} total={line.devices} />
+      </td>
+      <td class="number">{formatCount(line.devices)}</td>
+      <td class="class-variant">
+        {line.variant ?? absent}
+        {line.variant !== null && line.variantShare < 0.995 && (
+          <span class="quiet"> {formatPercent(line.variantShare, 0)}</span>
+        )}
+      </td>
+      <td class="number">{line.medianMsP95 === null ? absent : formatMs(line.medianMsP95)}</td>
+    </tr>
+  );
+}

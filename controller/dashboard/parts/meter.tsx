@@ -1,0 +1,35 @@
+/** Thin bars: how far something is, and how large against the largest. */
+
+interface MeterProps {
+  readonly done: number;
+  readonly total: number;
+  readonly label: string;
+}
+
+/** Progress; where the total is unknown it only says that something moves. */
+export function Meter({ done, total, label }: MeterProps) {
+  const known = total > 0;
+  const share = known ? Math.min(1, Math.max(0, done / total)) : 0;
+  return (
+    <span
+      class={known ? 'meter' : 'meter meter-unknown'}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      {...(known ? { 'aria-valuenow': Math.round(share * 100) } : {})}
+    >
+      <span class="meter-fill" style={{ transform: `scaleX(${known ? share : 0.3})` }} />
+    </span>
+  );
+}
+
+/** A quantity as a bar against the largest one shown; the number beside it says what it is. */
+export function Bar({ share, tone = '' }: { readonly share: number; readonly tone?: string }) {
+  const clamped = Number.isFinite(share) ? Math.min(1, Math.max(0, share)) : 0;
+  return (
+    <span class={`bar ${tone}`} aria-hidden="true">
+      <span class="bar-fill" style={{ transform: `scaleX(${clamped})` }} />
+    </span>
+  );
+}

@@ -1,0 +1,22 @@
+/** A small line of past values; the number beside it says what it shows. */
+import { sparkPath } from './spark-path.ts';
+
+interface SparkProps {
+  readonly values: readonly number[];
+  readonly width: number;
+  readonly height: number;
+  /** Points that the full width has room for; fewer begin further right. */
+  readonly points: number;
+}
+
+export function Spark({ values, width, height, points }: SparkProps) {
+  if (values.length < 2)
+    return <svg class="spark" width={width} height={height} aria-hidden="true" />;
+  const { line, area } = sparkPath({ values, width, height, points });
+  return (
+    <svg class="spark" width={width} height={height} aria-hidden="true">
+      <path class="spark-area" d={area} />
+      <path class="spark-line" d={line} />
+    </svg>
+  );
+}
