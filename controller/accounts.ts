@@ -1,0 +1,54 @@
+/** Who may log in at the embedded broker, and which broker devices are told of. */
+import type { DeviceBroker } from './api/enrol.ts';
+import type { Account } from './broker.ts';
+import { hashToken, matchesHash } from './secrets.ts';
+import type { World } from './world.ts';
+
+/** The controller's own account: a colon can't be in a device's name. */
+export const controllerAccount = ':controller';
+/** For people's tools, with the administrator's token: may read every document and ask for inferences. */
+export const adminAccount = ':admin';
+
+/** Decides by the credentials; `password` is this run's secret of the controller itself. */
+export function createAccounts(
+  world: World,
+  password: string,
+): (username: string, password: string) => Account | null {
+  const controllerHash = hashToken(password);
+  const adminHash = hashToken(world.secrets.adminToken);
+  return (username, given) => {
+    if (username === controllerAccount) {
+      return matchesHash(given, controllerHash) ? { role: 'controller' } : null;
+    }
+    if (username === adminAccount) {
+      return matchesHash(given, adminHash) ? { role: 'admin' } : null;
+    }
+    const device = world.fleet.get(username);
+    if (!device || !matchesHash(given, device.mqttHash)) return null;
+    return { role: 'device', device: username };
+  };
+}
+
+/**
+ * What devices are told: the `deviceBroker` setting; else the external broker without the controller's own
+ * credentials; else the embedded one under the name by which the device reached the controller.
+ */
+export function deviceBrokerOf(world: World, embeddedPort: number | null): DeviceBroker {
+  const { deviceBroker, broker } = world.settings;
+  const told = deviceBroker === null ? null : new URL(deviceBroker);
+  return (hostname) => {
+    if (told) {
+      const [username, password] = [told.username, told.password].map(decodeURIComponent);
+      return { url: bare(told), username: username || null, password: password || null };
+    }
+    const url =
+      broker !== null && embeddedPort === null
+        ? bare(new URL(broker))
+        : `mqtt://${hostname}:${embeddedPort}`;
+    return { url, username: null, password: null };
+  };
+}
+
+export function bare(url: URL): string {
+  return `${url.protocol}//${url.host}`;
+}

@@ -1,0 +1,111 @@
+/** The fleet: its list, one device in detail, its labels and its removal. */
+import * as v from 'valibot';
+import { FettleError } from '../../shared/errors.ts';
+import { DeviceDetail, DeviceSummary } from '../../shared/protocol/api.ts';
+import { Labels, Name } from '../../shared/protocol/fields.ts';
+import { deviceDetail, explainDevice, listEvents, setLabels } from '../devices.ts';
+import { type Device, labelsOf } from '../fleet.ts';
+import { factsOf } from '../rollout/facts.ts';
+import { parseSelector } from '../rollout/selector.ts';
+import { summaryOf } from '../summary.ts';
+import type { World } from '../world.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
+
+const DevicePath = v.object({ device: Name });
+
+const Why = v.object({ device: Name, sentence: v.string(), waitsFor: v.nullable(v.string()) });
+
+export interface DeviceDoors {
+  readonly onRemoved: (device: string) => Promise<void>;
+  /** Its labels changed: other rollouts may select it now. */
+  readonly onLabels: (device: string) => void;
+}
+
+export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): void {
+  const find = (name: string): Device => {
+    const device = world.fleet.get(name);
+    if (!device) throw new FettleError('NOT_FOUND', { what: `device ${name}` });
+    return device;
+  };
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/devices',
+    summary: 'The devices of the fleet by name',
+    tag: 'devices',
+    access: 'admin',
+    query: v.object({ ...PageQuery, selector: v.optional(v.string()) }),
+    answers: { 200: pageOf(DeviceSummary) },
+    handle({ query }) {
+      const selects = parseSelector(query.selector ?? '');
+      const now = world.now();
+      const chosen = [...world.fleet.devices.values()]
+        .filter((device) => selects(labelsOf(device), factsOf(device)))
+        .sort((a, b) => (a.device < b.device ? -1 : 1));
+      const page = pageFrom(chosen, query, (device) => device.device);
+      return { ...page, items: page.items.map((device) => summaryOf(device, now)) };
+    },
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/devices/:device',
+    summary: 'One device with its profile, tuning, events and last telemetry windows',
+    tag: 'devices',
+    access: 'admin',
+    params: DevicePath,
+    answers: { 200: DeviceDetail },
+    handle: ({ params }) => deviceDetail(world, find(params.device)),
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/devices/:device/why',
+    summary: 'What the device runs and why, and what it waits for',
+    tag: 'devices',
+    access: 'admin',
+    params: DevicePath,
+    answers: { 200: Why },
+    handle: ({ params }) => explainDevice(world, find(params.device)),
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/devices/:device/events',
+    summary: 'What the device and the controller said about it, newest first',
+    tag: 'devices',
+    access: 'admin',
+    params: DevicePath,
+    query: v.object({ limit: queryNumber(1, 1000) }),
+    answers: { 200: v.object({ items: DeviceDetail.entries.events }) },
+    async handle({ params, query }) {
+      const device = find(params.device);
+      return { items: await listEvents(world, device.device, query.limit ?? 100) };
+    },
+  });
+  addRoute(api, {
+    method: 'PUT',
+    url: '/api/v1/devices/:device/labels',
+    summary: 'Replaces the labels that people gave a device',
+    tag: 'devices',
+    access: 'admin',
+    params: DevicePath,
+    body: Labels,
+    answers: { 200: DeviceSummary },
+    async handle({ params, body }) {
+      const device = find(params.device);
+      await setLabels(world, device, body);
+      doors.onLabels(device.device);
+      return summaryOf(device, world.now());
+    },
+  });
+  addRoute(api, {
+    method: 'DELETE',
+    url: '/api/v1/devices/:device',
+    summary: 'Takes a device out of the fleet; its secrets are void',
+    tag: 'devices',
+    access: 'admin',
+    params: DevicePath,
+    answers: { 204: null },
+    async handle({ params, reply }) {
+      await doors.onRemoved(find(params.device).device);
+      reply.code(204);
+    },
+  });
+}

@@ -1,0 +1,79 @@
+/** Tokens for devices to come, and the one request a device makes without credentials. */
+import * as v from 'valibot';
+import { EnrolAnswer, EnrolRequest } from '../../shared/protocol/api.ts';
+import { Instant, Labels } from '../../shared/protocol/fields.ts';
+import { createEnrolmentToken, enrol } from '../enrolment.ts';
+import { instant, type World } from '../world.ts';
+import { type Api, addRoute } from './route.ts';
+
+const TokenRequest = v.strictObject({
+  expiresInSeconds: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000)), 3600),
+  maxUses: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e6)), 1),
+  labels: v.optional(Labels, {}),
+});
+
+const TokenAnswer = v.object({
+  id: v.string(),
+  /** Shown this once. */
+  token: v.string(),
+  expiresAt: Instant,
+  maxUses: v.number(),
+});
+
+/** What devices are told of the broker, given the host name under which they reached the controller. */
+export type DeviceBroker = (hostname: string) => {
+  url: string;
+  /** Where all devices share one account. */
+  username: string | null;
+  password: string | null;
+};
+
+export interface EnrolDoors {
+  readonly deviceBroker: DeviceBroker;
+  /** The device has new secrets: its connections end and its retained documents are void. */
+  readonly onReenrolled: (device: string) => void;
+  readonly onEnrolled: (device: string) => void;
+}
+
+export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void {
+  addRoute(api, {
+    method: 'POST',
+    url: '/api/v1/enrolment-tokens',
+    summary: 'A token with which devices may enrol',
+    tag: 'enrolment',
+    access: 'admin',
+    body: TokenRequest,
+    answers: { 201: TokenAnswer },
+    async handle({ body, reply }) {
+      const token = await createEnrolmentToken(world, body);
+      reply.code(201);
+      const { id, maxUses } = token;
+      return { id, token: token.token, expiresAt: instant(token.expiresMs), maxUses };
+    },
+  });
+  addRoute(api, {
+    method: 'POST',
+    url: '/api/v1/enrol',
+    summary: 'A device joins the fleet with an enrolment token',
+    tag: 'enrolment',
+    access: 'anyone',
+    body: EnrolRequest,
+    answers: { 200: EnrolAnswer },
+    async handle({ body, request }): Promise<EnrolAnswer> {
+      const enrolled = await enrol(world, { ...body, labels: body.labels ?? {} });
+      if (enrolled.again) doors.onReenrolled(body.device);
+      doors.onEnrolled(body.device);
+      const broker = doors.deviceBroker(request.hostname);
+      return {
+        device: body.device,
+        deviceToken: enrolled.deviceToken,
+        controllerKey: world.secrets.keys.publicKeyPem,
+        mqtt: {
+          url: broker.url,
+          username: broker.username ?? body.device,
+          password: broker.password ?? enrolled.mqttPassword,
+        },
+      };
+    },
+  });
+}

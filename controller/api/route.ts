@@ -1,0 +1,138 @@
+/** One way to write a route: its schemas check what comes, type the handler and make the OpenAPI document. */
+import { toJsonSchema } from '@valibot/to-json-schema';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import * as v from 'valibot';
+import { digestPattern } from '../../shared/digest.ts';
+import { FettleError } from '../../shared/errors.ts';
+import { Problem } from '../../shared/protocol/api.ts';
+import type { Access, Authenticator, Principal } from './auth.ts';
+
+type Schema = v.GenericSchema;
+type Output<S> = S extends Schema ? v.InferOutput<S> : null;
+
+export interface Route<P, Q, B> {
+  readonly method: HTTPMethods;
+  /** Path with `:name` parameters. */
+  readonly url: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly access: Access;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  /** Status → schema of the answer; null is an answer without a body. */
+  readonly answers: Readonly<Record<number, Schema | null>>;
+  readonly handle: (call: Call<P, Q, B>) => Promise<unknown> | unknown;
+}
+
+export interface Call<P, Q, B> {
+  readonly params: Output<P>;
+  readonly query: Output<Q>;
+  readonly body: Output<B>;
+  /** null where the route is for anyone. */
+  readonly principal: Principal | null;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** What the routes of one resource are given to register themselves. */
+export interface Api {
+  readonly app: FastifyInstance;
+  readonly authenticate: Authenticator;
+}
+
+export function addRoute<
+  P extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+  B extends Schema | undefined = undefined,
+>(api: Api, route: Route<P, Q, B>): void {
+  api.app.route({
+    method: route.method,
+    url: route.url,
+    schema: describe(route),
+    handler: async (request, reply) => {
+      const principal = api.authenticate(request, route.access);
+      return await route.handle({
+        params: check('path', route.params, request.params),
+        query: check('query', route.query, request.query),
+        body: check('body', route.body, request.body),
+        principal,
+        request,
+        reply,
+      });
+    },
+  });
+}
+
+/** A number in a query, which arrives as text. */
+export function queryNumber(min: number, max: number) {
+  return v.optional(
+    v.pipe(v.string(), v.transform(Number), v.number(), v.minValue(min), v.maxValue(max)),
+  );
+}
+
+export function pageOf<S extends Schema>(item: S) {
+  return v.object({ items: v.array(item), next: v.nullable(v.string()) });
+}
+
+/** The `limit` and `cursor` of a list; a cursor is the key of the last item that was sent. */
+export const PageQuery = { limit: queryNumber(1, 10_000), cursor: v.optional(v.string()) };
+
+/** One page of what is already in the order of `key`. */
+export function pageFrom<T>(
+  items: readonly T[],
+  { limit = 1000, cursor }: { limit?: number | undefined; cursor?: string | undefined },
+  key: (item: T) => string,
+): { items: T[]; next: string | null } {
+  const start = cursor === undefined ? 0 : items.findIndex((item) => key(item) === cursor) + 1;
+  if (cursor !== undefined && start === 0) return { items: [], next: null };
+  const page = items.slice(start, start + limit);
+  const last = page.at(-1);
+  const more = last !== undefined && start + limit < items.length;
+  return { items: page, next: more ? key(last) : null };
+}
+
+/** The one place where what came over HTTP gets its type. */
+function check<S>(where: string, schema: S | undefined, value: unknown): Output<S> {
+  if (!isSchema(schema)) return null as Output<S>;
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output as Output<S>;
+  const issue = result.issues[0];
+  throw new FettleError('BAD_ARGUMENT', {
+    what: `${where} ${v.getDotPath(issue) ?? ''}`.trim(),
+    expected: issue.expected ?? issue.message,
+    got: issue.received,
+  });
+}
+
+function describe<P, Q, B>(route: Route<P, Q, B>): Record<string, unknown> {
+  const answers = Object.entries(route.answers).map(([status, schema]) => [
+    status,
+    schema === null ? { type: 'null', description: 'done' } : jsonSchema(schema),
+  ]);
+  return {
+    summary: route.summary,
+    tags: [route.tag],
+    ...(route.access === 'anyone' ? {} : { security: [{ token: [] }] }),
+    ...(isSchema(route.params) ? { params: jsonSchema(route.params) } : {}),
+    ...(isSchema(route.query) ? { querystring: jsonSchema(route.query) } : {}),
+    ...(isSchema(route.body) ? { body: jsonSchema(route.body) } : {}),
+    response: { ...Object.fromEntries(answers), default: jsonSchema(Problem) },
+  };
+}
+
+function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && 'kind' in value;
+}
+
+/** JSON Schema of what is accepted; a digest is the one custom type. */
+export function jsonSchema(schema: Schema): object {
+  const { $schema: _, ...rest } = toJsonSchema(schema, {
+    target: 'draft-2020-12',
+    typeMode: 'input',
+    errorMode: 'ignore',
+    overrideSchema: ({ valibotSchema }) =>
+      valibotSchema.type === 'custom' ? { type: 'string', pattern: digestPattern.source } : null,
+  });
+  return rest;
+}

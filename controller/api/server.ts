@@ -1,0 +1,95 @@
+/** The one door to Fastify: the HTTP server, its error documents and its OpenAPI description. */
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { FettleError, reasonOf } from '../../shared/errors.ts';
+import { productVersion } from '../../shared/product.ts';
+import type { World } from '../world.ts';
+import { createAuthenticator } from './auth.ts';
+import { problemOf } from './problem.ts';
+import type { Api } from './route.ts';
+
+export interface Server {
+  readonly url: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** The largest JSON body; files go another way. */
+const bodyBytesMax = 4 << 20;
+
+/** Throws `PORT_IN_USE` where another process listens there. */
+export async function startServer(
+  world: World,
+  addRoutes: (api: Api) => void | Promise<void>,
+): Promise<Server> {
+  const { host, port } = world.settings;
+  const app = await createApp(world);
+  await addRoutes({ app, authenticate: createAuthenticator(world) });
+  try {
+    await app.listen({ host, port, backlog: 4096 });
+  } catch (thrown) {
+    await app.close();
+    throw listenError(thrown, port);
+  }
+  const address = app.server.address();
+  const bound = typeof address === 'object' && address ? address.port : port;
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return {
+    url: `http://${shown.includes(':') ? `[${shown}]` : shown}:${bound}`,
+    port: bound,
+    async stop() {
+      // Event streams never end by themselves.
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+async function createApp(world: World): Promise<FastifyInstance> {
+  const logger: FastifyBaseLogger = world.log;
+  const app = fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: bodyBytesMax,
+    forceCloseConnections: true,
+    // A POST without a body may still say that it is JSON.
+    routerOptions: { maxParamLength: 200 },
+  });
+  // Routes check what comes with their own schemas (route.ts); Ajv would do it a second time.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (document) => JSON.stringify(document));
+  app.addContentTypeParser('application/octet-stream', (_request, stream, done) =>
+    done(null, stream),
+  );
+  app.setErrorHandler((thrown, request, reply) => {
+    const problem = problemOf(thrown);
+    if (problem.status >= 500) request.log.error({ err: thrown, url: request.url }, 'request');
+    reply.code(problem.status).type('application/problem+json').send(problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const what = `route ${request.method} ${request.url.slice(0, 200)}`;
+    const problem = problemOf(new FettleError('NOT_FOUND', { what }));
+    reply.code(404).type('application/problem+json').send(problem);
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Fettle controller',
+        description: 'Models, variants, devices and rollouts.',
+        version: productVersion(),
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  return app;
+}
+
+function listenError(thrown: unknown, port: number): Error {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
+  if (code === 'EADDRINUSE') {
+    return new FettleError('PORT_IN_USE', { what: 'HTTP', port, setting: '--port' });
+  }
+  return new FettleError('INTERNAL', { reason: reasonOf(thrown) }, { cause: thrown });
+}

@@ -1,0 +1,164 @@
+/** The embedded MQTT broker: every device has its own account and its own topics, nothing else. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import type { Logger } from 'pino';
+import { FettleError, reasonOf } from '../shared/errors.ts';
+import { channels, parseTopic } from '../shared/protocol/topics.ts';
+
+/** Who is on the other end of a connection. Names of people's accounts can't be names of devices. */
+export type Account =
+  | { role: 'controller' }
+  | { role: 'admin' }
+  | { role: 'device'; device: string };
+
+export interface BrokerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly log: Logger;
+  /** The account of these credentials, or null. */
+  readonly authenticate: (username: string, password: string) => Account | null;
+  /** A device tried what it may not do. */
+  readonly onViolation: (account: Account, what: string) => void;
+}
+
+export interface Broker {
+  readonly port: number;
+  readonly clients: number;
+  /** Ends the connections of a device, whose password is no longer good. */
+  drop(device: string): void;
+  stop(): Promise<void>;
+}
+
+/** Sizes that bound what one connection can cost. */
+const bounds = {
+  connectTimeoutMs: 10_000,
+  queueLimit: 1000,
+  keepaliveSeconds: 600,
+} as const;
+
+/** Throws `PORT_IN_USE` where another process listens there. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const accounts = new WeakMap<Client, Account>();
+  const clients = new Map<string, Set<Client>>();
+  const accountOf = (client: Client | null) => (client ? (accounts.get(client) ?? null) : null);
+  const aedes = await Aedes.createBroker({
+    connectTimeout: bounds.connectTimeoutMs,
+    keepaliveLimit: bounds.keepaliveSeconds,
+    queueLimit: bounds.queueLimit,
+    authenticate(client, username, password, done) {
+      const account = options.authenticate(username ?? '', password?.toString() ?? '');
+      if (!account || !mayUseClientId(account, client.id)) {
+        done(badCredentials(), false);
+        return;
+      }
+      accounts.set(client, account);
+      if (account.role === 'device') remember(clients, account.device, client);
+      done(null, true);
+    },
+    authorizePublish(client, packet, done) {
+      const account = accountOf(client);
+      if (account && mayPublish(account, packet.topic)) {
+        done(null);
+        return;
+      }
+      if (account) options.onViolation(account, `publishing on ${packet.topic}`);
+      done(new Error(`not allowed to publish on ${packet.topic}`));
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const account = accountOf(client);
+      if (account && maySubscribe(account, subscription.topic)) {
+        done(null, subscription);
+        return;
+      }
+      if (account) options.onViolation(account, `subscribing to ${subscription.topic}`);
+      done(null, null);
+    },
+  });
+  aedes.on('clientDisconnect', (client) => {
+    const account = accountOf(client);
+    if (account?.role !== 'device') return;
+    const connected = clients.get(account.device);
+    if (connected?.delete(client) && connected.size === 0) clients.delete(account.device);
+  });
+  aedes.on('clientError', (client, error) => {
+    options.log.debug({ client: client.id, reason: reasonOf(error) }, 'mqtt client error');
+  });
+  aedes.on('connectionError', (_client, error) => {
+    options.log.debug({ reason: reasonOf(error) }, 'mqtt connection error');
+  });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('close', () => sockets.delete(socket));
+    aedes.handle(socket);
+  });
+  await listen(server, options);
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : options.port,
+    get clients() {
+      return aedes.connectedClients;
+    },
+    drop(device) {
+      for (const client of clients.get(device) ?? []) client.close();
+    },
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await new Promise<void>((resolve) => aedes.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** A device's client id begins with its name, so that no device can push another off the broker. */
+function mayUseClientId(account: Account, clientId: string): boolean {
+  if (account.role !== 'device') return !clientId.startsWith('fettle/');
+  return clientId === account.device || clientId.startsWith(`${account.device}:`);
+}
+
+/**
+ * A device publishes on its own channels up. It may also ask itself for an inference: an application on the
+ * device shares its account.
+ */
+function mayPublish(account: Account, topic: string): boolean {
+  if (account.role === 'controller') return true;
+  const address = parseTopic(topic);
+  if (!address) return false;
+  if (account.role === 'admin') return address.channel === 'infer';
+  if (address.device !== account.device) return false;
+  return channels[address.channel] === 'up' || address.channel === 'infer';
+}
+
+function maySubscribe(account: Account, topic: string): boolean {
+  if (account.role === 'controller') return true;
+  if (account.role === 'admin') return topic.startsWith('fettle/v1/');
+  // A wildcard names no channel, so that it parses to nothing and is refused.
+  const address = parseTopic(topic);
+  if (!address || address.device !== account.device) return false;
+  return channels[address.channel] === 'down' || address.channel === 'inferred';
+}
+
+function remember(clients: Map<string, Set<Client>>, device: string, client: Client): void {
+  const connected = clients.get(device) ?? new Set();
+  connected.add(client);
+  clients.set(device, connected);
+}
+
+/** [MQTT-3.2.2-5] Return code 4: bad user name or password. */
+function badCredentials(): AuthenticateError {
+  return Object.assign(new Error('bad user name or password'), { returnCode: 4 });
+}
+
+function listen(server: Server, { host, port }: BrokerOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', (error) => reject(listenError(error, port)));
+  server.listen({ host, port, backlog: 4096 }, resolve);
+  return promise;
+}
+
+function listenError(error: Error, port: number): Error {
+  if (!('code' in error) || error.code !== 'EADDRINUSE') return error;
+  return new FettleError('PORT_IN_USE', { what: 'MQTT', port, setting: '--broker-port' });
+}

@@ -1,0 +1,111 @@
+/** What each device should run: numbered, signed, on disk before it is published, published again whenever it may be lost. */
+import { FettleError } from '../shared/errors.ts';
+import type { Desired, ModelGoal } from '../shared/protocol/messages.ts';
+import type { Channel } from '../shared/protocol/topics.ts';
+import { sign } from '../shared/signature.ts';
+import type { Device } from './fleet.ts';
+import type { Link } from './link.ts';
+import { instant, type World } from './world.ts';
+
+/** The content of a desired document, before it has a number. */
+export interface Goal {
+  readonly rollout: string | null;
+  readonly model: ModelGoal | null;
+  readonly hint: Desired['hint'];
+  readonly tuningBudgetSeconds: number;
+  readonly soakSeconds: number;
+}
+
+export interface Dispatcher {
+  /** Stores the next revision of every device in one transaction, then publishes. Returns the revisions. */
+  assign(goals: readonly Assignment[]): Promise<ReadonlyMap<string, number>>;
+  /** Publishes every desired document again: the broker may have lost them. */
+  republish(): Promise<void>;
+  /** Clears what devices left retained under this name: reports of an earlier life, or of one that is gone. */
+  forget(device: string): void;
+}
+
+export interface Assignment {
+  readonly device: string;
+  readonly goal: Goal;
+}
+
+/** Publications under way at once while everything is published again. */
+const republishWidth = 200;
+
+export function createDispatcher(world: World, link: () => Link): Dispatcher {
+  const publish = async (desired: Desired) => {
+    const address = { device: desired.device, channel: 'desired' } as const;
+    await link().publish(address, desired);
+  };
+  const publishLater = (desired: Desired) => {
+    // A failed publication is made good at the next connection.
+    publish(desired).catch((thrown) => world.log.warn({ err: thrown }, 'desired not published'));
+  };
+  return {
+    async assign(assignments) {
+      const documents = assignments.map(({ device, goal }) => {
+        const known = world.fleet.get(device);
+        if (!known) throw new FettleError('NOT_FOUND', { what: `device ${device}` });
+        return nextDesired(world, known, goal);
+      });
+      const now = world.now();
+      await world.db.transaction().execute(async (db) => {
+        for (const document of documents) {
+          await db
+            .updateTable('devices')
+            .set({
+              revision: document.revision,
+              desired: JSON.stringify(document),
+              rollout: document.rollout,
+              desired_ms: now,
+            })
+            .where('device', '=', document.device)
+            .execute();
+        }
+      });
+      for (const document of documents) {
+        const known = world.fleet.get(document.device);
+        if (known) remember(known, document, now);
+        publishLater(document);
+      }
+      return new Map(documents.map(({ device, revision }) => [device, revision]));
+    },
+    async republish() {
+      const documents = [...world.fleet.devices.values()].flatMap(({ desired }) => desired ?? []);
+      for (let at = 0; at < documents.length; at += republishWidth) {
+        await Promise.all(documents.slice(at, at + republishWidth).map(publish));
+      }
+    },
+    forget(device) {
+      const known = world.fleet.get(device)?.desired;
+      if (known) publishLater(known);
+      const stale: Channel[] = ['reported', 'profile', 'presence'];
+      const channels = known ? stale : [...stale, 'desired' as const];
+      for (const channel of channels) {
+        link()
+          .publish({ device, channel })
+          .catch((thrown) => world.log.warn({ err: thrown }, 'retained document not cleared'));
+      }
+    },
+  };
+}
+
+function nextDesired(world: World, device: Device, goal: Goal): Desired {
+  const document = {
+    v: 1 as const,
+    device: device.device,
+    revision: device.revision + 1,
+    at: instant(world.now()),
+    ...goal,
+    telemetrySeconds: world.settings.telemetrySeconds,
+  };
+  return { ...document, signature: sign(document, world.secrets.keys).signature };
+}
+
+function remember(device: Device, document: Desired, now: number): void {
+  device.revision = document.revision;
+  device.desired = document;
+  device.rollout = document.rollout;
+  device.desiredMs = now;
+}

@@ -1,0 +1,40 @@
+/** What is said about a device, by itself or by the controller; the oldest go when there are too many. */
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from './store/schema.ts';
+import type { World } from './world.ts';
+
+export interface EventRecord {
+  readonly device: string;
+  readonly atMs: number;
+  readonly level: 'info' | 'warn' | 'error';
+  readonly code: string;
+  readonly message: string;
+}
+
+const messageCharsMax = 4000;
+
+/** Records an event of the controller about a device; a failure to do so is logged, not thrown. */
+export function noteEvent(world: World, event: Omit<EventRecord, 'atMs'>): void {
+  const record = { ...event, atMs: world.now() };
+  insertEvents(world.db, [record], world.settings.eventsPerDevice).catch((thrown) =>
+    world.log.error({ err: thrown, event }, 'event not recorded'),
+  );
+}
+
+/** Adds the events and keeps the newest `keep` of each device they speak of. */
+export async function insertEvents(
+  db: Kysely<Tables>,
+  events: readonly EventRecord[],
+  keep: number,
+): Promise<void> {
+  for (const { atMs, message, ...event } of events) {
+    const row = { ...event, at_ms: atMs, message: message.slice(0, messageCharsMax) };
+    await db.insertInto('events').values(row).execute();
+  }
+  for (const device of new Set(events.map((event) => event.device))) {
+    await sql`delete from events where device = ${device} and id <=
+      (select id from events where device = ${device} order by id desc limit 1 offset ${keep})`.execute(
+      db,
+    );
+  }
+}

@@ -1,0 +1,97 @@
+/** Every device in memory: the database is the truth, this is what is read a thousand times a second. */
+import type * as v from 'valibot';
+import type { Labels } from '../shared/protocol/fields.ts';
+import { Desired, Reported, type Window } from '../shared/protocol/messages.ts';
+import { Profile } from '../shared/protocol/profile.ts';
+import { type Database, decodeStored } from './store/database.ts';
+
+export type LabelMap = v.InferOutput<typeof Labels>;
+
+export interface Device {
+  readonly device: string;
+  labels: LabelMap;
+  tokenHash: string;
+  mqttHash: string;
+  enrolledMs: number;
+  /** When anything was last heard of it, by the controller's clock. */
+  seenMs: number | null;
+  online: boolean;
+  reportedSeq: number;
+  reported: Reported | null;
+  reportedMs: number | null;
+  profile: Profile | null;
+  revision: number;
+  desired: Desired | null;
+  rollout: string | null;
+  desiredMs: number | null;
+  /** The last minute of telemetry, oldest first. */
+  recent: { arrivedMs: number; window: Window }[];
+}
+
+export interface Fleet {
+  readonly devices: ReadonlyMap<string, Device>;
+  get(device: string): Device | null;
+  /** The device that this bearer token's hash belongs to. */
+  byTokenHash(hash: string): Device | null;
+  add(device: Device): void;
+  /** Changes the hash under which a token is found. */
+  rotate(device: Device, hashes: { tokenHash: string; mqttHash: string }): void;
+  remove(device: string): void;
+}
+
+export async function loadFleet(db: Database): Promise<Fleet> {
+  const devices = new Map<string, Device>();
+  const byToken = new Map<string, Device>();
+  const add = (device: Device) => {
+    devices.set(device.device, device);
+    byToken.set(device.tokenHash, device);
+  };
+  const rows = await db.selectFrom('devices').selectAll().orderBy('device').execute();
+  for (const row of rows) {
+    add({
+      device: row.device,
+      labels: parseLabels(row.labels),
+      tokenHash: row.token_hash,
+      mqttHash: row.mqtt_hash,
+      enrolledMs: row.enrolled_ms,
+      seenMs: row.seen_ms,
+      online: false,
+      reportedSeq: row.reported_seq,
+      reported: row.reported === null ? null : decodeStored(Reported, row.reported),
+      reportedMs: row.reported_ms,
+      profile: row.profile === null ? null : decodeStored(Profile, row.profile),
+      revision: row.revision,
+      desired: row.desired === null ? null : decodeStored(Desired, row.desired),
+      rollout: row.rollout,
+      desiredMs: row.desired_ms,
+      recent: [],
+    });
+  }
+  return {
+    devices,
+    get: (device) => devices.get(device) ?? null,
+    byTokenHash: (hash) => byToken.get(hash) ?? null,
+    add,
+    rotate(device, { tokenHash, mqttHash }) {
+      byToken.delete(device.tokenHash);
+      device.tokenHash = tokenHash;
+      device.mqttHash = mqttHash;
+      byToken.set(tokenHash, device);
+    },
+    remove(name) {
+      const device = devices.get(name);
+      if (device) byToken.delete(device.tokenHash);
+      devices.delete(name);
+    },
+  };
+}
+
+/** What selectors see: the device's own labels, and over them those that people gave it. */
+export function labelsOf(device: Device): LabelMap {
+  return { ...device.profile?.labels, ...device.labels };
+}
+
+export function parseLabels(text: string): LabelMap {
+  const labels: LabelMap = JSON.parse(text);
+  return labels;
+}

@@ -1,0 +1,260 @@
+/**
+ * What devices send, stored exactly once: messages are gathered into batches, a batch is one transaction, and
+ * a device is told that something is stored after the commit, never before.
+ */
+import { FettleError, reportError } from '../shared/errors.ts';
+import {
+  type Ack,
+  type DeviceEvent,
+  decodeMessage,
+  type Message,
+  type Presence,
+  type Reported,
+  type Telemetry,
+} from '../shared/protocol/messages.ts';
+import type { Profile } from '../shared/protocol/profile.ts';
+import { type Address, topicOf } from '../shared/protocol/topics.ts';
+import type { Tuning } from '../shared/protocol/tuning.ts';
+import { insertEvents, noteEvent } from './events.ts';
+import type { Device } from './fleet.ts';
+import { storeProfile, storeReported, storeTelemetry, storeTuning } from './store/measurements.ts';
+import { recentMs, summaryOf } from './summary.ts';
+import type { World } from './world.ts';
+
+export interface Ingest {
+  /** Takes a message from the broker; never throws. */
+  accept(address: Address, payload: Uint8Array): void;
+  /** Resolves when everything accepted so far is stored. */
+  settled(): Promise<void>;
+  readonly counters: Readonly<Record<IngestCounter, number>>;
+}
+
+type IngestCounter = 'messages' | 'invalid' | 'dropped' | 'windows' | 'duplicates' | 'batches';
+
+export interface IngestDoors {
+  readonly acknowledge: (device: string, ack: Ack) => void;
+  /** Something that rollouts look at has changed. */
+  readonly onChanged: (devices: readonly string[]) => void;
+}
+
+/** What one device sent within a batch. */
+interface Inbox {
+  reported: Reported | null;
+  profile: Profile | null;
+  tunings: Tuning[];
+  telemetry: Telemetry[];
+  events: DeviceEvent[];
+}
+
+const bounds = {
+  /** Messages that may wait; devices send again what isn't acknowledged. */
+  queue: 50_000,
+  batch: 1000,
+  /** How long a failed batch holds up the next one. */
+  retryMs: 1000,
+  /** One complaint about bad messages per device in this time. */
+  complaintMs: 10_000,
+  eventsPerBatch: 50,
+} as const;
+
+export function createIngest(world: World, doors: IngestDoors): Ingest {
+  const queue: { device: string; message: Queued }[] = [];
+  const counters = {
+    messages: 0,
+    invalid: 0,
+    dropped: 0,
+    windows: 0,
+    duplicates: 0,
+    batches: 0,
+  };
+  const complaints = new Map<string, number>();
+  let running: Promise<void> | null = null;
+  const complain = (address: Address, thrown: unknown) => {
+    counters.invalid += 1;
+    const last = complaints.get(address.device) ?? 0;
+    if (world.now() - last < bounds.complaintMs) return;
+    complaints.set(address.device, world.now());
+    const { code, message } = reportError(thrown);
+    noteEvent(world, { device: address.device, level: 'error', code, message });
+  };
+  const drain = async () => {
+    // One turn of the loop lets what arrives together be stored together.
+    await new Promise(setImmediate);
+    while (queue.length > 0) {
+      const inboxes = sortOut(queue.splice(0, bounds.batch));
+      try {
+        await storeBatch(world, inboxes, counters, doors);
+      } catch (thrown) {
+        world.log.error({ err: thrown }, 'batch not stored; devices will send it again');
+        await new Promise((resolve) => setTimeout(resolve, bounds.retryMs));
+      }
+    }
+    running = null;
+  };
+  return {
+    counters,
+    accept(address, payload) {
+      const device = world.fleet.get(address.device);
+      // An empty payload clears a retained document; an unknown device has been removed.
+      if (!device || payload.length === 0) return;
+      counters.messages += 1;
+      try {
+        const message = decode(address, payload);
+        if (message.channel === 'presence') {
+          applyPresence(world, device, message.document);
+          doors.onChanged([device.device]);
+        } else if (queue.length >= bounds.queue) counters.dropped += 1;
+        else queue.push({ device: address.device, message });
+        running ??= drain();
+      } catch (thrown) {
+        complain(address, thrown);
+      }
+    },
+    async settled() {
+      while (running) await running;
+    },
+  };
+}
+
+type Queued = { [C in UpChannel]: { channel: C; document: Message<C> } }[UpChannel];
+type UpChannel = 'reported' | 'profile' | 'tuning' | 'telemetry' | 'event' | 'presence';
+
+function decode(address: Address, payload: Uint8Array): Queued {
+  const { device, channel } = address;
+  const message = decodeChannel(device, channel, payload);
+  if (message.document.device === device) return message;
+  const reason = `it names device ${message.document.device}`;
+  throw new FettleError('MESSAGE_INVALID', { topic: topicOf(address), reason });
+}
+
+function decodeChannel(device: string, channel: Address['channel'], payload: Uint8Array): Queued {
+  switch (channel) {
+    case 'reported':
+      return { channel, document: decodeMessage({ device, channel }, payload) };
+    case 'profile':
+      return { channel, document: decodeMessage({ device, channel }, payload) };
+    case 'tuning':
+      return { channel, document: decodeMessage({ device, channel }, payload) };
+    case 'telemetry':
+      return { channel, document: decodeMessage({ device, channel }, payload) };
+    case 'event':
+      return { channel, document: decodeMessage({ device, channel }, payload) };
+    case 'presence':
+      return { channel, document: decodeMessage({ device, channel }, payload) };
+    default: {
+      const reason = 'devices send nothing there';
+      throw new FettleError('MESSAGE_INVALID', { topic: topicOf({ device, channel }), reason });
+    }
+  }
+}
+
+function applyPresence(world: World, device: Device, presence: Presence): void {
+  const changed = device.online !== presence.online;
+  device.online = presence.online;
+  if (presence.online) device.seenMs = world.now();
+  if (changed) world.live.publish('device', device.device, () => summaryOf(device, world.now()));
+}
+
+function sortOut(messages: readonly { device: string; message: Queued }[]): Map<string, Inbox> {
+  const inboxes = new Map<string, Inbox>();
+  for (const { device, message } of messages) {
+    const inbox = inboxes.get(device) ?? emptyInbox();
+    inboxes.set(device, inbox);
+    switch (message.channel) {
+      case 'reported':
+        if (message.document.seq >= (inbox.reported?.seq ?? 0)) inbox.reported = message.document;
+        break;
+      case 'profile':
+        inbox.profile = message.document;
+        break;
+      case 'tuning':
+        inbox.tunings.push(message.document);
+        break;
+      case 'telemetry':
+        inbox.telemetry.push(message.document);
+        break;
+      case 'event':
+        if (inbox.events.length < bounds.eventsPerBatch) inbox.events.push(message.document);
+        break;
+      case 'presence':
+        break;
+    }
+  }
+  return inboxes;
+}
+
+function emptyInbox(): Inbox {
+  return { reported: null, profile: null, tunings: [], telemetry: [], events: [] };
+}
+
+async function storeBatch(
+  world: World,
+  inboxes: ReadonlyMap<string, Inbox>,
+  counters: Record<IngestCounter, number>,
+  doors: IngestDoors,
+): Promise<void> {
+  const now = world.now();
+  const keptSinceMs = now - world.settings.retentionHours * 3_600_000;
+  const telemetry = [...inboxes.values()].flatMap((inbox) => inbox.telemetry);
+  const fresh = await world.db.transaction().execute(async (db) => {
+    for (const [name, inbox] of inboxes) {
+      const device = world.fleet.get(name);
+      if (!device) continue;
+      if (isNews(device, inbox.reported)) await storeReported(db, inbox.reported, now);
+      if (inbox.profile) await storeProfile(db, inbox.profile, now);
+      for (const tuning of inbox.tunings) await storeTuning(db, tuning, now);
+      const events = inbox.events.map((event) => ({ ...event, atMs: now }));
+      await insertEvents(db, events.map(eventOf), world.settings.eventsPerDevice);
+    }
+    return await storeTelemetry(db, telemetry, { now, keptSinceMs });
+  });
+  counters.batches += 1;
+  counters.windows += fresh.length;
+  const given = telemetry.reduce((total, { windows }) => total + windows.length, 0);
+  counters.duplicates += given - fresh.length;
+  for (const { device: name, window } of fresh) {
+    world.fleet.get(name)?.recent.push({ arrivedMs: now, window });
+  }
+  for (const [name, inbox] of inboxes) {
+    const device = world.fleet.get(name);
+    if (device) settle(world, device, inbox, doors);
+  }
+  doors.onChanged([...inboxes.keys()]);
+}
+
+function eventOf({ device, atMs, level, code, message }: DeviceEvent & { atMs: number }) {
+  return { device, atMs, level, code: code.slice(0, 64), message };
+}
+
+/** A report that is not newer than the stored one changes nothing. */
+function isNews(device: Device, reported: Reported | null): reported is Reported {
+  return reported !== null && reported.seq > device.reportedSeq;
+}
+
+/** After the commit: what memory holds, what the device may forget, what watchers see. */
+function settle(world: World, device: Device, inbox: Inbox, doors: IngestDoors): void {
+  const now = world.now();
+  device.seenMs = now;
+  if (isNews(device, inbox.reported)) {
+    device.reported = inbox.reported;
+    device.reportedSeq = inbox.reported.seq;
+    device.reportedMs = now;
+  }
+  if (inbox.profile) device.profile = inbox.profile;
+  while ((device.recent[0]?.arrivedMs ?? now) < now - recentMs) device.recent.shift();
+  const tuningRevision = Math.max(...inbox.tunings.map(({ revision }) => revision));
+  const spool = inbox.telemetry.at(-1);
+  const seqs = inbox.telemetry.flatMap((batch) =>
+    batch.spool === spool?.spool ? batch.windows.map(({ seq }) => seq) : [],
+  );
+  const ack: Ack = {
+    v: 1,
+    ...(inbox.reported ? { reportedSeq: device.reportedSeq } : {}),
+    ...(inbox.tunings.length > 0 ? { tuningRevision } : {}),
+    ...(spool && seqs.length > 0
+      ? { telemetry: { spool: spool.spool, seq: Math.max(...seqs) } }
+      : {}),
+  };
+  if (Object.keys(ack).length > 1) doors.acknowledge(device.device, ack);
+  world.live.publish('device', device.device, () => summaryOf(device, world.now()));
+}

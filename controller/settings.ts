@@ -1,0 +1,123 @@
+/** The controller's settings: one table, read from flags and from `FETTLE_CONTROLLER_*` variables. */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { FettleError } from '../shared/errors.ts';
+import { productRoot } from '../shared/product.ts';
+
+interface Setting {
+  readonly type: 'text' | 'number' | 'path';
+  readonly default: string | number | null;
+  readonly help: string;
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** Why each default is what it is stands in its help or beside it. */
+export const settingTable = {
+  data: {
+    type: 'path',
+    default: join(homedir(), '.local/state/fettle/controller'),
+    help: 'folder of its state',
+  },
+  host: text('127.0.0.1', 'address to listen on; 0.0.0.0 lets other machines in'),
+  port: number(8900, 'HTTP port; 0 takes a free one', { max: 65_535 }),
+  brokerPort: number(1883, 'port of the embedded broker; 0 takes a free one', { max: 65_535 }),
+  broker: {
+    type: 'text',
+    default: null,
+    help: 'an external broker instead, mqtt://user:password@host:port',
+  },
+  deviceBroker: {
+    type: 'text',
+    default: null,
+    help: 'the broker address that devices are told, with credentials where all share them',
+  },
+  dashboard: {
+    type: 'path',
+    default: join(productRoot(), 'dist/dashboard'),
+    help: 'folder of the built dashboard',
+  },
+  // ONNX files end at 2 GiB (the protobuf limit); data sets are as large as that again at most.
+  blobMiBMax: number(4096, 'largest file accepted', { unit: 'MiB', min: 1 }),
+  // A build uses every core in its calibration runs, so that more at once only cost memory.
+  workers: number(1, 'variants built at the same time', { min: 1, max: 16 }),
+  workerTimeoutSeconds: number(1800, 'longest build', { unit: 's', min: 1 }),
+  workerMemoryMiB: number(4096, 'heap of one build', { unit: 'MiB', min: 64 }),
+  telemetrySeconds: number(5, 'length of a telemetry window', { unit: 's', min: 1, max: 3600 }),
+  retentionHours: number(24, 'how long telemetry windows are kept', { unit: 'h', min: 1 }),
+  eventsPerDevice: number(200, 'events kept of one device', { min: 1 }),
+} as const satisfies Record<string, Setting>;
+
+type Table = typeof settingTable;
+export type SettingName = keyof Table;
+export type Settings = { readonly [Name in SettingName]: Value<Table[Name]> };
+type Value<S extends Setting> =
+  | (S['type'] extends 'number' ? number : string)
+  | (S['default'] extends null ? null : never);
+
+export const environmentPrefix = 'FETTLE_CONTROLLER_';
+
+/**
+ * The settings from flags (by their names in the table; undefined is not given), then the
+ * environment, then the defaults. Throws `BAD_SETTING` for unknown names and for bad values.
+ */
+export function readSettings(
+  flags: Readonly<Record<string, string | number | undefined>>,
+  environment: NodeJS.ProcessEnv = {},
+): Settings {
+  const given = new Map<string, { source: string; value: string | number }>();
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith(environmentPrefix) || value === undefined) continue;
+    given.set(nameOf(variable), { source: variable, value });
+  }
+  for (const [name, value] of Object.entries(flags)) {
+    if (value !== undefined) given.set(name, { source: flagOf(name), value });
+  }
+  for (const [name, { source }] of given) {
+    if (!Object.hasOwn(settingTable, name)) {
+      const expected = `one of ${Object.keys(settingTable).join(', ')}`;
+      throw new FettleError('BAD_SETTING', { setting: source, expected, got: name });
+    }
+  }
+  const entries = Object.entries(settingTable).map(([name, row]) => {
+    const source = given.get(name);
+    return [name, source ? parse(row, source) : row.default];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** `brokerPort` → `--broker-port`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function nameOf(variable: string): string {
+  const words = variable.slice(environmentPrefix.length).toLowerCase();
+  return words.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function parse(
+  row: Setting,
+  { source, value }: { source: string; value: string | number },
+): string | number {
+  if (row.type === 'path') return resolve(String(value));
+  if (row.type === 'text') return String(value);
+  const { min = 0, max = Number.MAX_SAFE_INTEGER, unit } = row;
+  const parsed = typeof value === 'number' ? value : value.trim() === '' ? NaN : Number(value);
+  if (parsed >= min && parsed <= max) return parsed;
+  const expected = `a number from ${min} to ${max}${unit ? ` (${unit})` : ''}`;
+  throw new FettleError('BAD_SETTING', { setting: source, expected, got: String(value) });
+}
+
+function text(value: string, help: string): { type: 'text'; default: string; help: string } {
+  return { type: 'text', default: value, help };
+}
+
+function number(
+  value: number,
+  help: string,
+  rest: { unit?: string; min?: number; max?: number } = {},
+): { type: 'number'; default: number; help: string; unit?: string; min?: number; max?: number } {
+  return { type: 'number', default: value, help, ...rest };
+}

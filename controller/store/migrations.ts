@@ -1,0 +1,142 @@
+/** The database's shape, step by step. A released step is never edited; a change is a new step. */
+import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely';
+import type { Tables } from './schema.ts';
+
+const steps: Record<string, Migration> = {
+  '0001-fleet': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('enrolment_tokens')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('hash', 'text', (c) => c.notNull().unique())
+        .addColumn('labels', 'text', (c) => c.notNull())
+        .addColumn('expires_ms', 'bigint', (c) => c.notNull())
+        .addColumn('uses_left', 'integer', (c) => c.notNull())
+        .addColumn('created_ms', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable('devices')
+        .addColumn('device', 'text', (c) => c.primaryKey())
+        .addColumn('labels', 'text', (c) => c.notNull())
+        .addColumn('token_hash', 'text', (c) => c.notNull())
+        .addColumn('mqtt_hash', 'text', (c) => c.notNull())
+        .addColumn('enrolled_ms', 'bigint', (c) => c.notNull())
+        .addColumn('seen_ms', 'bigint')
+        .addColumn('reported_seq', 'bigint', (c) => c.notNull())
+        .addColumn('reported', 'text')
+        .addColumn('reported_ms', 'bigint')
+        .addColumn('profile', 'text')
+        .addColumn('revision', 'bigint', (c) => c.notNull())
+        .addColumn('desired', 'text')
+        .addColumn('rollout', 'text')
+        .addColumn('desired_ms', 'bigint')
+        .execute();
+      await db.schema
+        .createTable('events')
+        .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+        .addColumn('device', 'text', (c) => c.notNull())
+        .addColumn('at_ms', 'bigint', (c) => c.notNull())
+        .addColumn('level', 'text', (c) => c.notNull())
+        .addColumn('code', 'text', (c) => c.notNull())
+        .addColumn('message', 'text', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createIndex('events_by_device')
+        .on('events')
+        .columns(['device', 'id'])
+        .execute();
+    },
+  },
+  '0002-models': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('models')
+        .addColumn('name', 'text', (c) => c.notNull())
+        .addColumn('version', 'integer', (c) => c.notNull())
+        .addColumn('content', 'text', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('digest', 'text', (c) => c.notNull())
+        .addColumn('record', 'text', (c) => c.notNull())
+        .addColumn('created_ms', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('models_key', ['name', 'version'])
+        .addUniqueConstraint('models_content', ['name', 'content'])
+        .execute();
+      await db.schema
+        .createTable('variants')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('model', 'text', (c) => c.notNull())
+        .addColumn('version', 'integer', (c) => c.notNull())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('record', 'text', (c) => c.notNull())
+        .addColumn('created_ms', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createIndex('variants_by_model')
+        .on('variants')
+        .columns(['model', 'version'])
+        .execute();
+    },
+  },
+  '0003-rollouts': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('rollouts')
+        .addColumn('id', 'text', (c) => c.primaryKey())
+        .addColumn('order', 'integer', (c) => c.notNull().unique())
+        .addColumn('state', 'text', (c) => c.notNull())
+        .addColumn('record', 'text', (c) => c.notNull())
+        .addColumn('created_ms', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable('members')
+        .addColumn('rollout', 'text', (c) => c.notNull())
+        .addColumn('device', 'text', (c) => c.notNull())
+        .addColumn('record', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('members_key', ['rollout', 'device'])
+        .execute();
+    },
+  },
+  '0004-measurements': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('tunings')
+        .addColumn('device', 'text', (c) => c.notNull())
+        .addColumn('revision', 'bigint', (c) => c.notNull())
+        .addColumn('document', 'text', (c) => c.notNull())
+        .addColumn('at_ms', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('tunings_key', ['device', 'revision'])
+        .execute();
+      await db.schema
+        .createTable('hints')
+        .addColumn('key', 'text', (c) => c.primaryKey())
+        .addColumn('hardware_class', 'text', (c) => c.notNull())
+        .addColumn('recipe', 'text', (c) => c.notNull())
+        .addColumn('plan', 'text', (c) => c.notNull())
+        .addColumn('device', 'text', (c) => c.notNull())
+        .addColumn('at_ms', 'bigint', (c) => c.notNull())
+        .execute();
+      await sql`create table windows (
+        device text not null, spool text not null, seq bigint not null,
+        start_ms bigint not null, document text not null,
+        primary key (device, spool, seq))`.execute(db);
+      await sql`create index windows_by_start on windows (device, start_ms)`.execute(db);
+      await db.schema
+        .createTable('spools')
+        .addColumn('device', 'text', (c) => c.notNull())
+        .addColumn('spool', 'text', (c) => c.notNull())
+        .addColumn('seq', 'bigint', (c) => c.notNull())
+        .addColumn('dropped', 'bigint', (c) => c.notNull())
+        .addColumn('stored', 'bigint', (c) => c.notNull())
+        .addColumn('at_ms', 'bigint', (c) => c.notNull())
+        .addPrimaryKeyConstraint('spools_key', ['device', 'spool'])
+        .execute();
+    },
+  },
+};
+
+/** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */
+export async function migrate(db: Kysely<Tables>): Promise<void> {
+  const provider: MigrationProvider = { getMigrations: async () => steps };
+  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  if (error) throw error;
+}

@@ -1,0 +1,104 @@
+/** The tables as Kysely sees them. Documents are JSON text; instants are milliseconds since 1970. */
+import type { Generated } from 'kysely';
+
+export interface Tables {
+  enrolment_tokens: {
+    id: string;
+    /** SHA-256 of the token; the token itself is shown once and never kept. */
+    hash: string;
+    labels: string;
+    expires_ms: number;
+    uses_left: number;
+    created_ms: number;
+  };
+  devices: {
+    device: string;
+    /** Labels given by people. */
+    labels: string;
+    token_hash: string;
+    mqtt_hash: string;
+    enrolled_ms: number;
+    seen_ms: number | null;
+    reported_seq: number;
+    reported: string | null;
+    /** When the reported document arrived, by the controller's clock. */
+    reported_ms: number | null;
+    profile: string | null;
+    revision: number;
+    /** The signed document of `revision`. */
+    desired: string | null;
+    rollout: string | null;
+    desired_ms: number | null;
+  };
+  events: {
+    id: Generated<number>;
+    device: string;
+    at_ms: number;
+    level: string;
+    code: string;
+    message: string;
+  };
+  models: {
+    name: string;
+    version: number;
+    /** Digest of manifest, model and data: equal content is one version. */
+    content: string;
+    state: string;
+    digest: string;
+    record: string;
+    created_ms: number;
+  };
+  variants: {
+    id: string;
+    model: string;
+    version: number;
+    state: string;
+    record: string;
+    created_ms: number;
+  };
+  rollouts: {
+    id: string;
+    /** Later rollouts govern a device before earlier ones. */
+    order: number;
+    state: string;
+    /** The rollout without its members. */
+    record: string;
+    created_ms: number;
+  };
+  members: {
+    rollout: string;
+    device: string;
+    record: string;
+  };
+  tunings: {
+    device: string;
+    revision: number;
+    document: string;
+    at_ms: number;
+  };
+  /** What a class chose, newest wins: handed to the next devices of the class. */
+  hints: {
+    key: string;
+    hardware_class: string;
+    recipe: string;
+    plan: string;
+    device: string;
+    at_ms: number;
+  };
+  windows: {
+    device: string;
+    spool: string;
+    seq: number;
+    start_ms: number;
+    document: string;
+  };
+  spools: {
+    device: string;
+    spool: string;
+    /** The highest sequence number stored. */
+    seq: number;
+    dropped: number;
+    stored: number;
+    at_ms: number;
+  };
+}
