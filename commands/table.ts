@@ -16,4 +16,39 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle profile --json',
     load: () => import('./profile.ts'),
   },
+  controller: {
+    help: 'The daemon: models, variants, devices, rollouts, and an MQTT broker of its own',
+    example: 'fettle controller --data ./state --port 8900',
+    load: () => import('./controller.ts'),
+  },
+  login: {
+    help: 'Remember a controller and its token for later commands',
+    example: 'fettle login http://localhost:8900 --token fta_…',
+    load: () => import('./login.ts'),
+  },
+  devices: {
+    help: 'The fleet, one line a device',
+    example: 'fettle devices --selector room=lab',
+    load: () => import('./devices.ts'),
+  },
+  'device show': {
+    help: 'One device: what it is, what it runs, what its trials measured',
+    example: 'fettle device show pi-1',
+    load: () => import('./device/show.ts'),
+  },
+  'device why': {
+    help: 'What a device runs and why, and what it waits for',
+    example: 'fettle device why pi-1',
+    load: () => import('./device/why.ts'),
+  },
+  'device logs': {
+    help: 'What was said about a device',
+    example: 'fettle device logs pi-1 --last 20',
+    load: () => import('./device/logs.ts'),
+  },
+  'device token': {
+    help: 'A token with which new devices enrol',
+    example: 'fettle device token --uses 10',
+    load: () => import('./device/token.ts'),
+  },
 };

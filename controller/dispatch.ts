@@ -100,7 +100,7 @@ function nextDesired(world: World, device: Device, goal: Goal): Desired {
     ...goal,
     telemetrySeconds: world.settings.telemetrySeconds,
   };
-  return { ...document, signature: sign(document, world.secrets.keys).signature };
+  return { ...document, signature: { ...sign(document, world.secrets.keys).signature } };
 }
 
 function remember(device: Device, document: Desired, now: number): void {

@@ -44,6 +44,7 @@ const listened: readonly Channel[] = [
 /** Throws `BROKER_REFUSED` when the broker can't be reached or doesn't accept the credentials. */
 export async function connectLink(world: World, options: LinkOptions): Promise<Link> {
   const { username, password } = options;
+  let ending = false;
   const bus: Bus = await connectMqtt({
     url: withoutCredentials(options.url),
     ...(username === undefined ? {} : { username }),
@@ -54,7 +55,9 @@ export async function connectLink(world: World, options: LinkOptions): Promise<L
       const address = parseTopic(topic);
       if (address) options.onMessage(address, payload);
     },
-    onState: (state) => followState(world, state, options),
+    onState: (state) => {
+      if (!ending) followState(world, state, options);
+    },
     onFault: (thrown) => world.log.error({ err: thrown }, 'mqtt'),
   });
   await bus.subscribe(listened.map(topicOfAll), 1);
@@ -67,7 +70,10 @@ export async function connectLink(world: World, options: LinkOptions): Promise<L
     get connected() {
       return bus.connected;
     },
-    end: () => bus.end(),
+    end() {
+      ending = true;
+      return bus.end();
+    },
   };
 }
 

@@ -63,7 +63,7 @@ async function openWorld(settings: Settings, log: Logger, closers: Closers): Pro
     log,
     now: Date.now,
     db,
-    blobs: await openBlobs(join(settings.data, 'blobs'), settings.blobMiBMax << 20),
+    blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib << 20),
     secrets: await openSecrets(join(settings.data, 'secrets')),
     fleet: await loadFleet(db),
     live: createLive(),
@@ -177,8 +177,5 @@ function serve(
 }
 
 function defaultLog(): Logger {
-  return pino(
-    { name: 'controller', level: process.env.FETTLE_LOG ?? 'warn' },
-    pino.destination(2),
-  );
+  return pino({ name: 'controller', level: process.env.FETTLE_LOG ?? 'warn' }, pino.destination(2));
 }

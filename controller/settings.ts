@@ -39,11 +39,11 @@ export const settingTable = {
     help: 'folder of the built dashboard',
   },
   // ONNX files end at 2 GiB (the protobuf limit); data sets are as large as that again at most.
-  blobMiBMax: number(4096, 'largest file accepted', { unit: 'MiB', min: 1 }),
+  fileMib: number(4096, 'largest file accepted', { unit: 'MiB', min: 1 }),
   // A build uses every core in its calibration runs, so that more at once only cost memory.
   workers: number(1, 'variants built at the same time', { min: 1, max: 16 }),
   workerTimeoutSeconds: number(1800, 'longest build', { unit: 's', min: 1 }),
-  workerMemoryMiB: number(4096, 'heap of one build', { unit: 'MiB', min: 64 }),
+  workerMemoryMib: number(4096, 'heap of one build', { unit: 'MiB', min: 64 }),
   telemetrySeconds: number(5, 'length of a telemetry window', { unit: 's', min: 1, max: 3600 }),
   retentionHours: number(24, 'how long telemetry windows are kept', { unit: 'h', min: 1 }),
   eventsPerDevice: number(200, 'events kept of one device', { min: 1 }),

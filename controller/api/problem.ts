@@ -1,5 +1,5 @@
 /** Errors over HTTP: RFC 9457 problem details that carry the product's code, hint and details. */
-import { type ErrorCode, errorTable, FettleError, reasonOf } from '../../shared/errors.ts';
+import { type ErrorCode, FettleError, reasonOf } from '../../shared/errors.ts';
 import type { Problem } from '../../shared/protocol/api.ts';
 
 /** Codes with a status of their own; the others are the sender's fault, 400. */
@@ -32,7 +32,7 @@ export function problemOf(thrown: unknown): Problem & { details: Record<string, 
   const known: Partial<Record<ErrorCode, number>> = statuses;
   return {
     type: `urn:fettle:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
-    title: errorTable[error.code].message,
+    title: error.code.toLowerCase().replaceAll('_', ' '),
     status: known[error.code] ?? 400,
     detail: error.message,
     code: error.code,

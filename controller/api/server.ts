@@ -1,6 +1,6 @@
 /** The one door to Fastify: the HTTP server, its error documents and its OpenAPI description. */
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { productVersion } from '../../shared/product.ts';
 import type { World } from '../world.ts';
@@ -49,10 +49,9 @@ async function createApp(world: World): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = world.log;
   const app = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyBytesMax,
     forceCloseConnections: true,
-    // A POST without a body may still say that it is JSON.
     routerOptions: { maxParamLength: 200 },
   });
   // Routes check what comes with their own schemas (route.ts); Ajv would do it a second time.

@@ -1,0 +1,215 @@
+/** A typed client of the controller's HTTP API for programs that must stay small: bounded, and errors with their code. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { Readable } from 'node:stream';
+import * as v from 'valibot';
+import type { Digest } from './digest.ts';
+import { errorTable, FettleError, reasonOf } from './errors.ts';
+import { http, https } from './node-http.ts';
+import { Problem } from './protocol/api.ts';
+import type { Progress } from './variants.ts';
+
+export interface ClientOptions {
+  /** `http://host:port`, without a path. */
+  readonly url: string;
+  readonly token: string | null;
+  /** How long one answer may take. */
+  readonly timeoutMs?: number;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+export interface HttpClient {
+  readonly url: string;
+  /**
+   * The answer as its schema says. Throws what the controller refused it with, by its code;
+   * `CONTROLLER_UNREACHABLE` where there is no answer; `MESSAGE_INVALID` where it isn't of the schema.
+   */
+  call<S extends v.GenericSchema>(
+    schema: S,
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    options?: CallOptions,
+  ): Promise<v.InferOutput<S>>;
+  /** Stores a file under its digest, unless the controller has it. Returns whether bytes were sent. */
+  upload(file: Upload): Promise<boolean>;
+  /** The body of a GET as it arrives; the caller ends it. */
+  stream(path: string, signal: AbortSignal): Promise<Readable>;
+}
+
+interface Upload {
+  readonly path: string;
+  readonly digest: Digest;
+  /** What it is, for the progress bar. */
+  readonly what: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+const defaultTimeoutMs = 60_000;
+const answerBytesMax = 256 << 20;
+
+export function createHttpClient(options: ClientOptions): HttpClient {
+  const agentOptions = { keepAlive: true, maxSockets: 8 };
+  const secure = options.url.startsWith('https:');
+  const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+  const send = (request: Sending) => sendRequest({ ...request, options, agent });
+  const client: HttpClient = {
+    url: options.url,
+    async call(schema, method, path, { body, signal, timeoutMs } = {}) {
+      const payload = body === undefined ? null : JSON.stringify(body);
+      const response = await send({ method, path, payload, signal, timeoutMs });
+      const document = parse(await readText(response, path));
+      if ((response.statusCode ?? 0) >= 400) throw refusalOf(response, document);
+      const result = v.safeParse(schema, document);
+      if (result.success) return result.output;
+      const reason = `${v.getDotPath(result.issues[0]) ?? 'answer'}: ${result.issues[0].message}`;
+      throw new FettleError('MESSAGE_INVALID', { topic: path, reason });
+    },
+    async upload(file) {
+      const path = `/api/v1/blobs/${file.digest}`;
+      const known = await send({ method: 'HEAD', path, payload: null, signal: file.signal });
+      known.resume();
+      if (known.statusCode === 200) return false;
+      const response = await sendFile(send, path, file);
+      const document = parse(await readText(response, path));
+      if ((response.statusCode ?? 0) >= 400) throw refusalOf(response, document);
+      return true;
+    },
+    async stream(path, signal) {
+      const response = await send({ method: 'GET', path, payload: null, signal, timeoutMs: 0 });
+      if ((response.statusCode ?? 0) < 400) return response;
+      throw refusalOf(response, parse(await readText(response, path)));
+    },
+  };
+  return client;
+}
+
+interface Sending {
+  readonly method: string;
+  readonly path: string;
+  readonly payload: string | Readable | null;
+  readonly bytes?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** 0 waits for ever. */
+  readonly timeoutMs?: number | undefined;
+}
+
+async function sendFile(
+  send: (request: Sending) => Promise<IncomingMessage>,
+  path: string,
+  { path: filePath, what, signal, onProgress }: Upload,
+): Promise<IncomingMessage> {
+  const { size } = await stat(filePath).catch((thrown) => {
+    throw new FettleError('FILE_UNREADABLE', { path: filePath, reason: reasonOf(thrown) });
+  });
+  const file = createReadStream(filePath, { highWaterMark: 256 << 10 });
+  let done = 0;
+  file.on('data', (chunk) => {
+    done += chunk.length;
+    onProgress?.({ what, done, total: size, unit: 'bytes' });
+  });
+  return await send({ method: 'PUT', path, payload: file, bytes: size, signal, timeoutMs: 0 });
+}
+
+async function sendRequest(
+  call: Sending & { options: ClientOptions; agent: InstanceType<typeof http.Agent> },
+): Promise<IncomingMessage> {
+  const { options, agent, method, path, payload } = call;
+  const url = new URL(path, options.url);
+  const limitMs = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
+  const timeout = limitMs > 0 ? AbortSignal.timeout(limitMs) : null;
+  const signals = [call.signal, timeout].filter((signal) => signal != null);
+  const client = url.protocol === 'https:' ? https : http;
+  const request: RequestOptions = {
+    method,
+    agent,
+    headers: headersOf(options, payload, call.bytes),
+    ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
+  };
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const sending = client.request(url, request, resolve);
+  sending.on('error', reject);
+  if (payload === null || typeof payload === 'string') sending.end(payload ?? undefined);
+  else {
+    // An early refusal ends the upload; its answer is what counts.
+    sending.on('response', () => payload.unpipe(sending));
+    payload.on('error', (error) => sending.destroy(error));
+    payload.pipe(sending);
+  }
+  try {
+    return await promise;
+  } catch (thrown) {
+    call.signal?.throwIfAborted();
+    const reason = timeout?.aborted ? `no answer within ${limitMs} ms` : reasonOf(thrown);
+    const where = { url: options.url, reason: reason || 'connection refused' };
+    throw new FettleError('CONTROLLER_UNREACHABLE', where, { cause: thrown });
+  }
+}
+
+function headersOf(
+  { token }: ClientOptions,
+  payload: string | Readable | null,
+  bytes: number | undefined,
+): Record<string, string | number> {
+  const text = typeof payload === 'string';
+  return {
+    accept: 'application/json',
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(text
+      ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
+      : {}),
+    ...(bytes === undefined
+      ? {}
+      : { 'content-type': 'application/octet-stream', 'content-length': bytes }),
+  };
+}
+
+async function readText(response: IncomingMessage, path: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      bytes += chunk.length;
+      if (bytes > answerBytesMax) {
+        const sizes = { what: 'answer', got: bytes, limit: answerBytesMax };
+        throw new FettleError('TOO_LARGE', sizes);
+      }
+      chunks.push(chunk);
+    }
+  } catch (thrown) {
+    if (thrown instanceof FettleError) throw thrown;
+    throw new FettleError('CONTROLLER_UNREACHABLE', { url: path, reason: reasonOf(thrown) });
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+const Details = v.object({ details: v.record(v.string(), v.union([v.string(), v.number()])) });
+
+/** What the controller threw, thrown here: the same code with the same details. */
+function refusalOf(response: IncomingMessage, document: unknown): FettleError {
+  const problem = v.safeParse(Problem, document);
+  const details = v.safeParse(Details, document);
+  const reason = problem.success
+    ? problem.output.detail
+    : `the controller answered with status ${response.statusCode}`;
+  const known = problem.success && isCode(problem.output.code) ? problem.output.code : 'INTERNAL';
+  return new FettleError(known, details.success ? details.output.details : { reason });
+}
+
+function isCode(text: string): text is keyof typeof errorTable {
+  return Object.hasOwn(errorTable, text);
+}
