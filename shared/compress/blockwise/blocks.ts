@@ -1,0 +1,150 @@
+/**
+ * Weights of 8, 4 or 2 bits with a scale and a zero point for every block of a row, as
+ * `MatMulNBits` of ONNX Runtime computes with them (com.microsoft, docs/ContribOperators.md):
+ * w ≈ scale·(q − zero), q and zero unsigned. Float64 in a fixed order.
+ */
+import { clamp, roundToEven } from '../quantize/numbers.ts';
+
+export type NarrowBits = 8 | 4 | 2;
+
+export interface BlockShape {
+  readonly bits: NarrowBits;
+  /** Rows: output channels. */
+  readonly rows: number;
+  /** Weights of a row; the last block may be shorter than the others. */
+  readonly columns: number;
+  /** A power of two, 16 to 256. */
+  readonly blockSize: number;
+}
+
+export interface BlockWeights extends BlockShape {
+  /** rows × columns integers. */
+  readonly integers: Uint8Array;
+  /** rows × blocks, float32 values. */
+  readonly scales: Float64Array;
+  /** rows × blocks. */
+  readonly zeros: Uint8Array;
+}
+
+export interface BlockScale {
+  readonly scale: number;
+  readonly zero: number;
+}
+
+export function blocksOf({ columns, blockSize }: BlockShape): number {
+  return Math.ceil(columns / blockSize);
+}
+
+/** Rounds every weight to the nearest of its block's levels. */
+export function roundToNearest(weights: Float64Array, shape: BlockShape): BlockWeights {
+  const blocks = blocksOf(shape);
+  const result = emptyBlocks(shape);
+  for (let row = 0; row < shape.rows; row += 1) {
+    for (let block = 0; block < blocks; block += 1) {
+      const from = row * shape.columns + block * shape.blockSize;
+      const to = Math.min(from + shape.blockSize, (row + 1) * shape.columns);
+      const chosen = blockScale(weights.subarray(from, to), shape.bits);
+      result.scales[row * blocks + block] = chosen.scale;
+      result.zeros[row * blocks + block] = chosen.zero;
+      for (let i = from; i < to; i += 1) {
+        result.integers[i] = levelOf(weights[i] ?? 0, chosen, shape.bits);
+      }
+    }
+  }
+  return result;
+}
+
+export function emptyBlocks(shape: BlockShape): BlockWeights {
+  const { bits, rows, columns, blockSize } = shape;
+  const count = rows * blocksOf(shape);
+  return {
+    ...{ bits, rows, columns, blockSize },
+    integers: new Uint8Array(rows * columns),
+    scales: new Float64Array(count),
+    zeros: new Uint8Array(count),
+  };
+}
+
+/** The weights that the integers stand for, rows × columns. */
+export function valuesOf(blocks: BlockWeights): Float64Array {
+  const perRow = blocksOf(blocks);
+  return Float64Array.from(blocks.integers, (level, i) => {
+    const row = Math.floor(i / blocks.columns);
+    const index = row * perRow + Math.floor((i % blocks.columns) / blocks.blockSize);
+    return (blocks.scales[index] ?? 0) * (level - (blocks.zeros[index] ?? 0));
+  });
+}
+
+export function levelOf(value: number, { scale, zero }: BlockScale, bits: NarrowBits): number {
+  return clamp(roundToEven(value / scale) + zero, 0, 2 ** bits - 1);
+}
+
+/** How far the range of a block is drawn in when the best scale is searched for. */
+const shrinks = { 8: [1], 4: steps(1, 0.7, 16), 2: steps(1, 0.3, 36) } as const;
+
+/**
+ * The scale and zero point of least squared error over the block, weighted by how much each weight
+ * matters. Rounding clips what a smaller range leaves out, and gains on all the others.
+ */
+export function blockScale(
+  weights: Float64Array,
+  bits: NarrowBits,
+  importance?: Float64Array,
+): BlockScale {
+  let low = 0;
+  let high = 0;
+  for (const weight of weights) {
+    low = Math.min(low, weight);
+    high = Math.max(high, weight);
+  }
+  if (low === high) return { scale: 1, zero: 2 ** (bits - 1) };
+  let best: BlockScale = { scale: 1, zero: 0 };
+  let least = Number.POSITIVE_INFINITY;
+  for (const shrink of shrinks[bits]) {
+    for (const scale of candidateScales(low * shrink, high * shrink, bits)) {
+      const error = squaredError(weights, { scale, bits, importance });
+      if (error.sum < least) {
+        least = error.sum;
+        best = error.at;
+      }
+    }
+  }
+  return best;
+}
+
+/** The whole range over all levels; and the larger side over the levels of a symmetric grid. */
+function candidateScales(low: number, high: number, bits: NarrowBits): readonly number[] {
+  const levels = 2 ** bits - 1;
+  const symmetric = Math.max(-low, high) / 2 ** (bits - 1);
+  return [Math.fround((high - low) / levels), Math.fround(symmetric)].filter((s) => s > 0);
+}
+
+interface Grid {
+  readonly scale: number;
+  readonly bits: NarrowBits;
+  readonly importance: Float64Array | undefined;
+}
+
+/** The least error of this scale over the zero points that can be best: about where zero lies. */
+function squaredError(weights: Float64Array, grid: Grid): { sum: number; at: BlockScale } {
+  const { scale, bits, importance } = grid;
+  const most = 2 ** bits - 1;
+  let low = 0;
+  for (const weight of weights) low = Math.min(low, weight);
+  const around = clamp(roundToEven(-low / scale), 0, most);
+  let best = { sum: Number.POSITIVE_INFINITY, at: { scale, zero: around } };
+  for (let zero = Math.max(around - 1, 0); zero <= Math.min(around + 1, most); zero += 1) {
+    let sum = 0;
+    for (const [i, weight] of weights.entries()) {
+      const level = clamp(roundToEven(weight / scale) + zero, 0, most);
+      const error = weight - scale * (level - zero);
+      sum += error * error * (importance?.[i] ?? 1);
+    }
+    if (sum < best.sum) best = { sum, at: { scale, zero } };
+  }
+  return best;
+}
+
+function steps(from: number, to: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
+}
