@@ -11,6 +11,21 @@ export interface CommandRow {
 }
 
 export const commandTable: Readonly<Record<string, CommandRow>> = {
+  inspect: {
+    help: 'What an ONNX model is made of, what can be quantized and pruned, what not, and why',
+    example: 'fettle inspect examples/digits/model.onnx',
+    load: () => import('./inspect.ts'),
+  },
+  evaluate: {
+    help: 'How good a model is on a data set, alone or against another model',
+    example: 'fettle evaluate variant.onnx --data evaluation.npz --reference model.onnx',
+    load: () => import('./evaluate.ts'),
+  },
+  bench: {
+    help: 'How fast a model runs here, alone or in turns with another one',
+    example: 'fettle bench variant.onnx --versus model.onnx --threads 1',
+    load: () => import('./bench.ts'),
+  },
   profile: {
     help: 'This machine as a device: what it has, and what short probes measured',
     example: 'fettle profile --json',
