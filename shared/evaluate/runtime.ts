@@ -194,10 +194,16 @@ function nativeFeeds(runtime: Runtime, feeds: Readonly<Tensors>): Record<string,
   );
 }
 
-/** The element type and the array agree by construction; the runtime checks it again. */
+/**
+ * The element type and the array agree by construction; the runtime checks it again. float16 goes in
+ * as uint16 under its own name: the binding finds no bytes in the Float16Array that its constructor
+ * makes (microsoft/onnxruntime #32323).
+ */
 function toNative({ Tensor }: Runtime, { type, dims, data }: RuntimeTensor): NativeTensor {
-  const name = type === 'float' || type === 'double' ? nativeNames[type] : type;
-  return Reflect.construct(Tensor, [name, data, dims]);
+  const half = type === 'float16';
+  const name = half ? 'uint16' : type === 'float' || type === 'double' ? nativeNames[type] : type;
+  const tensor = Reflect.construct(Tensor, [name, data, dims]);
+  return half ? Object.assign(tensor, { type }) : tensor;
 }
 
 function fromNative(tensor: NativeTensor): RuntimeTensor {

@@ -1,0 +1,39 @@
+/** Peak memory of a model, measured in a process that does nothing else. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FettleError } from '../errors.ts';
+import type { BenchModel } from './bench.ts';
+
+const timeoutMs = 300_000;
+
+/**
+ * MiB of resident memory at its highest: Node, the runtime, the model and its runs together. Throws
+ * `MODEL_UNRUNNABLE` where the process ends without an answer.
+ */
+export function measurePeakMemory(model: BenchModel, signal: AbortSignal): Promise<number> {
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  const file = join(import.meta.dirname, `peak-memory-child.${extension}`);
+  const args = [file, JSON.stringify(model)];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { timeout: timeoutMs, signal }, (error, stdout, stderr) => {
+      const peak = Number(/^peak (\d+(?:\.\d+)?)$/m.exec(stdout)?.[1]);
+      if (Number.isFinite(peak)) return resolve(peak);
+      if (signal.aborted) return reject(signal.reason);
+      const told = stderr.trim().split('\n').at(-1) ?? '';
+      const reason = told || `its process ended early (${error?.signal ?? error?.code})`;
+      reject(new FettleError('MODEL_UNRUNNABLE', { path: model.modelPath, reason }));
+    });
+  });
+}
+
+/** Of this process, in MiB: VmHWM where Linux tells it (proc(5)), else what the kernel accounts. */
+export function peakMemoryMiB(): number {
+  try {
+    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    if (kib !== undefined) return Number(kib) / 1024;
+  } catch {
+    // Not Linux, or /proc is not mounted.
+  }
+  return process.resourceUsage().maxRSS / 1024;
+}
