@@ -1,6 +1,6 @@
 /**
- * Structural validity: what must hold before anyone edits or runs a model (onnx/docs/IR.md, "Graphs"). Whether shapes and
- * attributes fit the operators is for the runtime to judge.
+ * Structural validity: what must hold before anyone edits or runs a model (onnx/docs/IR.md,
+ * "Graphs"). Whether shapes and attributes fit the operators is for the runtime to judge.
  */
 import { FettleError } from '../errors.ts';
 import { elementTypes, type Graph, type Model, type Node, type Tensor } from './graph.ts';
@@ -13,8 +13,9 @@ const newestIrVersion = 14;
 const firstIrWithOpsets = 3;
 
 /**
- * Puts nodes in order where they are not, and gives an old model the opset it means. Throws `ONNX_INVALID` where the file
- * contradicts itself and `ONNX_UNSUPPORTED` where it may be right but is not known here.
+ * Puts nodes in order where they are not, and gives an old model the opset it means. Throws
+ * `ONNX_INVALID` where the file contradicts itself and `ONNX_UNSUPPORTED` where it may be right but
+ * is not known here.
  */
 export function checkModel(model: Model, path: string): void {
   checkVersions(model, path);

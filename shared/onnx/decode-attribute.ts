@@ -43,7 +43,10 @@ interface Draft {
   strings: Uint8Array[];
 }
 
-/** Reads a nested graph; given by the caller, because graphs hold attributes and attributes hold graphs. */
+/**
+ * Reads a nested graph; given by the caller, because graphs hold attributes and attributes hold
+ * graphs.
+ */
 export type DecodeGraph = (message: Uint8Array) => Graph;
 
 export interface NamedAttribute {
@@ -144,7 +147,10 @@ function refersToFunction(kept: Kept | undefined, reading: Reading): boolean {
   return refers;
 }
 
-/** null where the value is not what its type says, or is text that is not UTF-8: it is then kept as read. */
+/**
+ * null where the value is not what its type says, or is text that is not UTF-8: it is then kept as
+ * read.
+ */
 function attributeValue(draft: Draft, kind: Kind): AttributeValue | null {
   switch (kind) {
     case 'float':

@@ -1,4 +1,7 @@
-/** `TensorProto` (onnx.proto) as a `Tensor`: whatever field its elements came in, they become little-endian bytes. */
+/**
+ * `TensorProto` (onnx.proto) as a `Tensor`: whatever field its elements came in, they become
+ * little-endian bytes.
+ */
 import { FettleError } from '../errors.ts';
 import { type ElementType, elementTypes, type Tensor } from './graph.ts';
 import {
@@ -159,7 +162,10 @@ function elementBytes(reading: Reading, draft: Draft, type: ElementType): Uint8A
   return second ? new Uint8Array(Buffer.concat(runs)) : first;
 }
 
-/** onnx.proto, `TensorProto`: smaller types lie in `int32_data` one a value, 4 and 2 bits a packed byte a value. */
+/**
+ * onnx.proto, `TensorProto`: smaller types lie in `int32_data` one a value, 4 and 2 bits a packed
+ * byte a value.
+ */
 function integerBytes(reading: Reading, draft: Draft, type: ElementType): Uint8Array {
   const values: (number | bigint)[] = [];
   for (const field of draft.integers) {

@@ -1,4 +1,7 @@
-/** `ModelProto` and what it holds (onnx.proto of ONNX 1.19; the numbers are its field numbers) as plain objects. */
+/**
+ * `ModelProto` and what it holds (onnx.proto of ONNX 1.19; the numbers are its field numbers) as
+ * plain objects.
+ */
 import { decodeAttribute } from './decode-attribute.ts';
 import { decodeEntry, decodeTensor } from './decode-tensor.ts';
 import { decodeValueInfo } from './decode-value.ts';
@@ -14,10 +17,16 @@ import {
   textOf,
 } from './wire.ts';
 
-/** Control flow nested deeper than this is hostile; protobuf itself stops at 100 messages, three a graph. */
+/**
+ * Control flow nested deeper than this is hostile; protobuf itself stops at 100 messages, three a
+ * graph.
+ */
 const maxGraphDepth = 30;
 
-/** Throws `ONNX_INVALID` and `ONNX_UNSUPPORTED`. The bytes must not change while the model is in use. */
+/**
+ * Throws `ONNX_INVALID` and `ONNX_UNSUPPORTED`. The bytes must not change while the model is in
+ * use.
+ */
 export function decodeModel(path: string, bytes: Uint8Array): Model {
   const reading = startReading(path);
   const opsets = new Map<string, number>();

@@ -1,4 +1,7 @@
-/** Fixes dimensions that vary: the runtime's binding has no option for it, and kernels like what is known. */
+/**
+ * Fixes dimensions that vary: the runtime's binding has no option for it, and kernels like what is
+ * known.
+ */
 import { FettleError } from '../errors.ts';
 import { type Dimension, feeds, type Model, type ValueInfo } from './graph.ts';
 import { allGraphs } from './walk.ts';
@@ -6,8 +9,9 @@ import { allGraphs } from './walk.ts';
 type Sizes = ReadonlyMap<string, number>;
 
 /**
- * Sets sizes in place, by the dimension's name or, where it has none, by its place: `data[0]`. Throws `BAD_ARGUMENT` for a
- * name that no input has and for a size that is no positive whole number.
+ * Sets sizes in place, by the dimension's name or, where it has none, by its place: `data[0]`.
+ * Throws `BAD_ARGUMENT` for a name that no input has and for a size that is no positive whole
+ * number.
  */
 export function fixDimensions(model: Model, sizes: Readonly<Record<string, number>>): void {
   const inputs = feeds(model.graph);

@@ -1,4 +1,7 @@
-/** The elements of constant tensors as numbers. All hosts that the runtime supports are little-endian, as the format is. */
+/**
+ * The elements of constant tensors as numbers. All hosts that the runtime supports are little-
+ * endian, as the format is.
+ */
 import { fromFloat16 } from '../evaluate/tensor.ts';
 import type { ElementType, Tensor } from './graph.ts';
 

@@ -1,4 +1,7 @@
-/** A `Model` as a `ModelProto` (onnx.proto; the numbers are its field numbers), fields in ascending order. */
+/**
+ * A `Model` as a `ModelProto` (onnx.proto; the numbers are its field numbers), fields in ascending
+ * order.
+ */
 import { attributeKinds } from './decode-attribute.ts';
 import {
   type Attribute,

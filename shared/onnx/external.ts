@@ -1,6 +1,6 @@
 /**
- * External data (onnx/docs/ExternalData.md): tensors whose bytes lie in files beside the model. The model is not trusted:
- * it may name only regular files inside its own folder.
+ * External data (onnx/docs/ExternalData.md): tensors whose bytes lie in files beside the model. The
+ * model is not trusted: it may name only regular files inside its own folder.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
@@ -30,8 +30,8 @@ export function hasExternalData(graph: Graph): boolean {
 }
 
 /**
- * Reads all external tensors from the model's folder into the model, which is then whole by itself. Throws
- * `ONNX_EXTERNAL_DATA`, and `TOO_LARGE` where the whole passes 2 GiB.
+ * Reads all external tensors from the model's folder into the model, which is then whole by itself.
+ * Throws `ONNX_EXTERNAL_DATA`, and `TOO_LARGE` where the whole passes 2 GiB.
  */
 export async function embedExternalData(model: Model, place: Place): Promise<void> {
   const files = new Map<string, FileHandle>();
@@ -76,7 +76,10 @@ function wholeNumber(place: Place, location: string, text: string): number {
   throw refuse(place, location, `offset or length "${text.slice(0, 40)}" is no whole number`);
 }
 
-/** Opens a file of the folder: no way out of it by `..`, by an absolute path or by a link, and no device or pipe. */
+/**
+ * Opens a file of the folder: no way out of it by `..`, by an absolute path or by a link, and no
+ * device or pipe.
+ */
 async function openInside(place: Place, location: string): Promise<FileHandle> {
   const parts = location.split(/[/\\]/);
   if (location === '' || isAbsolute(location) || parts.includes('..') || location.includes('\0')) {

@@ -88,7 +88,9 @@ export interface ValueInfo {
   readonly type: ElementType | null;
   /** null where the rank is not known. */
   readonly dims: readonly Dimension[] | null;
-  /** A type that is no plain tensor type (a sequence, an optional, denotations): the `TypeProto`. */
+  /**
+   * A type that is no plain tensor type (a sequence, an optional, denotations): the `TypeProto`.
+   */
   readonly otherType?: Uint8Array;
   readonly kept?: Kept;
 }

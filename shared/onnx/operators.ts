@@ -1,6 +1,7 @@
 /**
- * The operators of the ONNX domain, by the opset that brought them (docs/Operators.md of ONNX 1.23). To extend it, list
- * `onnx.defs.get_all_schemas_with_history()` of a newer release: the lowest `since_version` of each name.
+ * The operators of the ONNX domain, by the opset that brought them (docs/Operators.md of ONNX
+ * 1.23). To extend it, list `onnx.defs.get_all_schemas_with_history()` of a newer release: the
+ * lowest `since_version` of each name.
  */
 
 /** The newest opset that this table knows. */
@@ -58,8 +59,8 @@ const until: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * What ONNX Runtime itself registers in the ONNX domain (`onnx_deprecated_operators.cc` and the graphs that its optimizer
- * writes): accepted, because such files are about.
+ * What ONNX Runtime itself registers in the ONNX domain (`onnx_deprecated_operators.cc` and the
+ * graphs that its optimizer writes): accepted, because such files are about.
  */
 const ofRuntime =
   'Affine Crop DynamicSlice GivenTensorFill ImageScaler ParametricSoftplus Scale ScaledTanh ' +

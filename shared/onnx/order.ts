@@ -1,10 +1,16 @@
-/** The order of nodes: ONNX asks for one in which each value is made before it is used; not every exporter obeys. */
+/**
+ * The order of nodes: ONNX asks for one in which each value is made before it is used; not every
+ * exporter obeys.
+ */
 import type { Node } from './graph.ts';
 import { nodeLabel, usesOf } from './walk.ts';
 
 export type Order = { readonly nodes: Node[] } | { readonly cycle: string };
 
-/** The nodes as they are where their order is right; otherwise sorted, as little moved as can be (Kahn 1962). */
+/**
+ * The nodes as they are where their order is right; otherwise sorted, as little moved as can be
+ * (Kahn 1962).
+ */
 export function orderNodes(nodes: Node[]): Order {
   const makers = new Map<string, number>();
   nodes.forEach((node, index) => {

@@ -14,9 +14,9 @@ export interface ReadOptions {
 }
 
 /**
- * Reads and checks a model from the bytes of its file. The tensors are views of these bytes, which must not be changed
- * while the model is in use. Throws `ONNX_INVALID`, `ONNX_UNSUPPORTED` and, because bytes have no folder,
- * `ONNX_EXTERNAL_DATA`.
+ * Reads and checks a model from the bytes of its file. The tensors are views of these bytes, which
+ * must not be changed while the model is in use. Throws `ONNX_INVALID`, `ONNX_UNSUPPORTED` and,
+ * because bytes have no folder, `ONNX_EXTERNAL_DATA`.
  */
 export function readModel(bytes: Uint8Array, { path = 'the model' }: ReadOptions = {}): Model {
   const model = decode(path, bytes);
@@ -29,8 +29,8 @@ export function readModel(bytes: Uint8Array, { path = 'the model' }: ReadOptions
 }
 
 /**
- * Reads and checks a model with its external data. Throws what `readModel` throws, and `FILE_MISSING`, `FILE_UNREADABLE`
- * and `TOO_LARGE`.
+ * Reads and checks a model with its external data. Throws what `readModel` throws, and
+ * `FILE_MISSING`, `FILE_UNREADABLE` and `TOO_LARGE`.
  */
 export async function readModelFile(path: string): Promise<Model> {
   const model = decode(path, await readBounded(path));

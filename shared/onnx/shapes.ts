@@ -1,6 +1,7 @@
 /**
- * Types and shapes of every value, found out without running anything (the rules are in `shapes/`). Sizes that vary keep
- * their names. Small integer tensors are computed on the way, because exporters compute shapes from shapes.
+ * Types and shapes of every value, found out without running anything (the rules are in `shapes/`).
+ * Sizes that vary keep their names. Small integer tensors are computed on the way, because
+ * exporters compute shapes from shapes.
  */
 import type { Dimension, Graph, Model, Node, ValueInfo } from './graph.ts';
 import { knownTensor } from './shapes/constants.ts';
@@ -16,8 +17,8 @@ interface Scope {
 }
 
 /**
- * Every value of the main graph by name: inputs, constants and what the nodes make. `dims` is null where the rank could
- * not be found out, a dimension is null where nothing is known of it.
+ * Every value of the main graph by name: inputs, constants and what the nodes make. `dims` is null
+ * where the rank could not be found out, a dimension is null where nothing is known of it.
  */
 export function inferShapes(model: Model): Map<string, ValueInfo> {
   const infos = new Map<string, ValueInfo>();

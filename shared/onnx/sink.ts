@@ -1,7 +1,7 @@
 /**
- * The writing half of the protobuf wire format. A message is described once and run twice: first to learn every length, then
- * into one buffer of exactly that size. So a tensor is copied once, where a writer that joins nested messages copies it at
- * every level.
+ * The writing half of the protobuf wire format. A message is described once and run twice: first to
+ * learn every length, then into one buffer of exactly that size. So a tensor is copied once, where
+ * a writer that joins nested messages copies it at every level.
  */
 import { FettleError } from '../errors.ts';
 
@@ -117,7 +117,9 @@ function varintSize(value: number | bigint): number {
   return size;
 }
 
-/** Writes a varint, a negative one in two's complement of 64 bits; returns the position behind it. */
+/**
+ * Writes a varint, a negative one in two's complement of 64 bits; returns the position behind it.
+ */
 function putVarint(buffer: Uint8Array, start: number, value: number | bigint): number {
   let at = start;
   if (typeof value === 'bigint' || value < 0) {

@@ -1,4 +1,7 @@
-/** Ways through a graph and the graphs inside its nodes (the branches of If, the bodies of Loop and Scan). */
+/**
+ * Ways through a graph and the graphs inside its nodes (the branches of If, the bodies of Loop and
+ * Scan).
+ */
 import type { Graph, Node, Tensor } from './graph.ts';
 
 /** The graphs that a node holds as attributes. */
@@ -56,7 +59,10 @@ export function nodeLabel(node: Node): string {
     : `${node.op} "${node.name}"`;
 }
 
-/** The values of the enclosing graph that a node reads: its inputs, and what its inner graphs capture. */
+/**
+ * The values of the enclosing graph that a node reads: its inputs, and what its inner graphs
+ * capture.
+ */
 export function usesOf(node: Node): string[] {
   const uses = node.inputs.filter((name) => name !== '');
   for (const inner of subgraphsOf(node)) for (const name of captures(inner)) uses.push(name);

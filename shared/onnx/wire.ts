@@ -1,7 +1,8 @@
 /**
- * The door to the protobuf wire format (protobuf.dev/programming-guides/encoding). Messages are read field by field, with
- * no generated code: a field that the caller declines is handed back as it lies in the file, so that unknown fields survive
- * at no cost, and every payload is a view. The writing half is `sink.ts`.
+ * The door to the protobuf wire format (protobuf.dev/programming-guides/encoding). Messages are
+ * read field by field, with no generated code: a field that the caller declines is handed back as
+ * it lies in the file, so that unknown fields survive at no cost, and every payload is a view. The
+ * writing half is `sink.ts`.
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { FettleError, reasonOf } from '../errors.ts';

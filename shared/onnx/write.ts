@@ -3,7 +3,10 @@ import { writeFileAtomic } from '../atomic-file.ts';
 import { encodeModel } from './encode.ts';
 import type { Model } from './graph.ts';
 
-/** Deterministic: the same model gives the same bytes. Each tensor is copied once. Throws `TOO_LARGE`. */
+/**
+ * Deterministic: the same model gives the same bytes. Each tensor is copied once. Throws
+ * `TOO_LARGE`.
+ */
 export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
   return encodeModel(model);
 }

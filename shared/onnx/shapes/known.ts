@@ -1,4 +1,7 @@
-/** What is known of a value before anything runs, and the arithmetic of sizes of which some have only a name. */
+/**
+ * What is known of a value before anything runs, and the arithmetic of sizes of which some have
+ * only a name.
+ */
 import type { Dimension, ElementType, Node } from '../graph.ts';
 
 export type Dims = readonly Dimension[];
@@ -7,7 +10,10 @@ export interface Known {
   readonly type: ElementType | null;
   /** null where not even the rank is known. */
   readonly dims: Dims | null;
-  /** The elements of a small tensor in row-major order, as far as they are known; shapes are computed from these. */
+  /**
+   * The elements of a small tensor in row-major order, as far as they are known; shapes are
+   * computed from these.
+   */
   readonly value?: Dims;
 }
 

@@ -97,7 +97,10 @@ export const unsqueeze: Rule = (site) => {
   return view(x, dims);
 };
 
-/** Concat, and QLinearConcat of com.microsoft, whose tensors come in threes behind a scale and zero point. */
+/**
+ * Concat, and QLinearConcat of com.microsoft, whose tensors come in threes behind a scale and zero
+ * point.
+ */
 export function concat(start: number, step: number): Rule {
   return (site) => {
     const parts = site.node.inputs

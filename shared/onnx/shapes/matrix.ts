@@ -3,7 +3,9 @@ import { intOf, textOf } from '../attributes.ts';
 import type { ElementType } from '../graph.ts';
 import { broadcast, type Dims, type Rule } from './known.ts';
 
-/** Operands as numpy's matmul takes them; the quantized forms have the second one further behind. */
+/**
+ * Operands as numpy's matmul takes them; the quantized forms have the second one further behind.
+ */
 export function matmul({ second, type }: { second: number; type?: ElementType | undefined }): Rule {
   return ({ input }) => {
     const a = input(0);

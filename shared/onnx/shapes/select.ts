@@ -56,7 +56,10 @@ interface Range {
   readonly step: number;
 }
 
-/** Positions clamped as the specification of Slice says; the last of a step back is before the first element. */
+/**
+ * Positions clamped as the specification of Slice says; the last of a step back is before the first
+ * element.
+ */
 function bounds(size: number, { start, end, step }: Range): { from: number; to: number } {
   const clamp = (at: number, low: number, high: number) => Math.min(Math.max(at, low), high);
   const from = start < 0 ? start + size : start;
@@ -113,7 +116,10 @@ export const gatherNd: Rule = ({ node, input }) => {
   return [{ type, dims: [...indices.slice(0, -1), ...dims.slice(batch + depth)] }];
 };
 
-/** Pads are [begins..., ends...]: an attribute (`pads`, in opset 1 `paddings`), from opset 11 on an input. */
+/**
+ * Pads are [begins..., ends...]: an attribute (`pads`, in opset 1 `paddings`), from opset 11 on an
+ * input.
+ */
 export const pad: Rule = (site) => {
   const { type, dims } = site.input(0);
   if (!dims) return [{ type, dims: null }];

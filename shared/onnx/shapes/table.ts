@@ -1,4 +1,7 @@
-/** Which rule finds out the outputs of which operator. An operator that is not here has unknown outputs. */
+/**
+ * Which rule finds out the outputs of which operator. An operator that is not here has unknown
+ * outputs.
+ */
 import type { Node } from '../graph.ts';
 import {
   cast,
