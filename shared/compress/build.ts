@@ -1,0 +1,112 @@
+/**
+ * Builds a variant from a model, a recipe and a record of measurements. Pure: the same three give
+ * the same bytes on any machine.
+ */
+import { digestOf } from '../digest.ts';
+import { FettleError } from '../errors.ts';
+import type { Model } from '../onnx/graph.ts';
+import { readModel } from '../onnx/read.ts';
+import { writeModel } from '../onnx/write.ts';
+import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
+import { quantizeModel, weightedNodes } from './quantize/quantize.ts';
+import { isSource, type Recipe } from './recipe.ts';
+import type { MeasureRecord } from './record.ts';
+import type { Built, LayerReport } from './report.ts';
+import { rewriterOf } from './rewriter.ts';
+import { defaultTarget, isTarget, type Target, targets } from './targets.ts';
+
+/** Whether building needs a record: whether anything computes in integers. */
+export function needsRecord(recipe: Recipe): boolean {
+  if (isSource(recipe)) return false;
+  return recipe.bits === 8 || Object.values(recipe.layers ?? {}).includes(8);
+}
+
+/** Throws `RECIPE_INVALID`, `VARIANT_FAILED` and what reading a model throws. */
+export function buildVariant(
+  source: Uint8Array,
+  recipe: Recipe,
+  record: MeasureRecord | null,
+): Built {
+  if (isSource(recipe)) return sourceItself(source);
+  checkRecipe(recipe);
+  return buildFrom(canonicalise(readModel(source)), recipe, record);
+}
+
+/** The same for a model that is canonical already. */
+export function buildFrom(
+  canonical: Canonical,
+  recipe: Recipe,
+  record: MeasureRecord | null,
+): Built {
+  const notes = [
+    ...canonical.changes.map(({ rewrite, count, reason }) => `${rewrite} ×${count}: ${reason}.`),
+    ...canonical.notes,
+    ...(record?.notes ?? []),
+  ];
+  if (!needsRecord(recipe)) {
+    return finish(canonical.model, { layers: floatLayers(canonical.model), notes });
+  }
+  if (!record) {
+    throw new FettleError('VARIANT_FAILED', {
+      recipe: `${recipe.bits} bits`,
+      reason: 'integers need the ranges of activations, and there is no calibration data',
+    });
+  }
+  const { model, layers } = quantizeModel(canonical.model, {
+    target: targetOf(recipe),
+    float: { ...floatByRecipe(canonical.model, recipe), ...record.float },
+    ranges: record.ranges,
+    biases: record.biases,
+  });
+  return finish(model, { layers, notes });
+}
+
+export function targetOf(recipe: Recipe): Target {
+  const name = recipe.target ?? defaultTarget;
+  if (isTarget(name)) return targets[name];
+  throw new FettleError('RECIPE_INVALID', {
+    reason: `target ${name} is not one of ${Object.keys(targets).join(', ')}`,
+  });
+}
+
+/** What this compressor cannot do yet is refused rather than left out silently. */
+export function checkRecipe(recipe: Recipe): void {
+  const bits = [recipe.bits, ...Object.values(recipe.layers ?? {})];
+  const strange = bits.find((width) => width !== 8 && width !== 32);
+  if (strange !== undefined) throw refused(`${strange} bits`);
+  if (recipe.keep !== undefined && recipe.keep !== 1) throw refused('a keep ratio');
+  if (recipe.scheme === 'pow2') throw refused('scheme pow2');
+  targetOf(recipe);
+}
+
+function refused(what: string): FettleError {
+  return new FettleError('RECIPE_INVALID', { reason: `${what} is not supported` });
+}
+
+/** Layers to which the recipe gives 32 bits. */
+export function floatByRecipe(model: Model, recipe: Recipe): Record<string, string> {
+  const float: Record<string, string> = {};
+  for (const { name } of weightedNodes(rewriterOf(model.graph))) {
+    if ((recipe.layers?.[name] ?? recipe.bits) === 32) float[name] = 'the recipe keeps it in float';
+  }
+  return float;
+}
+
+function floatLayers(model: Model): LayerReport[] {
+  return weightedNodes(rewriterOf(model.graph)).map(({ name, op }) => ({
+    name,
+    op,
+    bits: 32,
+    compute: 'float',
+    reason: 'the recipe keeps it in float',
+  }));
+}
+
+function sourceItself(bytes: Uint8Array): Built {
+  return { bytes, digest: digestOf(bytes), layers: [], notes: ['The source as it is.'] };
+}
+
+function finish(model: Model, rest: Pick<Built, 'layers' | 'notes'>): Built {
+  const bytes = writeModel(model);
+  return { bytes, digest: digestOf(bytes), ...rest };
+}

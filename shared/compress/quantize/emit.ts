@@ -1,0 +1,199 @@
+/** Writes a graph with QuantizeLinear/DequantizeLinear pairs around what computes in integers. */
+import type { Node, Tensor } from '../../onnx/graph.ts';
+import { int, makeNode } from '../attributes.ts';
+import type { ActivationRange } from '../record.ts';
+import type { Rewriter } from '../rewriter.ts';
+import type { Target } from '../targets.ts';
+import { floatsOf, floatTensor, int8Tensor, int32Tensor, uint8Tensor } from '../tensors.ts';
+import { type Quantizer, quantizerOf } from './numbers.ts';
+import type { Placement } from './place.ts';
+import { type LayerFloats, quantizeLayer } from './weights.ts';
+
+export interface EmitOptions {
+  readonly placement: Placement;
+  readonly target: Target;
+  /** The range of an activation by value name; every value that `placement` scales has one. */
+  range(value: string): ActivationRange;
+  /** What is added to the bias of a layer, by node name. */
+  readonly biases: Readonly<Record<string, readonly number[]>>;
+}
+
+interface Emitter extends EmitOptions {
+  readonly rewriter: Rewriter;
+  /** By value: what integer nodes read instead of it. */
+  readonly dequantized: Map<string, string>;
+  readonly quantizers: Map<string, Parameters>;
+}
+
+/** The constants of a Q/DQ pair. */
+interface Parameters {
+  readonly quantizer: Quantizer;
+  readonly scale: string;
+  readonly zero: string;
+}
+
+/** Edits the graph in place. */
+export function emit(rewriter: Rewriter, options: EmitOptions): void {
+  const emitter: Emitter = { ...options, rewriter, dequantized: new Map(), quantizers: new Map() };
+  const { placement } = options;
+  for (const value of placement.entering) quantizeBeside(value, emitter);
+  for (const node of [...rewriter.graph.nodes]) {
+    if (!placement.integer.has(node)) continue;
+    dropBounds(node, emitter);
+    readDequantized(node, emitter);
+    if (placement.made.has(node.outputs[0] ?? '')) quantizeBehind(node, emitter);
+  }
+}
+
+/** The Relu or Clip behind the node goes; the node makes its value. */
+function dropBounds(node: Node, { rewriter, placement }: Emitter): void {
+  for (;;) {
+    const next = rewriter.onlyConsumer(node.outputs[0] ?? '');
+    if (!next || !placement.absorbed.has(next)) return;
+    const [value = ''] = next.outputs;
+    rewriter.remove(next);
+    rewriter.setOutput(node, 0, value);
+  }
+}
+
+function readDequantized(node: Node, emitter: Emitter): void {
+  const { rewriter } = emitter;
+  const compute = node.op === 'Conv' || node.op === 'Gemm' || node.op === 'MatMul';
+  if (compute) quantizeConstants(node, emitter);
+  node.inputs.forEach((input, at) => {
+    const read = emitter.dequantized.get(input);
+    if (read !== undefined) rewriter.setInput(node, at, read);
+  });
+}
+
+/** float value → Q → DQ beside it, for integer consumers only. */
+function quantizeBeside(value: string, emitter: Emitter): void {
+  const { rewriter } = emitter;
+  const parameters = parametersOf(value, emitter);
+  const [q, dq] = [rewriter.fresh(`${value}.q`), rewriter.fresh(`${value}.dq`)];
+  const quantize = linear('QuantizeLinear', { input: value, output: q, parameters }, rewriter);
+  const dequantize = linear('DequantizeLinear', { input: q, output: dq, parameters }, rewriter);
+  const producer = rewriter.producer(value);
+  const [first] = rewriter.graph.nodes;
+  if (producer) rewriter.insertAfter(producer, quantize);
+  else if (first) rewriter.insertBefore(first, quantize);
+  rewriter.insertAfter(quantize, dequantize);
+  emitter.dequantized.set(value, dq);
+}
+
+/** The node's result → Q → DQ, which takes the value's name: every consumer reads it. */
+function quantizeBehind(node: Node, emitter: Emitter): void {
+  const { rewriter } = emitter;
+  const [value = ''] = node.outputs;
+  const parameters = parametersOf(value, emitter);
+  const [raw, q] = [rewriter.fresh(`${value}.raw`), rewriter.fresh(`${value}.q`)];
+  rewriter.setOutput(node, 0, raw);
+  const quantize = linear('QuantizeLinear', { input: raw, output: q, parameters }, rewriter);
+  const dequantize = linear('DequantizeLinear', { input: q, output: value, parameters }, rewriter);
+  rewriter.insertAfter(node, quantize);
+  rewriter.insertAfter(quantize, dequantize);
+}
+
+function linear(
+  op: string,
+  { input, output, parameters }: { input: string; output: string; parameters: Parameters },
+  rewriter: Rewriter,
+): Node {
+  return makeNode(op, rewriter.fresh(`${output}.node`), {
+    inputs: [input, parameters.scale, parameters.zero],
+    outputs: [output],
+  });
+}
+
+function parametersOf(value: string, emitter: Emitter): Parameters {
+  const { rewriter, placement, target, quantizers } = emitter;
+  const root = placement.rangeOf(value);
+  const known = quantizers.get(root);
+  if (known) return known;
+  const unsigned = target.activations === 'uint8';
+  const grid = unsigned ? { low: 0, high: 255 } : { low: -128, high: 127 };
+  const quantizer = quantizerOf(emitter.range(root), { ...grid, symmetric: false });
+  // Scalars must be 0-D: QLinearAveragePool refuses a vector of one.
+  const zero = unsigned ? uint8Tensor([], [quantizer.zero]) : int8Tensor([], [quantizer.zero]);
+  const parameters = {
+    quantizer,
+    scale: rewriter.addConstant(`${root}.scale`, floatTensor([], [quantizer.scale])),
+    zero: rewriter.addConstant(`${root}.zero`, zero),
+  };
+  quantizers.set(root, parameters);
+  return parameters;
+}
+
+/** Weights and bias of a Conv, Gemm or MatMul as integers behind DequantizeLinear. */
+function quantizeConstants(node: Node, emitter: Emitter): void {
+  const { rewriter } = emitter;
+  const layer = layerFloats(node, emitter);
+  const dims = rewriter.constant(node.inputs[1])?.dims;
+  if (!layer || !dims) return;
+  const input = parametersOf(node.inputs[0] ?? '', emitter).quantizer;
+  const quantized = quantizeLayer(layer, input, emitter.target.weightMax);
+  const { channels } = layer;
+  const columns = node.op === 'MatMul';
+  const { weights } = quantized;
+  const at = transposedAt(channels, weights.length);
+  const integers = columns ? weights.map((_, i) => weights[at(i)] ?? 0) : weights;
+  const weight = dequantizer(node, { kind: 'weight', axis: columns ? 1 : 0 }, emitter, {
+    integers: int8Tensor(dims, integers),
+    scales: quantized.scales,
+    zeros: int8Tensor([channels], new Int8Array(channels)),
+  });
+  rewriter.setInput(node, 1, weight);
+  if (!quantized.biases || !quantized.biasScales) return;
+  const bias = dequantizer(node, { kind: 'bias', axis: 0 }, emitter, {
+    integers: int32Tensor([channels], quantized.biases),
+    scales: quantized.biasScales,
+    zeros: int32Tensor([channels], new Int32Array(channels)),
+  });
+  rewriter.setInput(node, 2, bias);
+}
+
+/** The layer's constants, output channels first, the recorded correction added to the bias. */
+function layerFloats(node: Node, { rewriter, biases }: Emitter): LayerFloats | undefined {
+  const weight = rewriter.constant(node.inputs[1]);
+  const values = floatsOf(weight);
+  if (!weight || !values) return undefined;
+  const columns = node.op === 'MatMul';
+  const channels = weight.dims[columns ? 1 : 0] ?? 1;
+  const own = floatsOf(rewriter.constant(node.inputs[2]));
+  const added = columns ? undefined : biases[node.name];
+  const summed =
+    own || added
+      ? Float64Array.from({ length: channels }, (_, c) => (own?.[c] ?? 0) + (added?.[c] ?? 0))
+      : undefined;
+  const at = transposedAt(weight.dims[0] ?? 1, values.length);
+  const weights = columns ? values.map((_, i) => values[at(i)] ?? 0) : values;
+  return { weights, channels, biases: summed };
+}
+
+/** Where element i of a transposed matrix lies in the matrix of `rows` rows. */
+function transposedAt(rows: number, length: number): (i: number) => number {
+  const columns = length / rows;
+  return (i) => (i % rows) * columns + Math.floor(i / rows);
+}
+
+function dequantizer(
+  node: Node,
+  what: { kind: 'weight' | 'bias'; axis: number },
+  { rewriter }: Emitter,
+  constants: { integers: Tensor; scales: Float64Array; zeros: Tensor },
+): string {
+  const stem = `${node.name}.${what.kind}`;
+  const output = rewriter.fresh(`${stem}.dq`);
+  const inputs = [
+    rewriter.addConstant(`${stem}.q`, constants.integers),
+    rewriter.addConstant(`${stem}.scale`, floatTensor([constants.scales.length], constants.scales)),
+    rewriter.addConstant(`${stem}.zero`, constants.zeros),
+  ];
+  const added = makeNode('DequantizeLinear', rewriter.fresh(`${stem}.node`), {
+    inputs,
+    outputs: [output],
+    attributes: { axis: int(what.axis) },
+  });
+  rewriter.insertBefore(node, added);
+  return output;
+}

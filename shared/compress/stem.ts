@@ -1,0 +1,45 @@
+/** Which layers are not worth 8 bits by the target's table, before anything is measured. */
+import { intOf } from '../onnx/attributes.ts';
+import type { Graph, Node } from '../onnx/graph.ts';
+import { feeds } from '../onnx/graph.ts';
+import { type Rewriter, rewriterOf } from './rewriter.ts';
+import type { Target } from './targets.ts';
+
+/** The reason by layer name. */
+export function floatByTable(graph: Graph, target: Target): Record<string, string> {
+  const rewriter = rewriterOf(graph);
+  const inputs = new Set(feeds(graph).map((input) => input.name));
+  const float: Record<string, string> = {};
+  for (const node of graph.nodes) {
+    const reason = node.op === 'Conv' ? whyFloat(node, rewriter, { inputs, target }) : undefined;
+    if (reason !== undefined) float[node.name] = reason;
+  }
+  return float;
+}
+
+function whyFloat(
+  node: Node,
+  rewriter: Rewriter,
+  { inputs, target }: { inputs: ReadonlySet<string>; target: Target },
+): string | undefined {
+  const [outputs = 0, perGroup = 0] = rewriter.constant(node.inputs[1])?.dims ?? [];
+  const { floatStem, depthwiseChannels } = target;
+  const few = perGroup <= floatStem.inputs && outputs <= floatStem.outputs;
+  if (few && inputs.has(sourceOf(node, rewriter))) {
+    return `a first layer of ${perGroup} → ${outputs} channels is slower in 8 bits on ${target.name}`;
+  }
+  const group = intOf(node, 'group', 1);
+  if (group > 1 && perGroup === 1 && outputs < depthwiseChannels) {
+    return `a depthwise layer of ${outputs} channels is slower in 8 bits on ${target.name}`;
+  }
+  return undefined;
+}
+
+/** What the node reads, past Transposes of the model's input. */
+function sourceOf(node: Node, rewriter: Rewriter): string {
+  let [source = ''] = node.inputs;
+  for (let at = rewriter.producer(source); at?.op === 'Transpose'; at = rewriter.producer(source)) {
+    [source = ''] = at.inputs;
+  }
+  return source;
+}
