@@ -1,6 +1,7 @@
 /** What this device is: reads /proc, /sys and /etc, runs short probes, and names its hardware class. */
 import * as v from 'valibot';
 import { reasonOf } from '../../shared/errors.ts';
+import { productVersion } from '../../shared/product.ts';
 import { Profile } from '../../shared/protocol/profile.ts';
 import { readAccelerators } from './accelerators.ts';
 import { readBoard } from './board.ts';
@@ -11,9 +12,9 @@ import { readMemory } from './memory.ts';
 import { readPower } from './power.ts';
 import { type ProbeResult, runProbes } from './probes.ts';
 import { readProcessor } from './processor.ts';
+import { readRuntimeVersion } from './runtime-version.ts';
 import { readTemperatures } from './thermal.ts';
 import { openTree, type Tree } from './tree.ts';
-import { readAgentVersion, readRuntimeVersion } from './versions.ts';
 
 export interface ProfileOptions {
   readonly device: string;
@@ -35,7 +36,6 @@ export async function profileDevice(options: ProfileOptions): Promise<Profile> {
   const facts = await readFacts(tree, options);
   const measured = await measure(tree, facts.memory.limitMiB, options);
   const providers = measured.providers ?? ['cpu'];
-  const agentVersion = await readAgentVersion();
   const runtimeVersion = measured.runtimeVersion ?? (await readRuntimeVersion()) ?? 'none';
   const { identity, ...processor } = facts.processor;
   return v.parse(Profile, {
@@ -52,7 +52,7 @@ export async function profileDevice(options: ProfileOptions): Promise<Profile> {
       accelerators: facts.accelerators.map((one) => one.name),
       providers,
     }),
-    agentVersion,
+    agentVersion: productVersion(),
     runtimeVersion,
     ...facts,
     processor,

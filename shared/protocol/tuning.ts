@@ -52,6 +52,23 @@ export const Trial = v.looseObject({
   /** Agreement with the golden outputs: the share of samples with the same top-1, and the worst signal-to-noise ratio. */
   golden: v.nullable(v.looseObject({ samples: Count, agreement: v.number(), sqnrDb: v.number() })),
   temperatureC: v.nullable(v.number()),
+  /** Half the width of the 95 % confidence interval of the median latency, over the median. */
+  spread: v.optional(v.number()),
+  /** Measured side by side with the source under its best plan, alternating in one process. */
+  versus: v.optional(
+    v.nullable(
+      v.looseObject({
+        /** The source's figure over this one's: above 1 this one is faster. */
+        ratio: v.number(),
+        /** 95 % confidence interval of the ratio. */
+        low: v.number(),
+        high: v.number(),
+        rounds: Count,
+      }),
+    ),
+  ),
+  /** What disturbed the measurement, e.g. throttling; null where nothing did. */
+  disturbed: v.optional(v.nullable(Text)),
   at: Instant,
 });
 export type Trial = v.InferOutput<typeof Trial>;
@@ -87,6 +104,10 @@ export const Tuning = v.looseObject({
   /** Indices into `trials`. */
   front: v.array(Count),
   chosen: v.nullable(Choice),
+  /** Why this was chosen, or why nothing could be. */
+  reason: v.optional(Text),
+  /** What was left out, and why, one sentence each. */
+  notes: v.optional(v.array(Text)),
   seconds: v.number(),
   at: Instant,
 });

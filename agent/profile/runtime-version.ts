@@ -1,15 +1,10 @@
-/** Versions of this agent and of its runtime, without loading the runtime. */
+/** The version of the installed runtime, without loading it. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 
 const Package = v.looseObject({ name: v.string(), version: v.string() });
-
-export async function readAgentVersion(): Promise<string> {
-  return (await versionOf(dirname(fileURLToPath(import.meta.url)), 'fettle')) ?? 'unknown';
-}
 
 /** The version of the installed package; null where it is not installed. */
 export async function readRuntimeVersion(): Promise<string | null> {

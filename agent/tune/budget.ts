@@ -1,0 +1,72 @@
+/** The time a tuning may take, and how it is shared out. */
+import type { Effort } from './trial-protocol.ts';
+
+export interface Budget {
+  /** Seconds that are left; waiting for variants counts or not, as it was agreed. */
+  leftSeconds(): number;
+  spentSeconds(): number;
+  /** Runs what waits, without counting it where waiting does not count. */
+  wait<T>(work: () => Promise<T>): Promise<T>;
+  /** The usual length of a trial, from those that ran. */
+  readonly usualTrialSeconds: number;
+  timeTrial<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** What a trial is thought to take before one has run. */
+const firstGuessSeconds = 1.5;
+
+export function startBudget(options: { seconds: number; countWaiting: boolean }): Budget {
+  const start = performance.now();
+  let waited = 0;
+  let trials = 0;
+  let trialSeconds = 0;
+  const spentSeconds = () => (performance.now() - start - waited) / 1000;
+  return {
+    spentSeconds,
+    leftSeconds: () => options.seconds - spentSeconds(),
+    async wait(work) {
+      const before = performance.now();
+      try {
+        return await work();
+      } finally {
+        if (!options.countWaiting) waited += performance.now() - before;
+      }
+    },
+    get usualTrialSeconds() {
+      return trials === 0 ? firstGuessSeconds : trialSeconds / trials;
+    },
+    async timeTrial(work) {
+      const before = performance.now();
+      try {
+        return await work();
+      } finally {
+        trials += 1;
+        trialSeconds += (performance.now() - before) / 1000;
+      }
+    },
+  };
+}
+
+/** The share of the budget that first looks get, and that the final round gets. */
+const share = { looks: 0.5, final: 0.25 } as const;
+
+/** A first look at each of `count` candidates: enough to rank them. */
+export function lookEffort(budgetSeconds: number, count: number): Effort {
+  const each = (budgetSeconds * share.looks) / Math.max(1, count);
+  const secondsMax = clamp(each, 0.3, 3);
+  return { warmUpMs: 100, runsMin: 20, secondsMin: secondsMax / 3, spread: 0.02, secondsMax };
+}
+
+/** The final round: enough to tell a few per cent apart. */
+export function finalEffort(budgetSeconds: number): Effort {
+  const secondsMax = finalSeconds(budgetSeconds);
+  return { warmUpMs: 100, runsMin: 50, secondsMin: secondsMax / 4, spread: 0.01, secondsMax };
+}
+
+export function finalSeconds(budgetSeconds: number): number {
+  return clamp(budgetSeconds * share.final, 0.5, 10);
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}

@@ -1,0 +1,124 @@
+/** Chooses among trials what suits the goal on this device, and says why. Pure and deterministic. */
+import { isSource } from '../../shared/compress/recipe.ts';
+import type { Trial } from '../../shared/protocol/tuning.ts';
+import { explainChoice, explainNothing } from './explain.ts';
+import { paretoFront } from './front.ts';
+import { type ChoiceGoal, gainOver, objectiveOf, tieMargin } from './objective.ts';
+import { refusalOf } from './refuse.ts';
+
+export interface Choosing {
+  /** Index into the trials; null where nothing may be chosen. */
+  readonly chosen: number | null;
+  readonly reason: string;
+  /** Indices of the trials that no other one beats in every respect, by rising latency. */
+  readonly front: readonly number[];
+  /** The source under its best plan, by index; null where it was not measured. */
+  readonly baseline: number | null;
+  /** Why each trial may not be chosen; null where it may. */
+  readonly refusals: readonly (string | null)[];
+}
+
+export function choose(goal: ChoiceGoal, trials: readonly Trial[]): Choosing {
+  const baseline = bestSource(goal, trials);
+  const refusals = trials.map((trial) => refusalOf(goal, trial, trials[baseline ?? -1] ?? null));
+  const front = paretoFront(trials);
+  const allowed = [...trials.keys()].filter((index) => refusals[index] === null);
+  const ranked = rank(goal, trials, allowed);
+  const [chosen, ...others] = ranked;
+  const winner = chosen === undefined ? undefined : trials[chosen];
+  if (chosen === undefined || winner === undefined) {
+    return { chosen: null, reason: explainNothing(trials, refusals), front, baseline, refusals };
+  }
+  const reason = explainChoice(goal, winner, {
+    baseline: baseline === null ? null : (trials[baseline] ?? null),
+    runnerUp: runnerUp(trials, winner, others),
+    fastestRefused: fastestRefused(goal, winner, { trials, refusals }),
+  });
+  return { chosen, reason, front, baseline, refusals };
+}
+
+/** The source under the plan that serves the objective best. */
+function bestSource(goal: ChoiceGoal, trials: readonly Trial[]): number | null {
+  const sources = trials.flatMap((trial, index) =>
+    trial.state === 'done' && isSource(trial.recipe) ? [index] : [],
+  );
+  return bestOf(goal, trials, sources);
+}
+
+function bestOf(goal: ChoiceGoal, trials: readonly Trial[], among: readonly number[]) {
+  return among.reduce<number | null>((best, index) => {
+    const [a, b] = [trials[index], best === null ? undefined : trials[best]];
+    if (a === undefined) return best;
+    return b === undefined || objectiveOf(goal, a) < objectiveOf(goal, b) ? index : best;
+  }, null);
+}
+
+/**
+ * The best by the objective first; among those that measurement cannot tell from it, the fewest
+ * bytes, then the least memory, then the fewest threads.
+ */
+function rank(goal: ChoiceGoal, trials: readonly Trial[], allowed: readonly number[]): number[] {
+  const best = bestOf(goal, trials, allowed);
+  const leader = best === null ? undefined : trials[best];
+  if (leader === undefined) return [];
+  const ties = allowed.filter((index) => {
+    const trial = trials[index];
+    return trial !== undefined && gainOver(goal, leader, trial) <= tieMargin(leader, trial);
+  });
+  const byThrift = ties.toSorted((a, b) => compareThrift(trials[a], trials[b]) || a - b);
+  const byObjective = allowed
+    .filter((index) => !ties.includes(index))
+    .toSorted((a, b) => valueAt(goal, trials, a) - valueAt(goal, trials, b) || a - b);
+  return [...byThrift, ...byObjective];
+}
+
+function valueAt(goal: ChoiceGoal, trials: readonly Trial[], index: number): number {
+  const trial = trials[index];
+  return trial === undefined ? Number.POSITIVE_INFINITY : objectiveOf(goal, trial);
+}
+
+/** Differences below these shares are no reason. */
+const bytesMargin = 0.02;
+const memoryMargin = 0.03;
+
+function compareThrift(a: Trial | undefined, b: Trial | undefined): number {
+  if (a === undefined || b === undefined) return 0;
+  return (
+    step(a.bytes, b.bytes, bytesMargin) ||
+    step(a.plan.threads * a.plan.instances, b.plan.threads * b.plan.instances, 0) ||
+    step(a.memoryMiB, b.memoryMiB, memoryMargin) ||
+    a.latencyMsP50 - b.latencyMsP50
+  );
+}
+
+/** In logarithmic steps, so that the order is transitive. */
+function step(a: number, b: number, margin: number): number {
+  if (margin === 0) return a - b;
+  const size = (value: number) => Math.round(Math.log(Math.max(value, 1e-9)) / margin);
+  return size(a) - size(b);
+}
+
+/** The next best that is not the same variant under another plan, if there is one. */
+function runnerUp(trials: readonly Trial[], winner: Trial, others: readonly number[]) {
+  const list = others.flatMap((index) => trials[index] ?? []);
+  return list.find((trial) => trial.variant !== winner.variant) ?? list[0] ?? null;
+}
+
+/** The best by the objective that was refused although it would have won. */
+function fastestRefused(
+  goal: ChoiceGoal,
+  winner: Trial,
+  { trials, refusals }: { trials: readonly Trial[]; refusals: readonly (string | null)[] },
+) {
+  const better = trials.flatMap((trial, index) =>
+    refusals[index] !== null &&
+    trial.state === 'done' &&
+    objectiveOf(goal, trial) < objectiveOf(goal, winner)
+      ? [index]
+      : [],
+  );
+  const best = bestOf(goal, trials, better);
+  const trial = best === null ? undefined : trials[best];
+  if (best === null || trial === undefined) return null;
+  return { trial, refusal: refusals[best] ?? '' };
+}

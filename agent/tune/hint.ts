@@ -1,0 +1,41 @@
+/** What another device of the class chose is verified with one trial instead of searched for. */
+import * as v from 'valibot';
+import { recipeName } from '../../shared/compress/recipe.ts';
+import type { Desired } from '../../shared/protocol/messages.ts';
+import type { Choice } from '../../shared/protocol/tuning.ts';
+import { choiceOf } from './conclude.ts';
+import { planName } from './explain.ts';
+import { refusalOf } from './refuse.ts';
+import { measure, type Tuner } from './tuner.ts';
+
+type Hint = NonNullable<Desired['hint']>;
+
+/** What the other device measured, where it is told. */
+const Figures = v.looseObject({ latencyMsP50: v.optional(v.number()) });
+
+/** Slower than this against the other device, and the hint is not believed. */
+const slowerMax = 1.25;
+
+/** The choice where the hint holds here; else null, with the reason to search. */
+export async function verifyHint(
+  tuner: Tuner,
+  hint: Hint,
+): Promise<{ choice: Choice | null; reason: string }> {
+  const { goal, profile } = tuner.request;
+  const told = `${recipeName(hint.recipe)}, ${planName(hint.plan)}, the choice of another device`;
+  const search = (why: string) => ({ choice: null, reason: `${told}, was not taken: ${why}` });
+  if (hint.hardwareClass !== profile.hardwareClass) {
+    return search(`it is of class ${hint.hardwareClass}, this one of ${profile.hardwareClass}`);
+  }
+  tuner.request.onStep?.(`${told} of this class: verified here`);
+  const trial = await measure(tuner, hint);
+  const refusal = refusalOf(goal, trial, null);
+  if (refusal !== null) return search(refusal);
+  const expected = v.parse(Figures, hint).latencyMsP50;
+  if (expected !== undefined && trial.latencyMsP50 > expected * slowerMax) {
+    return search(`p50 ${trial.latencyMsP50.toFixed(2)} ms here, ${expected.toFixed(2)} ms there`);
+  }
+  const p50 = `p50 ${Number(trial.latencyMsP50.toPrecision(3))} ms`;
+  const choice = choiceOf(trial, `${told} of class ${hint.hardwareClass}; verified here: ${p50}.`);
+  return choice === null ? search('it could not be loaded') : { choice, reason: choice.reason };
+}

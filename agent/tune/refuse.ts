@@ -1,0 +1,60 @@
+/** Why a trial may not be chosen: one rule after the other. Pure. */
+import { isSource, type Recipe } from '../../shared/compress/recipe.ts';
+import { judgeQuality } from '../../shared/evaluate/quality-budget.ts';
+import type { Trial } from '../../shared/protocol/tuning.ts';
+import { type ChoiceGoal, isSpeed, objectiveOf, tieMargin } from './objective.ts';
+
+/** null where it may be chosen. `baseline` is the source under its best plan. */
+export function refusalOf(goal: ChoiceGoal, trial: Trial, baseline: Trial | null): string | null {
+  if (trial.state !== 'done') return trial.error?.message ?? `trial ${trial.state}`;
+  return (
+    overBudget(goal, trial) ??
+    overLimits(goal, trial) ??
+    (baseline === null ? null : slowerThanSource(goal, trial, baseline))
+  );
+}
+
+function overBudget(goal: ChoiceGoal, trial: Trial): string | null {
+  if (isSource(trial.recipe)) return null;
+  if (trial.quality === null) {
+    return isLossless(trial.recipe)
+      ? null
+      : 'its quality is not known: the package has no evaluation data';
+  }
+  const verdict = judgeQuality(trial.quality, goal.maxDrop);
+  return verdict.within ? null : verdict.reason;
+}
+
+/** Float with every channel kept computes what the source computes, up to rounding. */
+function isLossless(recipe: Recipe): boolean {
+  const layers = Object.values(recipe.layers ?? {});
+  return recipe.bits === 32 && recipe.keep === undefined && layers.every((bits) => bits === 32);
+}
+
+function overLimits({ limits }: ChoiceGoal, trial: Trial): string | null {
+  const rows = [
+    { what: 'p95 latency', got: trial.latencyMsP95, limit: limits.latencyMsP95, unit: 'ms' },
+    { what: 'memory', got: trial.memoryMiB, limit: limits.memoryMiB, unit: 'MiB' },
+    { what: 'size', got: trial.bytes, limit: limits.bytes, unit: 'bytes' },
+  ];
+  for (const { what, got, limit, unit } of rows) {
+    if (limit !== undefined && got > limit) {
+      return `${what} ${Number(got.toPrecision(4))} ${unit}, at most ${limit} ${unit} are allowed`;
+    }
+  }
+  return null;
+}
+
+/** How far below the source a measurement may lie and still count as not slower. */
+const slowerMax = 0.02;
+
+/** Where speed is the objective, nothing slower than the source is chosen, however small it is. */
+function slowerThanSource(goal: ChoiceGoal, trial: Trial, baseline: Trial): string | null {
+  if (trial === baseline || isSource(trial.recipe) || !isSpeed(goal.objective)) return null;
+  const { versus } = trial;
+  if (versus && versus.ratio >= 1) return null;
+  const ratio = versus?.ratio ?? objectiveOf(goal, baseline) / objectiveOf(goal, trial);
+  const equal = versus ? versus.high >= 1 : 1 - ratio <= tieMargin(trial, baseline);
+  if (ratio >= 1 || (equal && ratio >= 1 - slowerMax)) return null;
+  return `${((1 / ratio - 1) * 100).toFixed(0)} % slower than the source under its best plan`;
+}

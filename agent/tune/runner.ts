@@ -1,0 +1,48 @@
+/** One variant, loaded under a plan and ready to be run in blocks, in this thread. */
+import { checkGolden, type GoldenResult } from '../../shared/evaluate/golden.ts';
+import { openSession } from '../../shared/evaluate/runtime.ts';
+import { feedsFor } from './feeds.ts';
+import type { Contestant } from './trial-protocol.ts';
+
+export interface Block {
+  /** Milliseconds of each run, of all instances. */
+  readonly latenciesMs: readonly number[];
+  readonly elapsedMs: number;
+}
+
+export interface Runner {
+  readonly loadMs: number;
+  /** null where there is no golden set. */
+  readonly golden: GoldenResult | null;
+  /** Runs, at least once, until the time is over. */
+  block(durationMs: number): Promise<Block>;
+  close(): Promise<void>;
+}
+
+/** Opened as for serving: threads that wait give their core back. */
+export async function openRunner({ path, goldenPath, plan }: Contestant): Promise<Runner> {
+  const start = performance.now();
+  const { threads, provider } = plan;
+  const session = await openSession(path, { threads, provider, spinning: false });
+  const loadMs = performance.now() - start;
+  const golden = goldenPath === null ? null : await checkGolden(session, goldenPath);
+  const feeds = await feedsFor(session, goldenPath);
+  return {
+    loadMs,
+    golden,
+    async block(durationMs) {
+      const latenciesMs: number[] = [];
+      const begin = performance.now();
+      let elapsedMs = 0;
+      do {
+        const before = performance.now();
+        await session.run(feeds);
+        const after = performance.now();
+        latenciesMs.push(after - before);
+        elapsedMs = after - begin;
+      } while (elapsedMs < durationMs);
+      return { latenciesMs, elapsedMs };
+    },
+    close: () => session.release(),
+  };
+}

@@ -1,0 +1,63 @@
+/** What a trial's process is asked and what it answers: one JSON line each way. */
+import * as v from 'valibot';
+import { Plan } from '../../shared/protocol/tuning.ts';
+
+const Contestant = v.object({
+  path: v.string(),
+  goldenPath: v.nullable(v.string()),
+  plan: Plan,
+});
+export type Contestant = v.InferOutput<typeof Contestant>;
+
+/** How long and how exactly to measure. */
+export const Effort = v.object({
+  warmUpMs: v.number(),
+  /** Runs, and seconds of running, below which no measurement ends. */
+  runsMin: v.number(),
+  secondsMin: v.number(),
+  /** Half the width of the median's interval over the median, at which it may end. */
+  spread: v.number(),
+  secondsMax: v.number(),
+});
+export type Effort = v.InferOutput<typeof Effort>;
+
+/** One contestant is measured alone; several alternate, and all but the first are compared with it. */
+export const TrialRequest = v.object({
+  contestants: v.array(Contestant),
+  compare: v.picklist(['latency', 'throughput']),
+  effort: Effort,
+});
+export type TrialRequest = v.InferOutput<typeof TrialRequest>;
+
+const Ratio = v.object({
+  ratio: v.number(),
+  low: v.number(),
+  high: v.number(),
+  rounds: v.number(),
+});
+export type Ratio = v.InferOutput<typeof Ratio>;
+
+export const Measured = v.object({
+  loadMs: v.number(),
+  golden: v.nullable(v.object({ samples: v.number(), agreement: v.number(), sqnrDb: v.number() })),
+  latencyMsP50: v.number(),
+  latencyMsP95: v.number(),
+  throughputPerSecond: v.number(),
+  runs: v.number(),
+  spread: v.number(),
+  /** The first contestant's figure over this one's, paired by round; null for the first. */
+  versus: v.nullable(Ratio),
+});
+export type Measured = v.InferOutput<typeof Measured>;
+
+export const TrialAnswer = v.object({
+  measured: v.array(Measured),
+  /** Peak resident memory of the process, MiB. */
+  peakMiB: v.number(),
+});
+export type TrialAnswer = v.InferOutput<typeof TrialAnswer>;
+
+/** The process could not measure; which contestant, and why. */
+export const TrialRefusal = v.object({
+  refused: v.object({ contestant: v.number(), code: v.string(), message: v.string() }),
+});

@@ -1,0 +1,149 @@
+/** Trials in processes of their own: whatever a variant does there, this process lives on. */
+import * as v from 'valibot';
+import { type Recipe, recipeName } from '../../shared/compress/recipe.ts';
+import { FettleError, reportError } from '../../shared/errors.ts';
+import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
+import type { VariantFile } from '../../shared/variants.ts';
+import { type ChildEnd, runChild, siblingModule } from '../measured-child.ts';
+import { hottestCelsius } from '../profile/thermal.ts';
+import { goldenReason } from './golden-verdict.ts';
+import {
+  type Effort,
+  type Measured,
+  TrialAnswer,
+  TrialRefusal,
+  type TrialRequest,
+} from './trial-protocol.ts';
+
+export interface Entry {
+  readonly variant: VariantFile;
+  readonly plan: Plan;
+}
+
+export interface TrialOptions {
+  readonly effort: Effort;
+  readonly compare: 'latency' | 'throughput';
+  /** Resident memory at which the process is stopped; null is none. */
+  readonly memoryLimitMiB: number | null;
+  /** Until the process is stopped, loading included. */
+  readonly timeoutMs: number;
+  /** 0 is as other processes, 19 gives way to all. */
+  readonly niceness: number;
+  readonly signal: AbortSignal;
+  /** The module that runs in the process. */
+  readonly module?: URL;
+}
+
+/**
+ * One variant under one plan, measured alone. What goes wrong is the trial's `error`; only an aborted
+ * signal throws.
+ */
+export async function runTrial(entry: Entry, options: TrialOptions): Promise<Trial> {
+  const blank = blankTrial({ ...entry.variant, plan: entry.plan, variant: entry.variant.digest });
+  const answer = await askChild([entry], options).catch((thrown) => {
+    options.signal.throwIfAborted();
+    return reportError(thrown);
+  });
+  if ('code' in answer) return { ...blank, error: { ...answer } };
+  const [measured] = answer.measured;
+  const wrong = measured?.golden ? goldenReason(measured.golden) : null;
+  const recipe = blank.recipeName;
+  return {
+    ...blank,
+    ...(measured && figuresOf(measured)),
+    state: wrong === null ? 'done' : 'failed',
+    error:
+      wrong === null
+        ? null
+        : { ...reportError(new FettleError('GOLDEN_MISMATCH', { recipe, reason: wrong })) },
+    memoryMiB: Math.round(answer.peakMiB * 10) / 10,
+    temperatureC: await hottestCelsius(),
+  };
+}
+
+/**
+ * Several, alternating in one process; all but the first are compared with it. The figures in the
+ * order of the entries. Throws `TRIAL_FAILED` where they cannot be measured together.
+ */
+export async function runFinal(
+  entries: readonly Entry[],
+  options: TrialOptions,
+): Promise<Partial<Trial>[]> {
+  const { measured } = await askChild(entries, options);
+  // Memory is shared there and loading happens one beside the other: both stay as measured alone.
+  return measured.map((one) => {
+    const { golden: _golden, loadMs: _loadMs, ...figures } = figuresOf(one);
+    return figures;
+  });
+}
+
+/** A trial that has measured nothing yet. */
+export function blankTrial(of: {
+  readonly recipe: Recipe;
+  readonly plan: Plan;
+  readonly variant?: Trial['variant'];
+  readonly bytes?: number;
+  readonly quality?: Trial['quality'];
+}): Trial {
+  return {
+    recipe: of.recipe,
+    recipeName: recipeName(of.recipe),
+    plan: of.plan,
+    variant: of.variant ?? null,
+    bytes: of.bytes ?? 0,
+    state: 'failed',
+    error: null,
+    quality: of.quality ?? null,
+    ...{ latencyMsP50: 0, latencyMsP95: 0, throughputPerSecond: 0, memoryMiB: 0, loadMs: 0 },
+    ...{ runs: 0, golden: null, temperatureC: null },
+    at: new Date().toISOString(),
+  };
+}
+
+function figuresOf({ loadMs, ...measured }: Measured) {
+  return { ...measured, loadMs: Math.round(loadMs), disturbed: disturbance(measured.spread) };
+}
+
+/** Timings that vary more than this say little of the variant. */
+const spreadMax = 0.1;
+
+function disturbance(spread: number): string | null {
+  return spread <= spreadMax
+    ? null
+    : `the median is known only to ±${(spread * 100).toFixed(0)} %: something else was running`;
+}
+
+/** The child's answer. Throws `TRIAL_FAILED` with what it said, or how it ended. */
+async function askChild(entries: readonly Entry[], options: TrialOptions): Promise<TrialAnswer> {
+  let said: unknown;
+  const { compare, effort } = options;
+  const contestants = entries.map(({ variant, plan }) => ({
+    path: variant.path,
+    goldenPath: variant.goldenPath,
+    plan,
+  }));
+  const end = await runChild({
+    ...options,
+    module: options.module ?? siblingModule(import.meta.url, 'trial-child'),
+    request: { contestants, compare, effort } satisfies TrialRequest,
+    onLine(line) {
+      said = line;
+    },
+  });
+  const answer = v.safeParse(TrialAnswer, said);
+  if (end.failure === null && answer.success) return answer.output;
+  throw refusal(entries, said, end);
+}
+
+function refusal(entries: readonly Entry[], said: unknown, end: ChildEnd): FettleError {
+  const refused = v.safeParse(TrialRefusal, said);
+  const at = refused.success ? refused.output.refused.contestant : 0;
+  const entry = entries[at] ?? entries[0];
+  const reason = refused.success
+    ? refused.output.refused.message
+    : (end.failure?.reason ?? 'its process ended without an answer');
+  return new FettleError('TRIAL_FAILED', {
+    recipe: entry === undefined ? 'nothing' : recipeName(entry.variant.recipe),
+    reason,
+  });
+}

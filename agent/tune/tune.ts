@@ -1,0 +1,72 @@
+/** Finds the variant and the plan that suit this device best, by measuring them here. */
+import { recipeName } from '../../shared/compress/recipe.ts';
+import { FettleError, reportError } from '../../shared/errors.ts';
+import type { Trial, Tuning } from '../../shared/protocol/tuning.ts';
+import { finalSeconds } from './budget.ts';
+import { type Skipped, trialKey } from './candidates.ts';
+import { conclude } from './conclude.ts';
+import { verifyHint } from './hint.ts';
+import { nextStep } from './next.ts';
+import { blankTrial } from './trial.ts';
+import { measure, measureFinal, note, startTuner, type TuneRequest, type Tuner } from './tuner.ts';
+
+/**
+ * Never fails because a candidate does: the trials say what became of each, and `chosen` is null
+ * where none may be chosen, with the reason. Throws only where the signal aborts.
+ */
+export async function tune(request: TuneRequest): Promise<Tuning> {
+  const tuner = startTuner(request);
+  if (request.hint) {
+    const verified = await verifyHint(tuner, request.hint);
+    if (verified.choice !== null) return conclude(tuner, verified.choice);
+    tuner.notes.push(verified.reason);
+  }
+  for (const skipped of tuner.space.skipped) note(tuner, skippedTrial(skipped));
+  await search(tuner);
+  return conclude(tuner, null);
+}
+
+async function search(tuner: Tuner): Promise<void> {
+  const { request, budget, space } = tuner;
+  const { goal, budgetSeconds } = request;
+  let finalOver = [...tuner.trials.values()].some((trial) => trial.versus);
+  for (;;) {
+    request.signal.throwIfAborted();
+    const reserve = finalSeconds(budgetSeconds) + budget.usualTrialSeconds;
+    const isFirst = ![...tuner.trials.values()].some((trial) => trial.state === 'done');
+    const hurry = !isFirst && budget.leftSeconds() < reserve + budget.usualTrialSeconds;
+    const trials = [...tuner.trials.values()];
+    const { memoryMiB } = tuner;
+    const step = nextStep({ goal, space, trials, hurry, finalOver, memoryMiB });
+    if (step.kind === 'end' || budget.leftSeconds() <= 0) return finishNotes(tuner, hurry);
+    request.onStep?.(step.reason);
+    if (step.kind === 'trial') {
+      await measure(tuner, step.target);
+    } else {
+      await measureFinal(tuner, step.targets);
+      finalOver = true;
+    }
+  }
+}
+
+function skippedTrial(skipped: Skipped): Trial {
+  const { code, neededMiB, freeMiB } = skipped;
+  const recipe = recipeName(skipped.recipe);
+  const details = { what: recipe, path: recipe, needed: neededMiB, free: freeMiB };
+  const error = { ...reportError(new FettleError(code, details)), message: skipped.reason };
+  return { ...blankTrial(skipped), state: 'skipped', error };
+}
+
+function finishNotes({ notes, space, trials }: Tuner, hurry: boolean): void {
+  if (!hurry) return;
+  const [main] = space.plans;
+  const left = space.recipes.filter(
+    (recipe) => main && !trials.has(trialKey({ recipe, plan: main })),
+  );
+  const names = left.map(recipeName).join(', ');
+  notes.push(
+    left.length > 0
+      ? `the time budget was used up before these were tried: ${names}`
+      : 'the time budget was used up before every plan was tried',
+  );
+}

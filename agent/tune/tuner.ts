@@ -1,0 +1,151 @@
+/** What a tuning works with: its budget, its variants, and the trials so far; and how one is measured. */
+import { type Recipe, recipeName } from '../../shared/compress/recipe.ts';
+import { FettleError, reportError } from '../../shared/errors.ts';
+import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
+import type { Profile } from '../../shared/protocol/profile.ts';
+import type { Trial } from '../../shared/protocol/tuning.ts';
+import type { Progress, VariantFile, VariantSource } from '../../shared/variants.ts';
+import { type Budget, finalEffort, lookEffort, startBudget } from './budget.ts';
+import { memoryFor, type Space, searchSpace, trialKey } from './candidates.ts';
+import type { Target } from './next.ts';
+import { blankTrial, runFinal, runTrial, type TrialOptions } from './trial.ts';
+
+export interface TuneRequest {
+  readonly device: string;
+  readonly revision: number;
+  readonly goal: ModelGoal;
+  readonly profile: Profile;
+  readonly source: VariantSource;
+  readonly budgetSeconds: number;
+  /** Whether waiting for a variant (building, downloading) uses up the budget. */
+  readonly countWaiting: boolean;
+  /** What another device of this class chose: verified instead of searched for. */
+  readonly hint?: Desired['hint'];
+  /** Trials of an earlier, cut off call for the same model, class and runtime. */
+  readonly finished: readonly Trial[];
+  /** To be kept, so that a later call need not repeat it. A trial may come again, better measured. */
+  readonly onTrial: (trial: Trial) => void;
+  readonly onProgress?: (progress: Progress) => void;
+  /** What is tried now, in words. */
+  readonly onStep?: (text: string) => void;
+  readonly niceness?: number;
+  readonly signal: AbortSignal;
+  /** The module that runs in a trial's process. */
+  readonly trialModule?: URL;
+}
+
+/** What every part of a tuning works with. */
+export interface Tuner {
+  readonly request: TuneRequest;
+  readonly budget: Budget;
+  readonly space: Space;
+  readonly memoryMiB: number;
+  /** By `trialKey`, in the order of measuring. */
+  readonly trials: Map<string, Trial>;
+  readonly notes: string[];
+  fetch(recipe: Recipe): Promise<VariantFile>;
+}
+
+export function startTuner(request: TuneRequest): Tuner {
+  const { budgetSeconds, countWaiting, finished, goal, profile } = request;
+  const files = new Map<string, VariantFile>();
+  const budget = startBudget({ seconds: budgetSeconds, countWaiting });
+  // What failed for a passing reason is tried again.
+  const kept = finished.filter((trial) => trial.error?.retryable !== true);
+  return {
+    request,
+    budget,
+    space: searchSpace(goal, profile),
+    memoryMiB: memoryFor(profile),
+    trials: new Map(kept.map((trial) => [trialKey(trial), trial])),
+    notes: [],
+    async fetch(recipe) {
+      const known = files.get(JSON.stringify(recipe));
+      if (known) return known;
+      const { onProgress } = request;
+      const signal = fetchSignal(request, budget);
+      const options = { signal, ...(onProgress && { onProgress }) };
+      const file = await budget.wait(() => request.source.get(recipe, options));
+      files.set(JSON.stringify(recipe), file);
+      return file;
+    },
+  };
+}
+
+/** A variant that does not come is not waited for longer than the budget, or than this. */
+const fetchSecondsMax = 1800;
+
+function fetchSignal({ signal, countWaiting }: TuneRequest, budget: Budget): AbortSignal {
+  const seconds = countWaiting ? budget.leftSeconds() : fetchSecondsMax;
+  return AbortSignal.any([signal, AbortSignal.timeout(Math.max(0.1, seconds) * 1000)]);
+}
+
+/** Measures one candidate; what it came to is among the trials afterwards. */
+export async function measure(tuner: Tuner, target: Target): Promise<Trial> {
+  const { request, budget } = tuner;
+  reportProgress(tuner);
+  let trial: Trial;
+  try {
+    const variant = await tuner.fetch(target.recipe);
+    const options = trialOptions(tuner, 'look');
+    trial = await budget.timeTrial(() => runTrial({ variant, plan: target.plan }, options));
+  } catch (thrown) {
+    request.signal.throwIfAborted();
+    trial = { ...blankTrial(target), error: { ...reportError(inTime(target, thrown)) } };
+  }
+  note(tuner, trial);
+  return trial;
+}
+
+export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Promise<void> {
+  try {
+    const entries = [];
+    for (const { recipe, plan } of targets) {
+      entries.push({ variant: await tuner.fetch(recipe), plan });
+    }
+    const figures = await runFinal(entries, trialOptions(tuner, 'final'));
+    for (const [at, target] of targets.entries()) {
+      const trial = tuner.trials.get(trialKey(target));
+      if (trial) note(tuner, { ...trial, ...figures[at] });
+    }
+  } catch (thrown) {
+    tuner.request.signal.throwIfAborted();
+    tuner.notes.push(`the final round could not be run: ${reportError(thrown).message}`);
+  }
+}
+
+function trialOptions(tuner: Tuner, round: 'look' | 'final'): TrialOptions {
+  const { request, budget, space, memoryMiB } = tuner;
+  const count = space.recipes.length * Math.max(1, space.plans.length);
+  const { budgetSeconds, goal, niceness, signal, trialModule } = request;
+  return {
+    effort: round === 'look' ? lookEffort(budgetSeconds, count) : finalEffort(budgetSeconds),
+    compare: goal.objective === 'throughput' ? 'throughput' : 'latency',
+    memoryLimitMiB: memoryMiB,
+    // Up to a tenth more than the budget, so that the last one may end.
+    timeoutMs: 1000 * Math.max(1, budget.leftSeconds() + budgetSeconds * 0.1),
+    niceness: niceness ?? 0,
+    signal,
+    ...(trialModule && { module: trialModule }),
+  };
+}
+
+/** A budget that ran out while waiting reads as that. */
+function inTime(target: Target, thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown.name !== 'TimeoutError') return thrown;
+  return new FettleError('TRIAL_FAILED', {
+    recipe: recipeName(target.recipe),
+    reason: 'it could not be had within the time budget',
+  });
+}
+
+export function note(tuner: Tuner, trial: Trial): void {
+  tuner.trials.set(trialKey(trial), trial);
+  if (trial.error?.retryable !== true) tuner.request.onTrial(trial);
+  reportProgress(tuner);
+}
+
+function reportProgress({ request, space, trials }: Tuner): void {
+  const total = Math.max(trials.size, space.recipes.length + space.plans.length);
+  request.onProgress?.({ what: 'tuning', done: trials.size, total, unit: 'trials' });
+}
