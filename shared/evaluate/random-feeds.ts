@@ -45,7 +45,11 @@ function randomTensor(
   { name, type, shape }: TensorInfo,
   how: { size: number; integerMax: number; next: () => number },
 ): RuntimeTensor {
-  const dims = shape.map((dim, axis) => (dim >= 0 ? dim : axis === 0 ? 1 : how.size));
+  // What grows with the input lies last, or behind batch and channels; other open axes are batches.
+  const dims = shape.map((dim, axis) => {
+    if (dim >= 0) return dim;
+    return axis > 0 && (axis >= 2 || axis === shape.length - 1) ? how.size : 1;
+  });
   const count = elementsOf(dims);
   if (count > elementsMax) {
     throw new FettleError('TOO_LARGE', { what: `input ${name}`, got: count, limit: elementsMax });

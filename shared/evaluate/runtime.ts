@@ -39,8 +39,8 @@ type Runtime = typeof import('onnxruntime-node');
 type NativeSession = import('onnxruntime-node').InferenceSession;
 type NativeTensor = import('onnxruntime-node').Tensor;
 
-/** Errors and worse: the runtime's warnings are for its own developers. */
-const quiet = 3;
+/** Nothing but the end of the process: every error is thrown, and warnings are for its developers. */
+const quiet = 4;
 
 /**
  * Opens a model for running. Throws `FILE_MISSING`, or `MODEL_UNRUNNABLE` with the runtime's reason in
