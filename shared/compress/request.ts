@@ -1,6 +1,7 @@
 /** What is asked of `compressPackage` (`package.ts`) and what it answers. */
 import type { Digest } from '../digest.ts';
 import type { Manifest } from '../evaluate/manifest.ts';
+import type { Outcome } from '../evaluate/outcome.ts';
 import type { Quality } from '../protocol/tuning.ts';
 import type { Progress } from '../variants.ts';
 import type { Recipe } from './recipe.ts';
@@ -19,6 +20,8 @@ export interface CompressRequest {
   readonly folder: string;
   /** What an earlier call for the same model and recipe measured; measuring is then skipped. */
   readonly record?: MeasureRecord;
+  /** Scores of the source on the evaluation set, as an earlier call answered them. */
+  readonly sourceOutcome?: Outcome;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -29,6 +32,8 @@ export interface CompressResult {
   readonly bytes: number;
   /** null where there is no evaluation data. */
   readonly quality: Quality | null;
+  /** The source's scores on the same samples, to be given to the next call. */
+  readonly sourceOutcome: Outcome | null;
   /** null where there is no data at all. */
   readonly goldenPath: string | null;
   readonly layers: readonly LayerReport[];
