@@ -36,6 +36,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle controller --data ./state --port 8900',
     load: () => import('./controller.ts'),
   },
+  agent: {
+    help: 'The daemon on a device: fits the model to it, serves it, and reports',
+    example: 'fettle agent --controller http://localhost:8900 --token fte_…',
+    load: () => import('./agent.ts'),
+  },
   login: {
     help: 'Remember a controller and its token for later commands',
     example: 'fettle login http://localhost:8900 --token fta_…',

@@ -4,12 +4,16 @@ import { basename, dirname, join } from 'node:path';
 import { FettleError, reasonOf } from './errors.ts';
 
 /** Writes the file so that a crash at any moment leaves the old content or the new. Throws `DISK_FULL` or `FILE_UNREADABLE`. */
-export async function writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array | string,
+  mode = 0o666,
+): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
-    const file = await open(temporary, 'w');
+    const file = await open(temporary, 'w', mode);
     try {
       await file.writeFile(bytes);
       await file.sync();

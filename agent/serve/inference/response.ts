@@ -1,0 +1,51 @@
+/** Inference answers of the Open Inference Protocol, version 2: JSON, and raw bytes behind it where asked for. Pure. */
+import { numbersOf, type RuntimeTensor, type Tensors } from '../../../shared/evaluate/tensor.ts';
+import { bytesOf } from './binary.ts';
+import { datatypeOf } from './datatypes.ts';
+import type { InferenceRequest } from './request.ts';
+import { wrong } from './wrong.ts';
+
+export interface InferenceAnswer {
+  readonly json: string;
+  /** Raw tensors that belong behind the JSON; empty where there are none. */
+  readonly tail: readonly Uint8Array[];
+}
+
+export interface Answered {
+  readonly model: string;
+  readonly version: number;
+  readonly outputs: Tensors;
+}
+
+/** Throws `BAD_ARGUMENT` where an output is asked for that the model doesn't have. */
+export function writeAnswer(request: InferenceRequest, answered: Answered): InferenceAnswer {
+  const { outputs } = answered;
+  const wanted =
+    request.outputs ?? Object.keys(outputs).map((name) => ({ name, binary: request.binary }));
+  const tail: Uint8Array[] = [];
+  const texts = wanted.map(({ name, binary }) => {
+    const tensor = outputs[name];
+    if (!tensor) throw wrong('outputs', Object.keys(outputs).join(', '), name);
+    const head = `"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims}]`;
+    if (!binary) return `{${head},"data":${jsonOf(tensor)}}`;
+    const bytes = bytesOf(tensor);
+    tail.push(bytes);
+    return `{${head},"parameters":{"binary_data_size":${bytes.length}}}`;
+  });
+  const members = [
+    `"model_name":${JSON.stringify(answered.model)}`,
+    `"model_version":"${answered.version}"`,
+    ...(request.id === null ? [] : [`"id":${JSON.stringify(request.id)}`]),
+    `"outputs":[${texts.join(',')}]`,
+  ];
+  return { json: `{${members.join(',')}}`, tail };
+}
+
+function jsonOf(tensor: RuntimeTensor): string {
+  const { data, type } = tensor;
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return `[${data.join(',')}]`;
+  if (Array.isArray(data)) return JSON.stringify(data);
+  if (type === 'bool') return JSON.stringify(Array.from(data, Boolean));
+  // What is no number in JSON (an infinity) becomes null.
+  return JSON.stringify(Array.from(numbersOf(tensor)));
+}

@@ -1,0 +1,72 @@
+/**
+ * Whether what is about to be loaded has killed this process before. A native crash leaves no word
+ * behind, so that what was going on is noted beforehand: a load in the journal, and runs under way in
+ * one byte of a file, which costs a request microseconds and outlives the process. Deaths count only
+ * one after the other: answers in between forgive them, so that power cuts add up to nothing.
+ */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Digest } from '../../shared/digest.ts';
+import type { Journal } from '../journal.ts';
+
+export interface Risk {
+  /** Says that this is about to be loaded; returns how many processes have died of it so far. */
+  arm(key: Digest): number;
+  /** It is loaded and its first answers were right. */
+  loaded(key: Digest): void;
+  began(): void;
+  ended(ok: boolean): void;
+  close(): void;
+}
+
+/** Processes that may die of a variant before it is given up. */
+export const deathsMax = 2;
+const forgivingAnswers = 20;
+const marks = { idle: '0', running: '1' } as const;
+
+export function openRisk(dataFolder: string, journal: Journal): Risk {
+  const file = openSync(join(dataFolder, 'running'), 'a+');
+  let diedRunning = readMark(file) === marks.running;
+  const random = openSync(join(dataFolder, 'running'), 'r+');
+  closeSync(file);
+  let underway = 0;
+  let answers = 0;
+  writeSync(random, marks.idle, 0);
+  return {
+    arm(key) {
+      const known = journal.get('risk');
+      // The count was raised when it was loaded; dying later, in a run, raises it here.
+      const deaths = known?.key === key ? known.deaths + (diedRunning ? 1 : 0) : 0;
+      diedRunning = false;
+      journal.change({ risk: { key, deaths: deaths + 1 } });
+      return deaths;
+    },
+    loaded(key) {
+      const known = journal.get('risk');
+      if (known?.key !== key) return;
+      answers = 0;
+      journal.change({ risk: { key, deaths: known.deaths - 1 } });
+    },
+    began() {
+      underway += 1;
+      if (underway === 1) writeSync(random, marks.running, 0);
+    },
+    ended(ok) {
+      underway -= 1;
+      if (underway === 0) writeSync(random, marks.idle, 0);
+      if (!ok) return;
+      answers += 1;
+      const known = answers === forgivingAnswers ? journal.get('risk') : null;
+      if (known && known.deaths > 0) journal.change({ risk: { ...known, deaths: 0 } });
+    },
+    close() {
+      writeSync(random, marks.idle, 0);
+      closeSync(random);
+    },
+  };
+}
+
+function readMark(file: number): string {
+  const byte = Buffer.alloc(1);
+  return readSync(file, byte, 0, 1, 0) === 1 ? byte.toString() : '';
+}

@@ -1,0 +1,117 @@
+/** What is answered under which path: the routes of the Open Inference Protocol, version 2, and two of our own. */
+import type { IncomingMessage } from 'node:http';
+import { FettleError } from '../../shared/errors.ts';
+import type { TensorInfo } from '../../shared/protocol/fields.ts';
+import type { Reported } from '../report.ts';
+import { readBody } from './body.ts';
+import { infer, parseJson } from './infer.ts';
+import { datatypeOf } from './inference/datatypes.ts';
+import { wrong } from './inference/wrong.ts';
+import type { Active, Names, Server } from './server.ts';
+
+export interface Doors {
+  readonly server: Server;
+  readonly version: string;
+  readonly bodyBytesMax: number;
+  readonly report: () => Reported | null;
+  readonly metrics: () => string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly tail?: readonly Uint8Array[];
+  readonly type?: string;
+}
+
+type Handler = (doors: Doors, request: IncomingMessage) => Answer | Promise<Answer>;
+type Handle = (doors: Doors, request: IncomingMessage, names: Names) => Answer | Promise<Answer>;
+
+const model = '/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[^/]+))?';
+
+const routes: readonly { method: string; path: RegExp; handle: Handle }[] = [
+  { method: 'GET', path: /^\/$/, handle: ({ report }) => json(report() ?? { state: 'starting' }) },
+  { method: 'GET', path: /^\/metrics$/, handle: metricsPage },
+  { method: 'GET', path: /^\/v2\/?$/, handle: serverMetadata },
+  { method: 'GET', path: /^\/v2\/health\/live$/, handle: () => json({ live: true }) },
+  { method: 'GET', path: /^\/v2\/health\/ready$/, handle: serverReady },
+  { method: 'GET', path: new RegExp(`^${model}$`), handle: modelMetadata },
+  { method: 'GET', path: new RegExp(`^${model}/ready$`), handle: modelReady },
+  { method: 'POST', path: new RegExp(`^${model}/infer$`), handle: modelInfer },
+];
+
+/** Throws `NOT_FOUND`. */
+export function findRoute(method: string, path: string): Handler {
+  const asked = method === 'HEAD' ? 'GET' : method;
+  for (const route of routes) {
+    const match = route.method === asked ? route.path.exec(path) : null;
+    if (!match) continue;
+    const names = { model: match.groups?.model ?? '', version: match.groups?.version ?? null };
+    return (doors, request) => route.handle(doors, request, names);
+  }
+  throw new FettleError('NOT_FOUND', { what: `route ${method} ${path.slice(0, 200)}` });
+}
+
+function json(value: unknown, status = 200): Answer {
+  return { status, body: JSON.stringify(value) };
+}
+
+function metricsPage({ metrics }: Doors): Answer {
+  return { status: 200, body: metrics(), type: 'text/plain; version=0.0.4; charset=utf-8' };
+}
+
+function serverMetadata({ version }: Doors): Answer {
+  return json({ name: 'fettle', version, extensions: ['binary_tensor_data'] });
+}
+
+function serverReady({ server }: Doors): Answer {
+  const ready = server.active() !== null;
+  return json({ ready }, ready ? 200 : 503);
+}
+
+function modelMetadata({ server }: Doors, _: IncomingMessage, names: Names): Answer {
+  const { serving, pool } = server.require(names);
+  return json({
+    name: serving.model,
+    versions: [String(serving.version)],
+    platform: 'onnxruntime_onnx',
+    inputs: pool.inputs.map(tensorMetadata),
+    outputs: pool.outputs.map(tensorMetadata),
+    parameters: parametersOf(serving),
+  });
+}
+
+function modelReady({ server }: Doors, _: IncomingMessage, names: Names): Answer {
+  server.require(names);
+  return json({ name: names.model, ready: true });
+}
+
+async function modelInfer(
+  { server, bodyBytesMax }: Doors,
+  request: IncomingMessage,
+  names: Names,
+): Promise<Answer> {
+  // Whoever asks for what is not here is told before sending much.
+  server.require(names);
+  const jsonBytes = jsonBytesOf(request);
+  const { json: text, tail } = await readBody(request, jsonBytes, bodyBytesMax);
+  const answer = await infer(server, { ...names, document: parseJson(text), tail });
+  return { status: 200, body: answer.json, tail: answer.tail };
+}
+
+function jsonBytesOf(request: IncomingMessage): number | null {
+  const text = request.headers['inference-header-content-length'];
+  if (text === undefined) return null;
+  const bytes = Number(text);
+  if (Number.isInteger(bytes) && bytes > 0) return bytes;
+  throw wrong('Inference-Header-Content-Length', 'the bytes of the JSON', String(text));
+}
+
+function tensorMetadata({ name, type, shape }: TensorInfo) {
+  return { name, datatype: datatypeOf(type) ?? type.toUpperCase(), shape };
+}
+
+/** What this product adds: which variant answers, and how it runs. */
+function parametersOf({ variant, recipeName, plan, bytes, reason }: Active['serving']) {
+  return { variant, recipe: recipeName, plan, bytes, reason };
+}

@@ -1,0 +1,149 @@
+/** One model in one worker thread: the runtime's `run` blocks its thread, and must not block the agent. */
+import { Worker } from 'node:worker_threads';
+import { type ErrorReport, FettleError } from '../../shared/errors.ts';
+import type { GoldenResult } from '../../shared/evaluate/golden.ts';
+import type { Tensors } from '../../shared/evaluate/tensor.ts';
+import type { TensorInfo } from '../../shared/protocol/fields.ts';
+
+export interface ThreadSpec {
+  readonly path: string;
+  readonly threads: number;
+  readonly provider: string;
+}
+
+export type ToThread =
+  | { readonly kind: 'run'; readonly id: number; readonly feeds: Tensors }
+  | { readonly kind: 'golden'; readonly id: number; readonly path: string }
+  | { readonly kind: 'end' };
+
+interface Signature {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}
+
+export type FromThread =
+  | ({ readonly kind: 'open' } & Signature)
+  | { readonly kind: 'unopened'; readonly error: ErrorReport }
+  | { readonly kind: 'ran'; readonly id: number; readonly outputs: Tensors }
+  | { readonly kind: 'agreed'; readonly id: number; readonly result: GoldenResult }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: ErrorReport };
+
+export interface Thread extends Signature {
+  /** The feeds' memory goes to the thread and is gone here. Throws `SERVE_FAILED`. */
+  run(feeds: Tensors): Promise<Tensors>;
+  golden(path: string): Promise<GoldenResult>;
+  /** Resolves when it ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  /** Frees the session and ends. */
+  end(): Promise<void>;
+  kill(): void;
+}
+
+/** What was asked of a thread and is not answered yet, by number. */
+type Asked<T> = Map<number, PromiseWithResolvers<T>>;
+
+const endMs = 5000;
+
+/** Throws `SERVE_FAILED` where the model does not load, `TIMEOUT` where that takes too long. */
+export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<Thread> {
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  const file = new URL(`./worker.${extension}`, import.meta.url);
+  const worker = new Worker(file, { workerData: spec, name: 'fettle-serve' });
+  const runs: Asked<Tensors> = new Map();
+  const goldens: Asked<GoldenResult> = new Map();
+  const opened = Promise.withResolvers<Signature>();
+  const ended = Promise.withResolvers<void>();
+  worker.on('message', (message: FromThread) => {
+    if (message.kind === 'open') opened.resolve(message);
+    else if (message.kind === 'unopened') opened.reject(failed(spec, message.error.message));
+    else if (message.kind === 'ran') take(runs, message.id)?.resolve(message.outputs);
+    else if (message.kind === 'agreed') take(goldens, message.id)?.resolve(message.result);
+    else {
+      const asked = take(runs, message.id) ?? take(goldens, message.id);
+      asked?.reject(failed(spec, message.error.message));
+    }
+  });
+  const failAll = (reason: string) => {
+    for (const one of [opened, ...runs.values(), ...goldens.values()]) {
+      one.reject(failed(spec, reason));
+    }
+    runs.clear();
+    goldens.clear();
+  };
+  let fault: string | null = null;
+  worker.on('error', (error) => {
+    fault = error.message;
+  });
+  // Known as ended before its work is known as failed, so that it's given nothing more.
+  worker.on('exit', (code) => {
+    ended.resolve();
+    failAll(fault ?? `its thread ended with code ${code}`);
+  });
+  const { inputs, outputs } = await openWithin(opened.promise, worker, timeoutMs);
+  let next = 0;
+  return {
+    inputs,
+    outputs,
+    ended: ended.promise,
+    run(feeds) {
+      const id = next++;
+      worker.postMessage({ kind: 'run', id, feeds } satisfies ToThread, buffersOf(feeds));
+      return put(runs, id);
+    },
+    golden(path) {
+      const id = next++;
+      worker.postMessage({ kind: 'golden', id, path } satisfies ToThread);
+      return put(goldens, id);
+    },
+    end: () => endWorker(worker, ended.promise),
+    kill: () => void worker.terminate(),
+  };
+}
+
+function take<T>(asked: Asked<T>, id: number): PromiseWithResolvers<T> | undefined {
+  const one = asked.get(id);
+  asked.delete(id);
+  return one;
+}
+
+function put<T>(asked: Asked<T>, id: number): Promise<T> {
+  const one = Promise.withResolvers<T>();
+  asked.set(id, one);
+  return one.promise;
+}
+
+async function openWithin<T>(opened: Promise<T>, worker: Worker, timeoutMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new FettleError('TIMEOUT', { what: 'loading the model', timeoutMs }));
+  }, timeoutMs);
+  try {
+    return await Promise.race([opened, late.promise]);
+  } catch (thrown) {
+    await worker.terminate();
+    throw thrown;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What runs is waited for, but not for ever. */
+async function endWorker(worker: Worker, ended: Promise<void>): Promise<void> {
+  worker.postMessage({ kind: 'end' } satisfies ToThread);
+  const timer = setTimeout(() => void worker.terminate(), endMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+function failed(spec: ThreadSpec, reason: string): FettleError {
+  return new FettleError('SERVE_FAILED', { model: spec.path, reason });
+}
+
+/** The memory of tensors, each buffer once, to be moved instead of copied. */
+export function buffersOf(tensors: Tensors): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of Object.values(tensors)) {
+    if (!Array.isArray(data) && data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+  }
+  return [...buffers];
+}

@@ -1,0 +1,46 @@
+/** The worker thread of `thread.ts`: loads one model, and answers what it is sent, one after the other. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { reportError } from '../../shared/errors.ts';
+import { checkGolden } from '../../shared/evaluate/golden.ts';
+import { openSession, type Session } from '../../shared/evaluate/runtime.ts';
+import { buffersOf, type FromThread, type ThreadSpec, type ToThread } from './thread.ts';
+
+type Port = NonNullable<typeof parentPort>;
+
+if (parentPort) await serve(parentPort, workerData);
+
+async function serve(port: Port, { path, threads, provider }: ThreadSpec): Promise<void> {
+  let session: Session;
+  try {
+    // As in the trials: what was measured is what serves.
+    session = await openSession(path, { threads, provider });
+  } catch (thrown) {
+    say(port, { kind: 'unopened', error: reportError(thrown) });
+    return port.close();
+  }
+  port.on('message', (message: ToThread) => answer(port, session, message));
+  say(port, { kind: 'open', inputs: session.inputs, outputs: session.outputs });
+}
+
+async function answer(port: Port, session: Session, message: ToThread): Promise<void> {
+  if (message.kind === 'end') {
+    await session.release();
+    return port.close();
+  }
+  const { id } = message;
+  try {
+    if (message.kind === 'golden') {
+      const result = await checkGolden(session, message.path);
+      say(port, { kind: 'agreed', id, result });
+    } else {
+      const outputs = await session.run(message.feeds);
+      say(port, { kind: 'ran', id, outputs }, buffersOf(outputs));
+    }
+  } catch (thrown) {
+    say(port, { kind: 'failed', id, error: reportError(thrown) });
+  }
+}
+
+function say(port: Port, message: FromThread, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}

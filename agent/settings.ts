@@ -1,0 +1,91 @@
+/** What an agent is told at its start; everything else it learns from its device and its controller. */
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
+import { FettleError } from '../shared/errors.ts';
+import { isName } from '../shared/protocol/topics.ts';
+
+export interface AgentSettings {
+  readonly device: string;
+  /** The controller's address, `http://host:port`. Known from the enrolment when null. */
+  readonly controller: string | null;
+  /** Enrolment token; needed once. */
+  readonly token: string | null;
+  readonly dataFolder: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly httpHost: string;
+  /** 0 takes a free port. */
+  readonly httpPort: number;
+  /** What serving and trials may take together; null is what the machine has. */
+  readonly memoryMiB: number | null;
+  /** Processor cores that trials and serving may use; null is all that this process may run on. */
+  readonly cores: number | null;
+  /** Forget the pinned controller key and enrol anew. */
+  readonly reenrol: boolean;
+}
+
+export type AgentInput = Partial<{ -readonly [S in keyof AgentSettings]: AgentSettings[S] }>;
+
+/** Settings with their defaults filled in. Throws `BAD_SETTING` or `BAD_NAME`. */
+export function agentSettings(input: AgentInput): AgentSettings {
+  const settings = {
+    device: input.device ?? deviceNameOf(hostname()),
+    controller: input.controller ?? null,
+    token: input.token ?? null,
+    dataFolder: input.dataFolder ?? join(homedir(), '.local', 'state', 'fettle', 'agent'),
+    labels: input.labels ?? {},
+    httpHost: input.httpHost ?? '127.0.0.1',
+    httpPort: input.httpPort ?? 8910,
+    memoryMiB: input.memoryMiB ?? null,
+    cores: input.cores ?? null,
+    reenrol: input.reenrol ?? false,
+  };
+  if (!isName(settings.device)) {
+    throw new FettleError('BAD_NAME', { what: 'device', got: settings.device });
+  }
+  checkController(settings.controller);
+  checkRange('--http-port', settings.httpPort, { min: 0, max: 65_535 });
+  checkRange('--memory-mib', settings.memoryMiB, { min: 16, max: 1 << 24 });
+  checkRange('--cores', settings.cores, { min: 1, max: 4096 });
+  checkLabels(settings.labels);
+  return settings;
+}
+
+/** A host name as a device name: lower case, anything else than `a-z 0-9 . _ -` a dash. */
+export function deviceNameOf(host: string): string {
+  const name = host
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+|\.{2,}/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, 64);
+  return isName(name) ? name : 'device';
+}
+
+function checkController(controller: string | null): void {
+  if (controller === null) return;
+  const protocol = URL.canParse(controller) ? new URL(controller).protocol : '';
+  if (protocol === 'http:' || protocol === 'https:') return;
+  const expected = 'an address such as http://controller.local:8900';
+  throw new FettleError('BAD_SETTING', { setting: '--controller', expected, got: controller });
+}
+
+function checkRange(
+  setting: string,
+  value: number | null,
+  { min, max }: { min: number; max: number },
+): void {
+  if (value === null || (Number.isInteger(value) && value >= min && value <= max)) return;
+  const expected = `a whole number from ${min} to ${max}`;
+  throw new FettleError('BAD_SETTING', { setting, expected, got: String(value) });
+}
+
+function checkLabels(labels: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(labels)) {
+    if (isName(name) && value.length <= 64) continue;
+    const expected = 'name=value, the name of lower-case letters, digits, dot, dash, underscore';
+    throw new FettleError('BAD_SETTING', {
+      setting: '--label',
+      expected,
+      got: `${name}=${value}`,
+    });
+  }
+}

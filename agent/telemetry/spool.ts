@@ -1,0 +1,59 @@
+/**
+ * Windows on disk until the controller has stored them: in order, each once, within a cap of bytes and
+ * age. What the cap costs is counted, so that a gap is seen as one.
+ */
+import * as v from 'valibot';
+import { type Message, Window } from '../../shared/protocol/messages.ts';
+import type { Journal } from '../journal.ts';
+import type { SpoolLimits, Store } from '../store.ts';
+
+const StoredWindow = v.omit(Window, ['seq']);
+export type NewWindow = Omit<Window, 'seq'>;
+
+export interface Spool {
+  add(windows: readonly NewWindow[], atMs: number): void;
+  /** The oldest windows that are not acknowledged, as one document; null when there are none. */
+  batch(device: string): Message<'telemetry'> | null;
+  /** The controller has stored everything up to `seq` of this spool. */
+  acknowledge(ack: { spool: string; seq: number }): void;
+  readonly dropped: number;
+  bytes(): number;
+}
+
+/** A day of 5-second windows is about 7 MiB. */
+export const spoolLimits: SpoolLimits = { bytesMax: 32 << 20, ageMsMax: 7 * 86_400_000 };
+/** One document stays far below what a broker takes. */
+const batchMax = 100;
+
+export function openSpool(store: Store, journal: Journal, limits = spoolLimits): Spool {
+  const id = journal.spoolId;
+  let dropped = journal.get('spool')?.dropped ?? 0;
+  let acknowledged = 0;
+  return {
+    add(windows, atMs) {
+      let lost = 0;
+      for (const window of windows) lost += store.spool(JSON.stringify(window), atMs, limits);
+      if (lost === 0) return;
+      dropped += lost;
+      journal.change({ spool: { id, dropped } });
+    },
+    batch(device) {
+      const rows = store.spooled(acknowledged, batchMax);
+      if (rows.length === 0) return null;
+      const windows = rows.map(({ seq, value }) => ({
+        ...v.parse(StoredWindow, JSON.parse(value)),
+        seq,
+      }));
+      return { v: 1, device, spool: id, dropped, windows };
+    },
+    acknowledge({ spool, seq }) {
+      if (spool !== id || seq <= acknowledged) return;
+      acknowledged = seq;
+      store.unspool(seq);
+    },
+    get dropped() {
+      return dropped;
+    },
+    bytes: () => store.spoolBytes(),
+  };
+}

@@ -1,0 +1,141 @@
+/** Variants from the controller: asked for by recipe, waited for while they are built, fetched by digest. */
+import * as v from 'valibot';
+import { waitBackoff } from '../shared/backoff.ts';
+import type { Recipe } from '../shared/compress/recipe.ts';
+import { recipeName } from '../shared/compress/recipe.ts';
+import type { Digest } from '../shared/digest.ts';
+import { FettleError } from '../shared/errors.ts';
+import { VariantRecord } from '../shared/protocol/api.ts';
+import { deviceRoutes } from '../shared/protocol/routes.ts';
+import type { Progress, VariantFile, VariantSource } from '../shared/variants.ts';
+import type { Identity } from './enrol.ts';
+import { fetchFile } from './fetch.ts';
+import type { Files } from './files.ts';
+import { callJson, type JsonAnswer, problemOf } from './http-client.ts';
+import { waitedOut } from './retry.ts';
+
+export interface SourceOptions {
+  readonly identity: Identity;
+  readonly files: Files;
+  readonly model: string;
+  readonly version: number;
+  /** The controller can't be reached: it is tried again until the caller gives up. */
+  readonly onWaiting?: (reason: string) => void;
+}
+
+type Get = Parameters<VariantSource['get']>[1];
+
+/** One call waits this long at the controller, which answers at once when the variant is ready. */
+const waitSeconds = 20;
+const callTimeoutMs = 30_000;
+const backoff = { baseMs: 1000, maxMs: 30_000 } as const;
+const buildTimeoutMs = 3_600_000;
+
+export function controllerSource(options: SourceOptions): VariantSource {
+  return {
+    async get(recipe, get) {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await getOnce(options, recipe, get);
+        } catch (thrown) {
+          get.signal.throwIfAborted();
+          // A network that fails says nothing of the variant.
+          if (!(thrown instanceof FettleError) || !waitedOut.includes(thrown.code)) throw thrown;
+          options.onWaiting?.(thrown.message);
+          await waitBackoff(attempt, backoff, get.signal);
+        }
+      }
+    },
+  };
+}
+
+async function getOnce(options: SourceOptions, recipe: Recipe, get: Get): Promise<VariantFile> {
+  const { files } = options;
+  const { digest, bytes, golden, quality } = await readyVariant(options, recipe, get);
+  if (digest === null || bytes === null) {
+    throw failedVariant(recipe, 'the controller names no file');
+  }
+  const name = recipeName(recipe);
+  await bring(options, { digest, bytes, what: `fetch ${name}` }, get);
+  if (golden) await bring(options, { ...golden, what: `fetch golden set of ${name}` }, get);
+  const goldenPath = golden ? files.pathOf(golden.digest) : null;
+  return { recipe, digest, bytes, path: files.pathOf(digest), quality, goldenPath };
+}
+
+interface Wanted {
+  readonly digest: Digest;
+  readonly bytes: number;
+  readonly what: string;
+}
+
+async function bring(options: SourceOptions, wanted: Wanted, get: Get): Promise<void> {
+  const { identity, files } = options;
+  const { digest, bytes, what } = wanted;
+  if (await files.has(digest)) return;
+  await fetchFile({
+    url: new URL(deviceRoutes.blob(digest), identity.controller).href,
+    token: identity.deviceToken,
+    digest,
+    bytes,
+    path: files.pathOf(digest),
+    partPath: files.partPathOf(digest),
+    signal: get.signal,
+    onProgress: (done) => get.onProgress?.({ what, done, total: bytes, unit: 'bytes' }),
+  });
+}
+
+async function readyVariant(
+  options: SourceOptions,
+  recipe: Recipe,
+  get: Get,
+): Promise<VariantRecord> {
+  const { identity, model, version } = options;
+  const call = async (method: 'GET' | 'POST', path: string, body?: unknown) => {
+    const answer = await callJson({
+      url: new URL(path, identity.controller).href,
+      method,
+      ...(body === undefined ? {} : { body }),
+      token: identity.deviceToken,
+      timeoutMs: callTimeoutMs,
+      signal: get.signal,
+    });
+    return readRecord(answer, recipe);
+  };
+  const endMs = performance.now() + buildTimeoutMs;
+  let record = await call('POST', deviceRoutes.variants(model, version), { recipe });
+  while (record.state === 'queued' || record.state === 'building') {
+    if (performance.now() > endMs) {
+      throw new FettleError('TIMEOUT', { what: 'building the variant', timeoutMs: buildTimeoutMs });
+    }
+    get.onProgress?.(buildProgress(record));
+    record = await call('GET', deviceRoutes.variant(record.id, waitSeconds));
+  }
+  if (record.state === 'ready') return record;
+  throw failedVariant(recipe, record.error?.message ?? 'the controller does not say why');
+}
+
+function buildProgress({ progress, state, recipeName }: VariantRecord): Progress {
+  return {
+    what: `controller: ${progress?.what ?? `${recipeName} ${state}`}`,
+    done: progress?.done ?? 0,
+    total: progress?.total ?? 0,
+    unit: 'steps',
+  };
+}
+
+function readRecord(answer: JsonAnswer, recipe: Recipe): VariantRecord {
+  if (answer.status >= 400) {
+    const { detail } = problemOf(answer);
+    // The request itself is refused: asking again for the same would be too.
+    if (answer.status < 500 && answer.status !== 429) throw failedVariant(recipe, detail);
+    throw new FettleError('CONTROLLER_UNREACHABLE', { url: 'variants', reason: detail });
+  }
+  const parsed = v.safeParse(VariantRecord, answer.body);
+  if (parsed.success) return parsed.output;
+  const reason = `${v.getDotPath(parsed.issues[0]) ?? 'answer'}: ${parsed.issues[0].message}`;
+  throw new FettleError('MESSAGE_INVALID', { topic: 'variant', reason });
+}
+
+function failedVariant(recipe: Recipe, reason: string): FettleError {
+  return new FettleError('VARIANT_FAILED', { recipe: recipeName(recipe), reason });
+}
