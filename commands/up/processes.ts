@@ -29,11 +29,13 @@ export function agentSpec({ folder, shape, port, controller, token }: AgentPlace
   const options = [
     ...['--name', shape.name, '--data', agentFolder(folder, shape.name)],
     ...['--controller', controller, '--http-port', String(port)],
-    ...(token === null ? [] : ['--token', token]),
     ...['--label', `shape=${shape.name}`, ...shape.options],
   ];
   const [program = process.execPath, ...prefix] = [...shape.prefix, process.execPath];
-  return spec(folder, shape.name, [program, ...prefix, cli, 'agent', ...options]);
+  const child = spec(folder, shape.name, [program, ...prefix, cli, 'agent', ...options]);
+  // Not on the command line, which every user of the machine can read.
+  const secret = token === null ? {} : { FETTLE_ENROL_TOKEN: token };
+  return { ...child, environment: { ...child.environment, ...secret } };
 }
 
 export function controllerFolder(folder: string): string {

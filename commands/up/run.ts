@@ -1,6 +1,7 @@
 /** A controller and agents on this machine, a model rolled out to them, all of it shown until Ctrl-C. */
 
 import { reasonOf } from '../../shared/errors.ts';
+import { loadPackage } from '../../shared/evaluate/package.ts';
 import { formatMs } from '../../shared/terminal/units.ts';
 import type { CommandContext } from '../command.ts';
 import { type Controller, connectController } from './controller.ts';
@@ -40,10 +41,13 @@ interface World {
   readonly context: CommandContext;
   readonly shapes: readonly Shape[];
   readonly ports: Ports;
+  /** The name of the package's model. */
+  readonly model: string;
   start(spec: ChildSpec): Supervised;
 }
 
 async function run(settings: UpSettings, context: CommandContext, children: Supervised[]) {
+  const { manifest } = await loadPackage(settings.packageFolder);
   const shapes = deviceShapes(settings.agents);
   const names = shapes.map(({ name }) => name);
   const ports = await choosePorts(settings.folder, names);
@@ -55,7 +59,7 @@ async function run(settings: UpSettings, context: CommandContext, children: Supe
     children.push(child);
     return child;
   };
-  const world = { settings, context, shapes, ports, start };
+  const world = { settings, context, shapes, ports, start, model: manifest.name };
   const controller = await startController(world);
   if (!controller) return;
   const show = createShow(context, { shapes, dashboard: controller.dashboard });
@@ -97,7 +101,8 @@ async function bringModel(world: World, controller: Controller, show: Show): Pro
   const { settings, context } = world;
   const { packageFolder } = settings;
   try {
-    await rollOut({ controller, packageFolder, say: show.say, signal: context.signal });
+    const { client } = controller;
+    await rollOut({ client, packageFolder, say: show.say, signal: context.signal });
   } catch (thrown) {
     if (!context.signal.aborted) throw thrown;
   }
@@ -105,11 +110,11 @@ async function bringModel(world: World, controller: Controller, show: Show): Pro
 
 /** Shows the fleet until Ctrl-C; the first time that every device has settled, says what to do next. */
 async function follow(world: World, controller: Controller, show: Show): Promise<void> {
-  const { context, shapes, settings } = world;
+  const { context, shapes, settings, model } = world;
   const names = shapes.map(({ name }) => name);
   let settled = false;
   await watch({
-    look: () => controller.look(),
+    look: () => controller.look(model),
     signal: context.signal,
     onLost: (thrown) => show.say(`controller: ${reasonOf(thrown)}`),
     onSeen(seen) {
