@@ -1,10 +1,15 @@
 /** The page: header, banner of the connection, and the view that the address names. */
 import { useEffect, useState } from 'preact/hooks';
 import { Banner } from './banner.tsx';
+import { DeviceView } from './device/device-view.tsx';
 import { FleetView } from './fleet/fleet-view.tsx';
 import { Header } from './header.tsx';
+import { ModelView } from './models/model-view.tsx';
+import { ModelsView } from './models/models-view.tsx';
 import { Boundary } from './parts/boundary.tsx';
 import { Notice } from './parts/notice.tsx';
+import { RolloutView } from './rollouts/rollout-view.tsx';
+import { RolloutsView } from './rollouts/rollouts-view.tsx';
 import { SignIn } from './sign-in.tsx';
 import { parseRoute, type Route } from './state/route.ts';
 import { useTopics, useWorld } from './state/world.ts';
@@ -38,7 +43,17 @@ function View({ route }: { readonly route: Route }) {
   switch (route.view) {
     case 'fleet':
       return <FleetView query={route.query} />;
-    default:
+    case 'device':
+      return <DeviceView device={route.device} />;
+    case 'models':
+      return <ModelsView />;
+    case 'model':
+      return <ModelView name={route.name} version={route.version} />;
+    case 'rollouts':
+      return <RolloutsView />;
+    case 'rollout':
+      return <RolloutView id={route.id} />;
+    case 'unknown':
       return (
         <Notice title="There is no such page">
           <p>

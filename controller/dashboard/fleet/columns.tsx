@@ -90,7 +90,7 @@ export const columns: readonly Column[] = [
     cell: ({ recent }, { longestMs }) => (
       <span class="with-bar">
         {recent ? formatMs(recent.latencyMsP95) : absent}
-        {recent && <Bar share={Math.sqrt(recent.latencyMsP95 / longestMs)} />}
+        <Bar share={recent ? Math.sqrt(recent.latencyMsP95 / longestMs) : null} />
       </span>
     ),
   },

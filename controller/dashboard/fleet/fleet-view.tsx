@@ -1,13 +1,15 @@
 /** The fleet, live: at a glance, its rollouts, and every device in a table. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { DeviceSummary } from '../../../shared/protocol/api.ts';
 import { counted } from '../format/numbers.ts';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { RolloutStrip } from '../rollouts/strip.tsx';
 import { deviceHref, fleetHref } from '../state/route.ts';
 import { useTopics, useWorld } from '../state/world.ts';
 import { parseFilter } from './filter.ts';
+import { totalsOf } from './overview.ts';
 import { defaultOrder, type Order, type SortColumn, sortDevices, sortKeys } from './sort.ts';
-import { Summary } from './summary.tsx';
+import { pulsePointsMax, Summary } from './summary.tsx';
 import { FleetTable } from './table.tsx';
 import { Toolbar } from './toolbar.tsx';
 
@@ -24,6 +26,7 @@ export function FleetView({ query }: { readonly query: URLSearchParams }) {
   useEffect(() => history.replaceState(null, '', addressOf(filter, order)), [filter, order]);
   useFilterKeys(field, setFilter);
   // The store is one map that changes in place: its version says when to look again.
+  const pulse = usePulse(() => [...store.devices.values()]);
   const all = useMemo(() => [...store.devices.values()], [store, version]);
   const shown = useMemo(
     () => sortDevices(all.filter(parseFilter(filter)), order, store.rankOf),
@@ -34,7 +37,7 @@ export function FleetView({ query }: { readonly query: URLSearchParams }) {
   return (
     <>
       <h1 class="unseen">Fleet</h1>
-      <Summary devices={all} filter={filter} onFilter={setFilter} />
+      <Summary devices={all} pulse={pulse} filter={filter} onFilter={setFilter} />
       <RolloutStrip rollouts={store.rollouts.values()} />
       <Toolbar
         field={field}
@@ -99,6 +102,23 @@ function useFilterKeys(
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [field, setFilter]);
+}
+
+/** The fleet's throughput, once a second from when the view was opened. */
+function usePulse(devices: () => readonly DeviceSummary[]): readonly number[] {
+  const { ticker } = useWorld();
+  const [pulse, setPulse] = useState<readonly number[]>([]);
+  const latest = useRef(devices);
+  latest.current = devices;
+  useEffect(
+    () =>
+      ticker.subscribe(() => {
+        const { requestsPerSecond } = totalsOf(latest.current());
+        setPulse((held) => [...held.slice(1 - pulsePointsMax), requestsPerSecond]);
+      }),
+    [ticker],
+  );
+  return pulse;
 }
 
 function readOrder(query: URLSearchParams): Order {

@@ -1,26 +1,38 @@
 /** The fleet at a glance: how many devices are in which state, what they do together, and by hardware class. */
 import type { DeviceSummary } from '../../../shared/protocol/api.ts';
-import { absent, formatCount, formatMs, formatPercent, formatRate } from '../format/numbers.ts';
+import {
+  absent,
+  counted,
+  formatCount,
+  formatMs,
+  formatPercent,
+  formatRate,
+} from '../format/numbers.ts';
 import { Glyph } from '../parts/glyph.tsx';
+import { Spark } from '../parts/spark.tsx';
 import { healths, type Tally, tally } from '../state/health.ts';
 import { hasTerm, toggleTerm } from './filter.ts';
 import { type ClassLine, classLines, totalsOf } from './overview.ts';
 
 interface SummaryProps {
   readonly devices: readonly DeviceSummary[];
+  /** Requests a second of the whole fleet, oldest first. */
+  readonly pulse: readonly number[];
   readonly filter: string;
   readonly onFilter: (filter: string) => void;
 }
 
 const classesMax = 4;
+/** Seconds of the fleet's throughput that are shown. */
+export const pulsePointsMax = 120;
 
-export function Summary({ devices, filter, onFilter }: SummaryProps) {
+export function Summary({ devices, pulse, filter, onFilter }: SummaryProps) {
   const counts = tally(devices);
   const lines = classLines(devices);
   const toggle = (key: string, value: string) => onFilter(toggleTerm(filter, key, value));
   return (
     <section class="summary" aria-label="The fleet at a glance">
-      <div class="panel">
+      <div class="panel panel-health">
         <HealthBar counts={counts} total={devices.length} />
         <div class="healths">
           {[...healths].reverse().map((health) => (
@@ -40,11 +52,18 @@ export function Summary({ devices, filter, onFilter }: SummaryProps) {
             </button>
           ))}
         </div>
-        <TotalsLine devices={devices} />
+        <TotalsLine devices={devices} pulse={pulse} />
       </div>
       <div class="panel">
         <h2 class="panel-title">Hardware classes</h2>
         <table class="classes">
+          <colgroup>
+            <col />
+            <col />
+            <col />
+            <col />
+            <col />
+          </colgroup>
           <thead class="unseen">
             <tr>
               <th scope="col">Class</th>
@@ -66,7 +85,10 @@ export function Summary({ devices, filter, onFilter }: SummaryProps) {
           </tbody>
         </table>
         {lines.length > classesMax && (
-          <p class="quiet small">{lines.length - classesMax} smaller classes; filter by class=…</p>
+          <p class="quiet small classes-more">
+            and {counted(lines.length - classesMax, 'smaller class', 'smaller classes')}; filter
+            with class=…
+          </p>
         )}
       </div>
     </section>
@@ -92,7 +114,7 @@ function HealthBar({ counts, total }: { readonly counts: Tally; readonly total: 
   );
 }
 
-function TotalsLine({ devices }: { readonly devices: readonly DeviceSummary[] }) {
+function TotalsLine({ devices, pulse }: Pick<SummaryProps, 'devices' | 'pulse'>) {
   const totals = totalsOf(devices);
   return (
     <dl class="totals">
@@ -112,6 +134,7 @@ function TotalsLine({ devices }: { readonly devices: readonly DeviceSummary[] })
           {formatCount(totals.errors)}
         </dd>
       </div>
+      <Spark values={pulse} width={240} height={40} points={pulsePointsMax} stretch />
     </dl>
   );
 }

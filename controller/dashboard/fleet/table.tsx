@@ -48,9 +48,9 @@ export function FleetTable({ devices, order, onOrder, onOpen }: TableProps) {
   useDocumentKeys(onKey);
   const shown = devices.slice(range.first, range.end);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table may be a grid (ARIA in HTML).
     <table
       class="fleet"
+      // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table may be a grid (ARIA in HTML).
       role="grid"
       aria-label="Devices"
       aria-rowcount={devices.length + 1}

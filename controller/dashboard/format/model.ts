@@ -37,12 +37,13 @@ export function qualityLabel(quality: Quality | null): string {
   return quality === null ? absent : metricValue(quality.metric, quality.value);
 }
 
-/** What was lost against the source: `−0.12 points`, `none`, `+0.05 points`. */
-export function dropLabel(quality: Quality): string {
-  const digits = isShare(quality.metric) ? quality.drop * 100 : quality.drop;
-  if (Math.abs(digits) < 0.005) return 'none';
-  const unit = isShare(quality.metric) ? ' points' : quality.metric === 'sqnr' ? ' dB' : '';
-  return `${digits > 0 ? '−' : '+'}${Math.abs(digits).toFixed(2)}${unit}`;
+/** What was lost against the source: `0.12 points`, `nothing`, or below zero what was gained. */
+export function lossLabel(quality: Quality): string {
+  const share = isShare(quality.metric);
+  const loss = share ? quality.drop * 100 : quality.drop;
+  if (Math.abs(loss) < 0.005) return 'nothing';
+  const unit = share ? ' points' : quality.metric === 'sqnr' ? '\u202fdB' : '';
+  return `${loss < 0 ? '−' : ''}${Math.abs(loss).toFixed(2)}${unit}`;
 }
 
 /** Names of metrics as people write them. */

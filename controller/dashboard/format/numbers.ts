@@ -58,9 +58,14 @@ export function formatCelsius(celsius: number): string {
   return `${celsius.toFixed(0)}${space}°C`;
 }
 
+/** A quantity as a tick of an axis: `4.00 ms` as `4 ms`, `2.50 ms` as `2.5 ms`. */
+export function shortTick(text: string): string {
+  return text.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
+}
+
 /** Singular or plural: `1 device`, `3 devices`. */
-export function counted(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : nouns}`;
 }
 
 function powerOf1024(bytes: number): 0 | 1 | 2 | 3 | 4 {

@@ -24,11 +24,11 @@ export function Meter({ done, total, label }: MeterProps) {
   );
 }
 
-/** A quantity as a bar against the largest one shown; the number beside it says what it is. */
-export function Bar({ share, tone = '' }: { readonly share: number; readonly tone?: string }) {
-  const clamped = Number.isFinite(share) ? Math.min(1, Math.max(0, share)) : 0;
+/** A quantity as a bar against the largest one shown; the number beside it says what it is. Null keeps the place free. */
+export function Bar({ share }: { readonly share: number | null }) {
+  const clamped = Math.min(1, Math.max(0, share ?? 0));
   return (
-    <span class={`bar ${tone}`} aria-hidden="true">
+    <span class={share === null ? 'bar bar-none' : 'bar'} aria-hidden="true">
       <span class="bar-fill" style={{ transform: `scaleX(${clamped})` }} />
     </span>
   );

@@ -7,14 +7,23 @@ interface SparkProps {
   readonly height: number;
   /** Points that the full width has room for; fewer begin further right. */
   readonly points: number;
+  /** Drawn as wide as there is room. */
+  readonly stretch?: boolean;
 }
 
-export function Spark({ values, width, height, points }: SparkProps) {
+export function Spark({ values, width, height, points, stretch }: SparkProps) {
   if (values.length < 2)
     return <svg class="spark" width={width} height={height} aria-hidden="true" />;
   const { line, area } = sparkPath({ values, width, height, points });
   return (
-    <svg class="spark" width={width} height={height} aria-hidden="true">
+    <svg
+      class="spark"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio={stretch ? 'none' : 'xMidYMid'}
+      aria-hidden="true"
+    >
       <path class="spark-area" d={area} />
       <path class="spark-line" d={line} />
     </svg>

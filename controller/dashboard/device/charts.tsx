@@ -1,0 +1,64 @@
+/** How a device performs, over its last telemetry windows. */
+import { useMemo } from 'preact/hooks';
+import type { Window } from '../../../shared/protocol/messages.ts';
+import { formatCelsius, formatMiB, formatMs, formatRate, threeDigits } from '../format/numbers.ts';
+import { Chart } from '../parts/chart.tsx';
+import { hasValues, seriesOf } from './series.ts';
+
+export function Charts({ windows }: { readonly windows: readonly Window[] }) {
+  const series = useMemo(() => seriesOf(windows), [windows]);
+  const { seconds } = series;
+  if (seconds.length < 2) {
+    return <p class="quiet">No telemetry yet: the first windows arrive while the device serves.</p>;
+  }
+  const errors = series.errorRate.some((value) => value !== null && value > 0);
+  return (
+    <div class="charts">
+      <Chart
+        title="Latency"
+        seconds={seconds}
+        format={formatMs}
+        lines={[
+          { label: 'p50', color: '--accent', values: series.p50 },
+          { label: 'p95', color: '--tuning-fill', values: series.p95 },
+          { label: 'p99', color: '--idle-fill', values: series.p99 },
+        ]}
+      />
+      <Chart
+        title="Throughput"
+        seconds={seconds}
+        format={formatRate}
+        lines={[
+          { label: 'requests', color: '--accent-line', values: series.rate, area: true },
+          ...(errors
+            ? [{ label: 'errors', color: '--failed-fill', values: series.errorRate }]
+            : []),
+        ]}
+      />
+      <Chart
+        title="Memory"
+        seconds={seconds}
+        format={formatMiB}
+        lines={[
+          { label: 'resident', color: '--accent-line', values: series.memoryMiB, area: true },
+        ]}
+      />
+      {hasValues(series.temperatureC) ? (
+        <Chart
+          title="Temperature"
+          seconds={seconds}
+          format={formatCelsius}
+          fromZero={false}
+          lines={[{ label: 'hottest', color: '--paused-fill', values: series.temperatureC }]}
+        />
+      ) : (
+        <Chart
+          title="Processor"
+          seconds={seconds}
+          format={(cores) => `${threeDigits(cores)} cores`}
+          lines={[{ label: 'used', color: '--accent-line', values: series.cores, area: true }]}
+        />
+      )}
+    </div>
+  );
+}

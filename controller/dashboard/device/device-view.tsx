@@ -1,0 +1,117 @@
+/** One device: what it runs and why, what it tried, how it performs, what it is, what happened. */
+import { useState } from 'preact/hooks';
+import type { DeviceDetail } from '../../../shared/protocol/api.ts';
+import type { Desired } from '../../../shared/protocol/messages.ts';
+import type { Tuning } from '../../../shared/protocol/tuning.ts';
+import { metricName } from '../format/model.ts';
+import { counted } from '../format/numbers.ts';
+import { formatAgo, formatSpan } from '../format/time.ts';
+import { Badge } from '../parts/glyph.tsx';
+import { Notice, Skeleton } from '../parts/notice.tsx';
+import { healthOf } from '../state/health.ts';
+import { fleetHref } from '../state/route.ts';
+import { useNow } from '../state/world.ts';
+import { Charts } from './charts.tsx';
+import { Events } from './events.tsx';
+import { Facts } from './facts.tsx';
+import { TrialsPicture } from './trials-picture.tsx';
+import { TrialsTable } from './trials-table.tsx';
+import { useDetail } from './use-detail.ts';
+import { Why } from './why.tsx';
+
+export function DeviceView({ device }: { readonly device: string }) {
+  const { detail, fault } = useDetail(device);
+  if (detail === null && fault === null) return <Skeleton rows={5} />;
+  if (detail === null) {
+    return (
+      <Notice
+        title={fault?.kind === 'missing' ? `No device is called ${device}` : 'Not to be had now'}
+        tone="trouble"
+      >
+        <p>{fault?.message}</p>
+        <p>
+          <a href="#/">Back to the fleet</a>
+        </p>
+      </Notice>
+    );
+  }
+  return (
+    <div class="device">
+      <Title detail={detail} />
+      <Why detail={detail} />
+      <Trials tuning={detail.tuning} goal={detail.desired?.model ?? null} />
+      <section class="panel" aria-label="Performance">
+        <Charts windows={detail.windows} />
+      </section>
+      <div class="device-pair">
+        <section class="panel" aria-label="Events">
+          <h2 class="panel-title">Events</h2>
+          <Events events={detail.events} />
+        </section>
+        <section class="panel" aria-label="Profile">
+          <h2 class="panel-title">Profile</h2>
+          <Facts detail={detail} />
+        </section>
+      </div>
+    </div>
+  );
+}
+
+function Title({ detail }: { readonly detail: DeviceDetail }) {
+  const ago = formatAgo(detail.lastSeen, useNow());
+  return (
+    <header class="title">
+      <a class="back" href="#/">
+        Fleet
+      </a>
+      <h1>{detail.device}</h1>
+      <Badge sign={healthOf(detail)} />
+      <span class="quiet">
+        {detail.online ? 'heard of' : 'last heard of'} {ago === 'now' ? 'just now' : `${ago} ago`}
+      </span>
+      <span class="labels">
+        {Object.entries(detail.labels).map(([key, value]) => (
+          <a
+            key={key}
+            class="label"
+            href={fleetHref(new URLSearchParams({ q: `${key}=${value}` }))}
+          >
+            {key}={value}
+          </a>
+        ))}
+      </span>
+    </header>
+  );
+}
+
+interface TrialsProps {
+  readonly tuning: Tuning | null;
+  readonly goal: Desired['model'];
+}
+
+function Trials({ tuning, goal }: TrialsProps) {
+  const [active, setActive] = useState<number | null>(null);
+  if (tuning === null) return null;
+  const metric = tuning.trials.find((trial) => trial.quality !== null)?.quality?.metric;
+  return (
+    <section class="panel" aria-label="Trials">
+      <h2 class="panel-title">
+        Trials{' '}
+        <span class="quiet plain-weight">
+          latency (p50) against {metric === undefined ? 'size' : metricName(metric)};{' '}
+          {counted(tuning.trials.length, 'trial')} in {formatSpan(tuning.seconds)}, aiming for{' '}
+          {tuning.objective}
+        </span>
+      </h2>
+      <TrialsPicture tuning={tuning} goal={goal} active={active} onActive={setActive} />
+      <p class="front-key quiet small" aria-hidden="true">
+        <i class="key-chosen" /> chosen <i class="key-front" /> Pareto front (latency, quality,
+        size) <i class="key-behind" /> behind it <i class="key-track" /> plans of one variant
+      </p>
+      <details class="trials-details" open={tuning.trials.length <= 8}>
+        <summary>All trials as a table</summary>
+        <TrialsTable tuning={tuning} active={active} onActive={setActive} />
+      </details>
+    </section>
+  );
+}

@@ -1,0 +1,56 @@
+/** Telemetry windows as aligned columns of numbers for the charts. */
+import { quantile } from '../../../shared/histogram.ts';
+import type { Window } from '../../../shared/protocol/messages.ts';
+
+type Column = (number | null)[];
+
+export interface Series {
+  /** Seconds since 1970, the middle of each window. */
+  readonly seconds: readonly number[];
+  readonly p50: Column;
+  readonly p95: Column;
+  readonly p99: Column;
+  readonly rate: Column;
+  readonly errorRate: Column;
+  readonly memoryMiB: Column;
+  readonly cores: Column;
+  readonly temperatureC: Column;
+}
+
+/** A pause this many windows long is drawn as a gap. */
+const gapWindows = 2.5;
+
+export function seriesOf(windows: readonly Window[]): Series {
+  const sorted = [...windows].sort((a, b) => Date.parse(a.start) - Date.parse(b.start));
+  const seconds: number[] = [];
+  const rows: (Window | null)[] = [];
+  for (const window of sorted) {
+    const at = Date.parse(window.start) / 1000 + window.seconds / 2;
+    const before = seconds.at(-1);
+    if (before !== undefined && at - before > gapWindows * window.seconds) {
+      seconds.push(before + window.seconds);
+      rows.push(null);
+    }
+    seconds.push(at);
+    rows.push(window);
+  }
+  const column = (value: (window: Window) => number | null): Column =>
+    rows.map((window) => (window === null ? null : value(window)));
+  const latency = (q: number) =>
+    column(({ latencyMs }) => (latencyMs.count === 0 ? null : quantile(latencyMs, q)));
+  return {
+    seconds,
+    p50: latency(0.5),
+    p95: latency(0.95),
+    p99: latency(0.99),
+    rate: column((window) => window.requests / window.seconds),
+    errorRate: column((window) => window.errors / window.seconds),
+    memoryMiB: column((window) => window.memoryMiB),
+    cores: column((window) => window.cores),
+    temperatureC: column((window) => window.temperatureC),
+  };
+}
+
+export function hasValues(column: Column): boolean {
+  return column.some((value) => value !== null);
+}

@@ -1,0 +1,159 @@
+/** The one door to uPlot: lines over time with a heading that reads out the values under the pointer. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { absent, shortTick } from '../format/numbers.ts';
+import { formatClock } from '../format/time.ts';
+
+export interface Line {
+  readonly label: string;
+  /** A colour token of the style sheet, e.g. `--accent`. */
+  readonly color: string;
+  readonly values: readonly (number | null)[];
+  readonly area?: boolean;
+}
+
+interface ChartProps {
+  readonly title: string;
+  readonly seconds: readonly number[];
+  readonly lines: readonly Line[];
+  readonly format: (value: number) => string;
+  /** The axis begins at 0 unless told otherwise. */
+  readonly fromZero?: boolean;
+}
+
+const heightPx = 150;
+/** Charts of one page share their pointer. */
+const syncKey = 'charts';
+
+export function Chart({ title, seconds, lines, format, fromZero = true }: ChartProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [pointed, setPointed] = useState<number | null>(null);
+  const generation = useThemeGeneration();
+  const shape = lines.map((line) => line.label + line.color).join();
+  const data: uPlot.AlignedData = [[...seconds], ...lines.map((line) => [...line.values])];
+  // The plot is made once for its lines and colours; new values follow below.
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null) return;
+    const options = optionsOf({ element, lines, format, fromZero, onPoint: setPointed });
+    plot.current = new uPlot(options, data, element);
+    const observer = new ResizeObserver(() =>
+      plot.current?.setSize({ width: element.clientWidth, height: heightPx }),
+    );
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [shape, generation]);
+  useEffect(() => plot.current?.setData(data));
+  const index = pointed ?? seconds.length - 1;
+  return (
+    <figure class="chart">
+      <figcaption>
+        <b>{title}</b>
+        {lines.map((line) => (
+          <span key={line.label} class="chart-value">
+            <i class="chart-key" style={{ background: `var(${line.color})` }} />
+            {line.label} <span class="number">{shown(line.values[index], format)}</span>
+          </span>
+        ))}
+        <span class="chart-time quiet number">
+          {pointed === null ? 'latest' : clockOf(seconds[pointed])}
+        </span>
+      </figcaption>
+      <div ref={frame} class="chart-frame" />
+    </figure>
+  );
+}
+
+interface PlotInput extends Pick<ChartProps, 'lines' | 'format'> {
+  readonly element: HTMLElement;
+  readonly fromZero: boolean;
+  readonly onPoint: (index: number | null) => void;
+}
+
+function optionsOf({ element, lines, format, fromZero, onPoint }: PlotInput): uPlot.Options {
+  const color = colorReader(element);
+  const font = `11px ${getComputedStyle(element).fontFamily}`;
+  const axis: uPlot.Axis = {
+    stroke: color('--ink-3'),
+    font,
+    grid: { stroke: color('--line'), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: heightPx,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: syncKey } },
+    scales: {
+      x: { time: true },
+      y: { range: (_, low, high) => rangeOf(low, high, fromZero) },
+    },
+    axes: [
+      { ...axis, size: 24, grid: { show: false }, values: (_, splits) => timeTicks(splits) },
+      { ...axis, size: 62, values: (_, splits) => splits.map((value) => shortTick(format(value))) },
+    ],
+    series: [
+      {},
+      ...lines.map((line) => ({
+        label: line.label,
+        stroke: color(line.color),
+        width: 1.5,
+        points: { show: false },
+        ...(line.area ? { fill: color('--accent-soft') } : {}),
+      })),
+    ],
+    hooks: { setCursor: [(self) => onPoint(self.cursor.idx ?? null)] },
+  };
+}
+
+function rangeOf(low: number | null, high: number | null, fromZero: boolean): [number, number] {
+  if (low === null || high === null) return [0, 1];
+  const pad = (high - (fromZero ? 0 : low)) * 0.1 || Math.abs(high) * 0.1 || 1;
+  return [fromZero ? 0 : Math.max(0, low - pad), high + pad];
+}
+
+/** Resolves a token to a colour a canvas knows: `light-dark()` is only decided on an element. */
+function colorReader(element: HTMLElement): (token: string) => string {
+  return (token) => {
+    element.style.color = `var(${token})`;
+    const { color } = getComputedStyle(element);
+    element.style.color = '';
+    return color;
+  };
+}
+
+/** Rises when the page turns light or dark. */
+function useThemeGeneration(): number {
+  const [generation, setGeneration] = useState(0);
+  useEffect(() => {
+    const turn = () => setGeneration((count) => count + 1);
+    const system = matchMedia('(prefers-color-scheme: dark)');
+    document.addEventListener('themechange', turn);
+    system.addEventListener('change', turn);
+    return () => {
+      document.removeEventListener('themechange', turn);
+      system.removeEventListener('change', turn);
+    };
+  }, []);
+  return generation;
+}
+
+function shown(value: number | null | undefined, format: (value: number) => string): string {
+  return value === null || value === undefined ? absent : format(value);
+}
+
+/** Whole minutes don't show their seconds. */
+function timeTicks(splits: readonly number[]): string[] {
+  const whole = splits.every((seconds) => seconds % 60 === 0);
+  return splits.map((seconds) => clockOf(seconds).slice(0, whole ? 5 : 8));
+}
+
+function clockOf(seconds: number | undefined): string {
+  return seconds === undefined ? absent : formatClock(new Date(seconds * 1000).toISOString());
+}

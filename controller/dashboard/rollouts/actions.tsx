@@ -1,0 +1,81 @@
+/** What a person can do to a rollout; what cannot be undone asks twice. */
+import { useState } from 'preact/hooks';
+import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutState } from '../../../shared/protocol/states.ts';
+import type { RolloutAction } from '../api/client.ts';
+import { useWorld } from '../state/world.ts';
+
+const offered: Readonly<Record<RolloutState, readonly RolloutAction[]>> = {
+  running: ['pause', 'abort', 'rollback'],
+  paused: ['resume', 'abort', 'rollback'],
+  succeeded: ['rollback'],
+  failed: ['rollback'],
+  aborted: ['rollback'],
+};
+
+const titles: Readonly<Record<RolloutAction, string>> = {
+  pause: 'Pause',
+  resume: 'Resume',
+  abort: 'Abort',
+  rollback: 'Roll back',
+};
+
+/** What a click on an action that asks twice will do. */
+const consequences: Readonly<Partial<Record<RolloutAction, string>>> = {
+  abort: 'No further device is updated; those that were stay as they are.',
+  rollback: 'Every device of this rollout goes back to what it ran before.',
+};
+
+export function Actions({ rollout }: { readonly rollout: RolloutRecord }) {
+  const { api, store } = useWorld();
+  const [asked, setAsked] = useState<RolloutAction | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [trouble, setTrouble] = useState('');
+  const act = async (action: RolloutAction) => {
+    setBusy(true);
+    const answer = await api.act(rollout.id, action);
+    setBusy(false);
+    setAsked(null);
+    setTrouble(answer.ok ? '' : `${answer.fault.message} ${answer.fault.hint}`);
+    if (answer.ok) store.apply('rollout', answer.value);
+  };
+  const click = (action: RolloutAction) =>
+    consequences[action] === undefined ? void act(action) : setAsked(action);
+  return (
+    <div class="actions">
+      {asked === null ? (
+        offered[rollout.state].map((action) => (
+          <button
+            key={action}
+            type="button"
+            class="button"
+            disabled={busy}
+            onClick={() => click(action)}
+          >
+            {titles[action]}
+          </button>
+        ))
+      ) : (
+        <>
+          <span>{consequences[asked]}</span>
+          <button
+            type="button"
+            class="button button-danger"
+            disabled={busy}
+            onClick={() => act(asked)}
+          >
+            {titles[asked]} now
+          </button>
+          <button type="button" class="button" disabled={busy} onClick={() => setAsked(null)}>
+            Keep as it is
+          </button>
+        </>
+      )}
+      {trouble !== '' && (
+        <span class="sign-text-failed" role="alert">
+          {trouble}
+        </span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+/** The devices of a rollout: those that need attention first. */
+import { useState } from 'preact/hooks';
+import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { MemberState } from '../../../shared/protocol/states.ts';
+import { formatAgo } from '../format/time.ts';
+import { Badge } from '../parts/glyph.tsx';
+import { deviceHref } from '../state/route.ts';
+import { useNow } from '../state/world.ts';
+
+const urgency: readonly MemberState[] = ['failed', 'updating', 'soaking', 'waiting', 'succeeded'];
+const firstLines = 100;
+
+export function Members({ members }: Pick<RolloutRecord, 'members'>) {
+  const [all, setAll] = useState(false);
+  const now = useNow();
+  const sorted = members.toSorted(
+    (a, b) => urgency.indexOf(a.state) - urgency.indexOf(b.state) || a.wave - b.wave,
+  );
+  const shown = all ? sorted : sorted.slice(0, firstLines);
+  return (
+    <div class="scroll-x">
+      <table class="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Device</th>
+            <th scope="col">State</th>
+            <th scope="col">Since</th>
+            <th scope="col">Reason</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((member) => (
+            <tr key={member.device}>
+              <th scope="row">
+                <a href={deviceHref(member.device)}>{member.device}</a>
+              </th>
+              <td>
+                <Badge sign={member.state} />
+              </td>
+              <td class="number">{formatAgo(member.since, now)}</td>
+              <td class="wrap">{member.reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {sorted.length > shown.length && (
+        <button type="button" class="button" onClick={() => setAll(true)}>
+          Show all {sorted.length}
+        </button>
+      )}
+    </div>
+  );
+}
