@@ -16,6 +16,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle inspect examples/digits/model.onnx',
     load: () => import('./inspect.ts'),
   },
+  compress: {
+    help: 'One variant of a model, offline: canonical float, or 8-bit integers',
+    example: 'fettle compress examples/digits/model.onnx --bits 8 --out variant.onnx',
+    load: () => import('./compress.ts'),
+  },
   evaluate: {
     help: 'How good a model is on a data set, alone or against another model',
     example: 'fettle evaluate variant.onnx --data evaluation.npz --reference model.onnx',
@@ -30,6 +35,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     help: 'This machine as a device: what it has, and what short probes measured',
     example: 'fettle profile --json',
     load: () => import('./profile.ts'),
+  },
+  tune: {
+    help: 'The variant and the plan that suit this machine best, found by measuring here',
+    example: 'fettle tune examples/digits --budget-seconds 60',
+    load: () => import('./tune.ts'),
   },
   controller: {
     help: 'The daemon: models, variants, devices, rollouts, and an MQTT broker of its own',

@@ -1,4 +1,5 @@
 /** Turns a canonical float model into one that computes in 8-bit integers where it is asked to. */
+import { FettleError } from '../../errors.ts';
 import type { Model, Node } from '../../onnx/graph.ts';
 import { contextOf } from '../canonical/context.ts';
 import { copyModel } from '../canonical/copy.ts';
@@ -41,20 +42,52 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
   emit(rewriter, {
     placement,
     target: options.target,
-    range: (value) => options.ranges[value] ?? { min: 0, max: 0 },
+    range: rangeFrom(options.ranges, rewriter),
     biases: options.biases,
   });
   dead.apply(contextOf(model));
   return { model, layers };
 }
 
-/** The values whose ranges a build in integers needs: all that could be quantized. */
+/**
+ * The values whose ranges a build in integers may need: all that could be quantized, also where a
+ * recipe leaves some layers in float and integers begin later.
+ */
 export function valuesToCalibrate(canonical: Model): string[] {
-  const placement = place(rewriterOf(canonical.graph), () => true);
-  const values = [...placement.made, ...placement.entering].map((value) =>
-    placement.rangeOf(value),
-  );
-  return [...new Set(values)].sort();
+  const rewriter = rewriterOf(canonical.graph);
+  const placement = place(rewriter, () => true);
+  const values = [...placement.made, ...placement.entering];
+  return [...new Set(values.map((value) => sameElements(value, rewriter)))].sort();
+}
+
+const reordering = ['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze'];
+
+/** The first value that holds the same numbers, whatever their shape. */
+function sameElements(value: string, rewriter: Rewriter): string {
+  let first = value;
+  for (;;) {
+    const maker = rewriter.producer(first);
+    if (maker?.domain !== '' || !reordering.includes(maker.op)) return first;
+    [first = ''] = maker.inputs;
+  }
+}
+
+function rangeFrom(
+  ranges: Readonly<Record<string, ActivationRange>>,
+  rewriter: Rewriter,
+): (value: string) => ActivationRange {
+  const first = new Map<string, string>();
+  for (const node of rewriter.graph.nodes) {
+    for (const value of node.outputs) first.set(value, sameElements(value, rewriter));
+  }
+  return (value) => {
+    const range = ranges[value] ?? ranges[first.get(value) ?? ''];
+    if (range) return range;
+    throw new FettleError('VARIANT_FAILED', {
+      recipe: 'of 8 bits',
+      reason: `the record of measurements has no range for ${value}`,
+    });
+  };
 }
 
 /** Nodes that hold constant weights: the layers of reports and recipes. */

@@ -1,0 +1,122 @@
+/** `fettle compress`: one variant of a model, offline. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import { compressFile, type FileResult } from '../shared/compress/file.ts';
+import { Recipe, recipeName } from '../shared/compress/recipe.ts';
+import { isTarget, targets } from '../shared/compress/targets.ts';
+import { FettleError, reasonOf } from '../shared/errors.ts';
+import { packageOfModel } from '../shared/evaluate/package.ts';
+import type { Command, CommandContext } from './command.ts';
+
+const widths = [32, 8] as const;
+
+export const command: Command = {
+  args: ['MODEL.onnx'],
+  options: [
+    { flags: '--bits <n>', help: `${widths.join(' or ')}; 32 is float, made canonical` },
+    { flags: '--out <file>', help: 'where the variant is written' },
+    {
+      flags: '--calibration <file>',
+      help: 'the .npz to calibrate with; that of the package if absent',
+    },
+    { flags: '--recipe <file>', help: 'a recipe as JSON, instead of --bits and --target' },
+    {
+      flags: '--target <name>',
+      help: `the kernels to build for: ${Object.keys(targets).join(', ')}`,
+    },
+    { flags: '--package <file>', help: 'the fettle.json to use; that beside the model if absent' },
+  ],
+  async run(context) {
+    const start = performance.now();
+    const { io, options, args, signal } = context;
+    const out = required(context, 'out', 'a file to write the variant to');
+    const recipe = await recipeOf(context);
+    const found = await packageOfModel(args['MODEL.onnx'] ?? '', text(options.package));
+    const written = await compressFile(
+      {
+        modelPath: found.modelPath,
+        manifest: found.manifestPath === null ? null : found.manifest,
+        calibrationPath: text(options.calibration) ?? found.calibrationPath,
+        recipe,
+        signal,
+        onProgress: (progress) => io.progress(progress),
+      },
+      () => resolve(out),
+    );
+    const seconds = (performance.now() - start) / 1000;
+    const { sourceBytes, bytes, digest, layers, notes } = written;
+    const peakMemoryMiB = process.resourceUsage().maxRSS / 1024;
+    io.result({ sourceBytes, bytes, digest, recipe, layers, notes, seconds, peakMemoryMiB });
+    for (const line of summary(written, recipe, seconds)) io.line(line);
+  },
+};
+
+async function recipeOf(context: CommandContext): Promise<Recipe> {
+  const { options } = context;
+  const file = text(options.recipe);
+  if (file !== undefined) {
+    if (options.bits !== undefined || options.target !== undefined) {
+      const got = 'both';
+      throw badArgument('--recipe', { expected: 'a recipe or --bits and --target', got });
+    }
+    return readRecipe(file);
+  }
+  const bits = Number(required(context, 'bits', widths.join(' or ')));
+  const known = widths.find((width) => width === bits);
+  const target = text(options.target);
+  if (known === undefined) {
+    throw badArgument('--bits', { expected: widths.join(' or '), got: String(options.bits) });
+  }
+  if (target !== undefined && !isTarget(target)) {
+    throw badArgument('--target', { expected: Object.keys(targets).join(', '), got: target });
+  }
+  return { v: 1, bits: known, ...(target !== undefined && { target }) };
+}
+
+async function readRecipe(path: string): Promise<Recipe> {
+  const content = await readFile(path, 'utf8').catch(() => {
+    throw new FettleError('FILE_MISSING', { path });
+  });
+  let document: unknown;
+  try {
+    document = JSON.parse(content);
+  } catch (thrown) {
+    throw new FettleError('RECIPE_INVALID', { reason: `${path} is not JSON: ${reasonOf(thrown)}` });
+  }
+  const result = v.safeParse(Recipe, document);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const where = v.getDotPath(issue) ?? 'the document';
+  throw new FettleError('RECIPE_INVALID', { reason: `${path}: ${where}: ${issue.message}` });
+}
+
+function summary(written: FileResult, recipe: Recipe, seconds: number): string[] {
+  const { sourceBytes, bytes, layers, notes, path } = written;
+  const integer = layers.filter(({ compute }) => compute === 'integer').length;
+  const share = ((100 * bytes) / sourceBytes).toFixed(0);
+  const float = layers
+    .filter(({ compute }) => recipe.bits < 32 && compute === 'float')
+    .map(({ name, reason }) => `  ${name} stays float: ${reason}`);
+  return [
+    `${recipeName(recipe)}: ${bytes} bytes, ${share} % of the source, in ${seconds.toFixed(1)} s`,
+    `${integer} of ${layers.length} layers compute in integers`,
+    ...float,
+    ...notes.map((note) => `  ${note}`),
+    `written to ${path}`,
+  ];
+}
+
+function required({ options }: CommandContext, name: string, expected: string): string {
+  const value = text(options[name]);
+  if (value === undefined) throw badArgument(`--${name}`, { expected, got: 'nothing' });
+  return value;
+}
+
+function badArgument(what: string, details: { expected: string; got: string }): FettleError {
+  return new FettleError('BAD_ARGUMENT', { what, ...details });
+}
+
+function text(value: string | boolean | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
