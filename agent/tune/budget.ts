@@ -53,7 +53,7 @@ const share = { looks: 0.5, final: 0.25 } as const;
 /** A first look at each of `count` candidates: enough to rank them. */
 export function lookEffort(budgetSeconds: number, count: number): Effort {
   const each = (budgetSeconds * share.looks) / Math.max(1, count);
-  const secondsMax = clamp(each, 0.3, 3);
+  const secondsMax = clamp(each, 0.3, 1.5);
   return { warmUpMs: 100, runsMin: 20, secondsMin: secondsMax / 3, spread: 0.02, secondsMax };
 }
 

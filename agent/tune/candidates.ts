@@ -38,6 +38,7 @@ export function searchSpace(goal: ModelGoal, profile: Profile): Space {
   const recipes: Recipe[] = [];
   const skipped: Skipped[] = [];
   for (const recipe of orderedRecipes(goal)) {
+    if (recipe.target !== undefined && recipe.target !== kernelTarget(profile)) continue;
     const short = main && shortage(goal, profile, { recipe, plan: main });
     if (short) skipped.push(short);
     else recipes.push(recipe);
@@ -48,6 +49,14 @@ export function searchSpace(goal: ModelGoal, profile: Profile): Space {
 /** The one text by which trials of a recipe under a plan are known. */
 export function trialKey(trial: { readonly recipe: Recipe; readonly plan: Plan }): string {
   return canonicalJson([trial.recipe, trial.plan]);
+}
+
+/** The compressor's name for the 8-bit kernels of this processor. */
+export function kernelTarget({ os, processor }: Profile): string {
+  const has = (features: readonly string[]) =>
+    features.some((feature) => processor.features.includes(feature));
+  if (os.arch === 'arm64') return has(['asimddp', 'i8mm']) ? 'arm64-dotprod' : 'arm64';
+  return has(['avx512_vnni', 'avx_vnni', 'amx_int8']) ? 'x64-vnni' : 'x64';
 }
 
 function orderedRecipes(goal: ModelGoal): Recipe[] {

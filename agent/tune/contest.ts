@@ -3,8 +3,9 @@
  * round with the first: what disturbs the machine for a while disturbs all of them alike (the "duet"
  * of Bulej et al., "Duet Benchmarking", ICPE 2020).
  */
+import { quantileOf } from '../../shared/evaluate/timing.ts';
 import type { Block, Runner } from './runner.ts';
-import { ascending, medianInterval, quantileOf, relativeSpread } from './statistics.ts';
+import { medianInterval, relativeSpread } from './statistics.ts';
 import type { Effort, Measured, Ratio } from './trial-protocol.ts';
 
 /** One block is long enough for several runs, and short enough for many rounds. */
@@ -54,7 +55,7 @@ function emptySeries(runner: Runner): Series {
 /** Runs until the time is over, and learns from it how long a block must be. */
 async function warmUp(series: Series, effort: Effort): Promise<void> {
   const { latenciesMs } = await series.runner.block(effort.warmUpMs);
-  const usual = quantileOf(ascending(latenciesMs), 0.5);
+  const usual = quantileOf(latenciesMs, 0.5);
   series.blockMs = Math.min(Math.max(block.ms, usual * block.runs), 1000);
 }
 
@@ -64,7 +65,7 @@ function add(series: Series, { latenciesMs, elapsedMs }: Block, alternating: boo
   const kept = drops ? latenciesMs.slice(1) : latenciesMs;
   const ms = drops ? elapsedMs - first : elapsedMs;
   if (series.latenciesMs.length < latenciesMax) series.latenciesMs.push(...kept);
-  series.medians.push(quantileOf(ascending(kept), 0.5));
+  series.medians.push(quantileOf(kept, 0.5));
   series.rates.push((1000 * kept.length) / Math.max(ms, 1e-6));
   series.runs += kept.length;
   series.elapsedMs += ms;
@@ -87,12 +88,11 @@ function summary(
   reference: Series | undefined,
   compare: 'latency' | 'throughput',
 ): Measured {
-  const sorted = ascending(series.latenciesMs);
   return {
     loadMs: series.runner.loadMs,
     golden: series.runner.golden,
-    latencyMsP50: quantileOf(sorted, 0.5),
-    latencyMsP95: quantileOf(sorted, 0.95),
+    latencyMsP50: quantileOf(series.latenciesMs, 0.5),
+    latencyMsP95: quantileOf(series.latenciesMs, 0.95),
     throughputPerSecond: (1000 * series.runs) / Math.max(series.elapsedMs, 1e-6),
     runs: series.runs,
     spread: relativeSpread(series.medians),

@@ -1,16 +1,5 @@
 /** Order statistics of timings. Pure. */
-
-/** The value below which the share `q` (0 to 1) lies, between neighbours; NaN of nothing. */
-export function quantileOf(sorted: readonly number[], q: number): number {
-  const place = q * (sorted.length - 1);
-  const below = sorted[Math.floor(place)] ?? Number.NaN;
-  const above = sorted[Math.ceil(place)] ?? below;
-  return below + (above - below) * (place - Math.floor(place));
-}
-
-export function ascending(values: readonly number[]): number[] {
-  return values.toSorted((a, b) => a - b);
-}
+import { quantileOf } from '../../shared/evaluate/timing.ts';
 
 /**
  * The median with its 95 % confidence interval by order statistics, which assumes nothing about the
@@ -22,12 +11,12 @@ export function medianInterval(values: readonly number[]): {
   low: number;
   high: number;
 } {
-  const sorted = ascending(values);
+  const sorted = values.toSorted((a, b) => a - b);
   const reach = 1.96 * Math.sqrt(sorted.length / 4);
   const low = Math.max(0, Math.floor(sorted.length / 2 - reach) - 1);
   const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + reach));
   return {
-    median: quantileOf(sorted, 0.5),
+    median: quantileOf(values, 0.5),
     low: sorted[low] ?? Number.NaN,
     high: sorted[high] ?? Number.NaN,
   };

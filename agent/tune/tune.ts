@@ -27,19 +27,20 @@ export async function tune(request: TuneRequest): Promise<Tuning> {
 }
 
 async function search(tuner: Tuner): Promise<void> {
-  const { request, budget, space } = tuner;
-  const { goal, budgetSeconds } = request;
+  const { request, budget, space, memoryMiB } = tuner;
+  const { goal, signal, onStep } = request;
   let finalOver = [...tuner.trials.values()].some((trial) => trial.versus);
   for (;;) {
-    request.signal.throwIfAborted();
-    const reserve = finalSeconds(budgetSeconds) + budget.usualTrialSeconds;
-    const isFirst = ![...tuner.trials.values()].some((trial) => trial.state === 'done');
-    const hurry = !isFirst && budget.leftSeconds() < reserve + budget.usualTrialSeconds;
+    signal.throwIfAborted();
     const trials = [...tuner.trials.values()];
-    const { memoryMiB } = tuner;
-    const step = nextStep({ goal, space, trials, hurry, finalOver, memoryMiB });
-    if (step.kind === 'end' || budget.leftSeconds() <= 0) return finishNotes(tuner, hurry);
-    request.onStep?.(step.reason);
+    const situation = { goal, space, trials, finalOver, memoryMiB };
+    let step = nextStep({ ...situation, hurry: false });
+    if (step.kind === 'trial' && !hasTime(tuner)) {
+      noteUntried(tuner);
+      step = nextStep({ ...situation, hurry: true });
+    }
+    if (step.kind === 'end' || budget.leftSeconds() <= 0) return;
+    onStep?.(step.reason);
     if (step.kind === 'trial') {
       await measure(tuner, step.target);
     } else {
@@ -47,6 +48,13 @@ async function search(tuner: Tuner): Promise<void> {
       finalOver = true;
     }
   }
+}
+
+/** Whether one more trial fits before the final round. The first one has all the time there is. */
+function hasTime({ request, budget, trials }: Tuner): boolean {
+  const first = ![...trials.values()].some((trial) => trial.state === 'done');
+  const final = finalSeconds(request.budgetSeconds);
+  return first || budget.leftSeconds() > final + budget.usualTrialSeconds;
 }
 
 function skippedTrial(skipped: Skipped): Trial {
@@ -57,8 +65,7 @@ function skippedTrial(skipped: Skipped): Trial {
   return { ...blankTrial(skipped), state: 'skipped', error };
 }
 
-function finishNotes({ notes, space, trials }: Tuner, hurry: boolean): void {
-  if (!hurry) return;
+function noteUntried({ notes, space, trials }: Tuner): void {
   const [main] = space.plans;
   const left = space.recipes.filter(
     (recipe) => main && !trials.has(trialKey({ recipe, plan: main })),

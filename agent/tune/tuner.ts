@@ -77,7 +77,7 @@ const fetchSecondsMax = 1800;
 
 function fetchSignal({ signal, countWaiting }: TuneRequest, budget: Budget): AbortSignal {
   const seconds = countWaiting ? budget.leftSeconds() : fetchSecondsMax;
-  return AbortSignal.any([signal, AbortSignal.timeout(Math.max(0.1, seconds) * 1000)]);
+  return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(0.1, seconds) * 1000))]);
 }
 
 /** Measures one candidate; what it came to is among the trials afterwards. */

@@ -1,0 +1,162 @@
+/** `fettle tune`: the variant and the plan that suit this machine best, found by measuring here. */
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { profileDevice } from '../agent/profile/profile.ts';
+import { planName } from '../agent/tune/explain.ts';
+import { drawTrials, markOf } from '../agent/tune/picture.ts';
+import { tune } from '../agent/tune/tune.ts';
+import { candidateRecipes } from '../shared/compress/candidates.ts';
+import { localVariantSource } from '../shared/compress/local-source.ts';
+import { digestOfFile } from '../shared/digest.ts';
+import { FettleError } from '../shared/errors.ts';
+import { loadPackage, type Package } from '../shared/evaluate/package.ts';
+import { sayDrop } from '../shared/evaluate/quality-budget.ts';
+import type { ModelGoal } from '../shared/protocol/messages.ts';
+import { objectives, type Tuning } from '../shared/protocol/tuning.ts';
+import { formatTable } from '../shared/terminal/table.ts';
+import type { Command, CommandContext } from './command.ts';
+
+export const command: Command = {
+  args: ['DIR'],
+  options: [
+    {
+      flags: '--budget-seconds <s>',
+      help: 'how long it may take, building included',
+      default: '60',
+    },
+    {
+      flags: '--objective <name>',
+      help: `${objectives.join(', ')}; that of the package if absent`,
+    },
+    {
+      flags: '--max-drop <share>',
+      help: 'quality that may be lost; that of the package if absent',
+    },
+    { flags: '--cores <n>', help: 'use no more than this many cores' },
+    { flags: '--memory-mib <n>', help: 'use no more than this much memory' },
+    { flags: '--out <file>', help: 'copy the chosen variant here' },
+  ],
+  async run(context) {
+    const { options, io, signal } = context;
+    const start = performance.now();
+    const budgetSeconds = amount(context, 'budgetSeconds') ?? 60;
+    const found = await loadPackage(context.args.DIR ?? '');
+    const folder = await mkdtemp(join(tmpdir(), 'fettle-tune-'));
+    try {
+      const source = localVariantSource({ package: found, folder });
+      const goal = await goalOf(context, found);
+      for (const note of found.notes) io.line(note);
+      const profile = await profileHere(context);
+      const spent = (performance.now() - start) / 1000;
+      const tuning = await tune({
+        device: profile.device,
+        revision: 0,
+        goal,
+        profile,
+        source,
+        budgetSeconds: Math.max(1, budgetSeconds - spent),
+        countWaiting: true,
+        finished: [],
+        onTrial: () => {},
+        onProgress: (progress) => io.progress(progress),
+        signal,
+      });
+      const { chosen } = tuning;
+      if (chosen === null) {
+        throw new FettleError('NO_VARIANT_FITS', { reason: tuning.reason ?? 'nothing was chosen' });
+      }
+      if (typeof options.out === 'string') {
+        await copyFile((await source.get(chosen.recipe, { signal })).path, options.out);
+      }
+      io.result(tuning);
+      for (const line of describe(goal, tuning)) io.line(line);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+function profileHere(context: CommandContext) {
+  const cores = amount(context, 'cores');
+  const memoryMiB = amount(context, 'memoryMib');
+  return profileDevice({
+    device: 'this-machine',
+    limits: { ...(cores && { cores }), ...(memoryMiB && { memoryMiB }) },
+    probes: true,
+    signal: context.signal,
+  });
+}
+
+/** What the package says, and what the user said instead. */
+async function goalOf(context: CommandContext, found: Package): Promise<ModelGoal> {
+  const { manifest, modelPath, calibrationPath } = found;
+  return {
+    name: manifest.name,
+    version: 0,
+    digest: await digestOfFile(modelPath),
+    bytes: (await stat(modelPath)).size,
+    inputs: [],
+    outputs: [],
+    sourceQuality: null,
+    maxDrop: amount(context, 'maxDrop', 0) ?? manifest.quality?.maxDrop ?? defaultMaxDrop,
+    objective: objectiveOf(context) ?? manifest.objective ?? 'latency',
+    limits: manifest.limits ?? {},
+    candidates: candidateRecipes({ calibration: calibrationPath !== null }),
+  };
+}
+
+/** One point, as for models that are pushed without saying. */
+const defaultMaxDrop = 0.01;
+
+function objectiveOf({ options }: CommandContext): ModelGoal['objective'] | null {
+  const asked = options.objective;
+  if (asked === undefined) return null;
+  const known = objectives.find((objective) => objective === asked);
+  if (known !== undefined) return known;
+  const expected = objectives.join(', ');
+  throw new FettleError('BAD_ARGUMENT', { what: '--objective', expected, got: String(asked) });
+}
+
+function amount({ options }: CommandContext, name: string, min = Number.MIN_VALUE): number | null {
+  const text = options[name];
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (typeof text === 'string' && text !== '' && Number.isFinite(value) && value >= min) {
+    return value;
+  }
+  const what = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const expected = min === 0 ? 'a number' : 'a number above 0';
+  throw new FettleError('BAD_ARGUMENT', { what, expected, got: String(text) });
+}
+
+function describe(goal: ModelGoal, tuning: Tuning): string[] {
+  const { trials, front, chosen } = tuning;
+  const isChosen = (trial: (typeof trials)[number]) =>
+    trial.variant === chosen?.variant && planName(trial.plan) === planName(chosen.plan);
+  const marks = trials.map((trial, index) =>
+    markOf(index, { front: front.includes(index), chosen: isChosen(trial) }),
+  );
+  const header = ['', 'variant', 'plan', 'p50 ms', 'p95 ms', 'a second', 'MiB', 'bytes', 'lost'];
+  const rows = trials.map((trial, index) => {
+    const { recipeName, plan, error } = trial;
+    const named = [marks[index] ?? '', recipeName, planName(plan)];
+    if (trial.state !== 'done') return [...named, error?.message ?? trial.state];
+    const times = [trial.latencyMsP50.toFixed(2), trial.latencyMsP95.toFixed(2)];
+    const rate = trial.throughputPerSecond.toFixed(0);
+    const share = `${((100 * trial.bytes) / goal.bytes).toFixed(0)} %`;
+    const lost = trial.quality === null ? 'unknown' : sayDrop(trial.quality, trial.quality.drop);
+    return [...named, ...times, rate, trial.memoryMiB.toFixed(0), share, lost];
+  });
+  const measured = rows.filter((row) => row.length === header.length);
+  const failed = rows.filter((row) => row.length !== header.length);
+  return [
+    ...formatTable([header, ...measured], { right: [3, 4, 5, 6, 7] }),
+    ...failed.map((row) => `${row[1]}, ${row[2]}: ${row[3]}`),
+    '',
+    ...drawTrials(trials, marks),
+    '',
+    ...(tuning.notes ?? []),
+    tuning.reason ?? '',
+  ];
+}
