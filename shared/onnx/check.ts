@@ -25,7 +25,7 @@ export function checkModel(model: Model, path: string): void {
     if (reason) throw invalid(path, `${where} ${reason}`);
   }
   if (model.graph.outputs.length === 0) throw invalid(path, 'the graph has no output');
-  checkGraph(model.graph, new Set(), path);
+  checkGraph(model.graph, null, path);
 }
 
 function invalid(path: string, reason: string): FettleError {
@@ -84,25 +84,35 @@ function whyWrongSize(tensor: Tensor): string | null {
   return `of type ${tensor.type} and shape ${shape} needs ${expected} bytes, got ${got}`;
 }
 
-/** `outer` holds the values of the enclosing graphs, which inner graphs may read. */
-function checkGraph(graph: Graph, outer: ReadonlySet<string>, path: string): void {
+/** The values that nodes may read: those of the graph so far and of the graphs around it. */
+interface Scope {
+  readonly names: Set<string>;
+  readonly outer: Scope | null;
+}
+
+function isKnown(scope: Scope, name: string): boolean {
+  for (let at: Scope | null = scope; at; at = at.outer) if (at.names.has(name)) return true;
+  return false;
+}
+
+function checkGraph(graph: Graph, outer: Scope | null, path: string): void {
   const order = orderNodes(graph.nodes);
   if ('cycle' in order) throw invalid(path, `nodes form a cycle: ${order.cycle}`);
   graph.nodes = order.nodes;
-  const known = constantsAndInputs(graph, path);
-  const made = new Set(known);
-  for (const name of outer) known.add(name);
+  const names = constantsAndInputs(graph, path);
+  const scope: Scope = { names, outer };
   for (const node of graph.nodes) {
-    checkNode(node, known, path);
+    checkNode(node, scope, path);
     for (const name of node.outputs) {
       if (name === '') continue;
-      if (made.has(name)) throw invalid(path, `value "${name}" is made twice (${nodeLabel(node)})`);
-      made.add(name);
-      known.add(name);
+      if (names.has(name)) {
+        throw invalid(path, `value "${name}" is made twice (${nodeLabel(node)})`);
+      }
+      names.add(name);
     }
   }
   for (const { name } of graph.outputs) {
-    if (!known.has(name)) throw invalid(path, `nothing makes the output "${name}"`);
+    if (!isKnown(scope, name)) throw invalid(path, `nothing makes the output "${name}"`);
   }
 }
 
@@ -117,11 +127,11 @@ function constantsAndInputs(graph: Graph, path: string): Set<string> {
   return names;
 }
 
-function checkNode(node: Node, known: ReadonlySet<string>, path: string): void {
+function checkNode(node: Node, scope: Scope, path: string): void {
   for (const name of node.inputs) {
-    if (name !== '' && !known.has(name)) {
+    if (name !== '' && !isKnown(scope, name)) {
       throw invalid(path, `${nodeLabel(node)} reads "${name}", which nothing makes`);
     }
   }
-  for (const inner of subgraphsOf(node)) checkGraph(inner, known, path);
+  for (const inner of subgraphsOf(node)) checkGraph(inner, scope, path);
 }

@@ -55,13 +55,14 @@ function cycleThrough(
   needs: readonly ReadonlySet<number>[],
   missing: readonly number[],
 ): string {
-  const path: number[] = [];
+  const path = new Set<number>();
   let at = missing.findIndex((count) => count > 0);
-  while (!path.includes(at)) {
-    path.push(at);
+  while (!path.has(at)) {
+    path.add(at);
     at = [...(needs[at] ?? [])].find((maker) => (missing[maker] ?? 0) > 0) ?? at;
   }
-  const around = path.slice(path.indexOf(at)).reverse();
+  const steps = [...path];
+  const around = steps.slice(steps.indexOf(at)).reverse();
   const labels = around.slice(0, 5).map((index) => labelAt(nodes, index));
   return labels.join(' → ') + (around.length > 5 ? ' → …' : '');
 }

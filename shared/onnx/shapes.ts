@@ -5,7 +5,7 @@
  */
 import type { Dimension, Graph, Model, Node, ValueInfo } from './graph.ts';
 import { knownTensor } from './shapes/constants.ts';
-import { type Dims, type Known, unknown } from './shapes/known.ts';
+import { type Dims, type Known, maxRank, unknown } from './shapes/known.ts';
 import { ruleOf } from './shapes/table.ts';
 import { subgraphsOf } from './walk.ts';
 
@@ -58,7 +58,18 @@ function inferNode(node: Node, scope: Scope): readonly Known[] {
   const rule = ruleOf(node);
   if (!rule) return [];
   const input = (index: number) => lookUp(scope, node.inputs[index] ?? '');
-  return rule({ node, opset: scope.opsets.get(node.domain) ?? 1, input });
+  return rule({ node, opset: scope.opsets.get(node.domain) ?? 1, input }).map(plausible);
+}
+
+/** A damaged file can make rules compute sizes that are none, such as -5: nothing is known then. */
+function plausible(known: Known): Known {
+  const { type, dims } = known;
+  if (!dims) return { type, dims };
+  if (dims.length > maxRank) return { type, dims: null };
+  const isSize = (size: Dimension) =>
+    typeof size !== 'number' || (Number.isSafeInteger(size) && size >= 0);
+  if (dims.every(isSize)) return known;
+  return { type, dims: dims.map((size) => (isSize(size) ? size : null)) };
 }
 
 function lookUp(scope: Scope, name: string): Known {

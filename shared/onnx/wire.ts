@@ -22,7 +22,7 @@ export interface Field {
 }
 
 /** A model of two gigabytes holds a few thousand messages; a million is a hostile file. */
-const maxMessages = 2_000_000;
+const maxMessages = 1_000_000;
 
 export function startReading(path: string): Reading {
   return { path, messagesLeft: maxMessages };

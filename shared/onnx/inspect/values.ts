@@ -20,7 +20,7 @@ export function viewOf(model: Model): View {
   const makers = new Map<string, Node>();
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
-    for (const name of node.outputs) makers.set(name, node);
+    for (const name of node.outputs) if (name !== '') makers.set(name, node);
     for (const name of new Set(usesOf(node))) {
       const list = readers.get(name);
       if (list) list.push(node);
@@ -29,33 +29,43 @@ export function viewOf(model: Model): View {
   }
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const maker = (value: string) => makers.get(value);
+  const search: Search = { graph, maker, found: new Map() };
   return {
     graph,
     shapes: inferShapes(model),
     maker,
     readers: (value) => readers.get(value) ?? [],
     isOutput: (value) => outputs.has(value),
-    constant: (value) => (value ? constantOf(graph, maker, value) : undefined),
+    constant: (value) => (value ? constantOf(search, value) : undefined),
   };
+}
+
+interface Search {
+  readonly graph: Graph;
+  readonly maker: View['maker'];
+  /** Answers so far by value name. */
+  readonly found: Map<string, Tensor | undefined>;
 }
 
 /** Nodes that hand a constant on as it is or in another type or order. */
 const transparent = new Set(['DequantizeLinear', 'Cast', 'Identity', 'Reshape', 'Transpose']);
 
-function constantOf(
-  graph: Graph,
-  maker: (value: string) => Node | undefined,
-  value: string,
-): Tensor | undefined {
+function constantOf({ graph, maker, found }: Search, value: string): Tensor | undefined {
   let name = value;
-  // A chain longer than the graph would be a cycle, which reading has refused.
-  for (let step = 0; step <= graph.nodes.length; step++) {
+  // Each value of a chain is asked for once: a hostile file may hold a very long one.
+  const asked: string[] = [];
+  const remember = (tensor: Tensor | undefined) => {
+    for (const each of asked) found.set(each, tensor);
+    return tensor;
+  };
+  for (;;) {
+    if (found.has(name)) return remember(found.get(name));
+    asked.push(name);
     const tensor = graph.initializers.get(name);
-    if (tensor) return tensor;
+    if (tensor) return remember(tensor);
     const node = maker(name);
-    if (node?.op === 'Constant') return tensorOf(node, 'value');
-    if (!node || !transparent.has(node.op)) return undefined;
+    if (node?.op === 'Constant') return remember(tensorOf(node, 'value'));
+    if (!node || !transparent.has(node.op)) return remember(undefined);
     name = node.inputs[0] ?? '';
   }
-  return undefined;
 }

@@ -33,11 +33,11 @@ export const constantOfShape: Rule = ({ node, input }) => {
   const type = tensor?.type ?? 'float';
   const dims = input(0).value ?? null;
   const count = dims ? product(dims) : null;
-  if (!dims || typeof count !== 'number' || count > maxValueElements) {
+  if (!dims || typeof count !== 'number' || !(count >= 0 && count <= maxValueElements)) {
     return [{ type, dims }];
   }
   const element = tensor ? (numbersOf(tensor)?.[0] ?? null) : 0;
-  return [{ type, dims, value: Array<Dimension>(count).fill(element) }];
+  return [{ type, dims, value: Array.from({ length: count }, () => element) }];
 };
 
 export const shapeOf: Rule = ({ node, input }) => {

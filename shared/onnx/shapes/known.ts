@@ -34,6 +34,9 @@ export const unknown: Known = { type: null, dims: null };
 /** Elements above this number are data, not shapes. */
 export const maxValueElements = 1024;
 
+/** The runtime's kernels know no more than 8; a file may claim any rank. */
+export const maxRank = 64;
+
 export function hasInput(site: Site, index: number): boolean {
   return (site.node.inputs[index] ?? '') !== '';
 }
@@ -110,7 +113,7 @@ function sizesIn(dims: Dims): number {
 /** Numpy's rules, as ONNX has them (docs/Broadcasting.md). */
 export function broadcast(shapes: readonly (Dims | null)[]): Dims | null {
   if (shapes.length === 0 || !shapes.every((dims) => dims !== null)) return null;
-  const rank = Math.max(...shapes.map((dims) => dims.length));
+  const rank = shapes.reduce((most, dims) => Math.max(most, dims.length), 0);
   return Array.from({ length: rank }, (_, index) =>
     shapes
       .map((dims) =>

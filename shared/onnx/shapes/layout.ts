@@ -10,6 +10,7 @@ import {
   type Known,
   mapDims,
   mapSize,
+  maxRank,
   maxValueElements,
   multiply,
   numbers,
@@ -31,7 +32,8 @@ export const reshape: Rule = (site) => {
   const target = intsOf(site.node, 'shape') ?? site.input(1).value;
   if (!target) {
     const rank = site.input(1).dims?.[0];
-    const dims = typeof rank === 'number' ? Array<Dimension>(rank).fill(null) : null;
+    const known = typeof rank === 'number' && rank <= maxRank;
+    const dims = known ? Array<Dimension>(rank).fill(null) : null;
     return [{ type: x.type, dims }];
   }
   const copiesZero = intOf(site.node, 'allowzero', 0) === 0;

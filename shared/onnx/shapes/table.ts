@@ -81,8 +81,14 @@ function each(names: string, rule: Rule): Record<string, Rule> {
   return Object.fromEntries(names.split(' ').map((name) => [name, rule]));
 }
 
-/** The mask has the shape of the data. */
-const dropout: Rule = ({ input }) => [input(0), { type: 'bool', dims: input(0).dims }];
+/** The mask has the shape of the data and, below opset 10, its type. */
+const dropout: Rule = ({ input, opset }) => {
+  const { type, dims } = input(0);
+  return [
+    { type, dims },
+    { type: opset < 10 ? type : 'bool', dims },
+  ];
+};
 
 const onnx: Readonly<Record<string, Rule>> = {
   ...each(firstLikeFirst, likeFirst),

@@ -31,7 +31,7 @@ export function takeAlong(
 /** The elements with the axes in another order. */
 export function transposed({ dims, value }: Known, order: readonly number[]): Dims | null {
   const sizes = smallDims(dims);
-  if (!value || !sizes) return null;
+  if (!value || !sizes || new Set(order).size !== sizes.length) return null;
   const strides = sizes.map((_, axis) =>
     sizes.slice(axis + 1).reduce((all, size) => all * size, 1),
   );
