@@ -8,7 +8,9 @@ type Data = NpyArray['data'];
 export interface Affine {
   /** Values stay as they are, so only their type may change. */
   readonly identity: boolean;
-  /** A function that converts the element at `from` of the rows into the one at `to` of the output. */
+  /**
+   * A function that converts the element at `from` of the rows into the one at `to` of the output.
+   */
   open(rows: NpyArray, out: Data): (from: number, to: number, channel: number) => void;
 }
 

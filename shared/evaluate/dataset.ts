@@ -1,4 +1,7 @@
-/** A data set: for each model input one array whose leading axis counts samples, and labels where there are any. */
+/**
+ * A data set: for each model input one array whose leading axis counts samples, and labels where
+ * there are any.
+ */
 import { FettleError, reasonOf } from '../errors.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
 import type { InputPreparation } from './manifest.ts';
@@ -47,8 +50,8 @@ export interface Batch {
 export const labelsName = 'labels';
 
 /**
- * Opens a data set for a model: every input needs an array of its name; a single data array serves a
- * single input whatever its name. Throws `FILE_MISSING`, `NPZ_INVALID`, `TOO_LARGE` or
+ * Opens a data set for a model: every input needs an array of its name; a single data array serves
+ * a single input whatever its name. Throws `FILE_MISSING`, `NPZ_INVALID`, `TOO_LARGE` or
  * `DATA_MISMATCH` that says what was expected.
  */
 export async function openDataSet(path: string, options: DataSetOptions): Promise<DataSet> {
@@ -69,9 +72,9 @@ export async function openDataSet(path: string, options: DataSetOptions): Promis
 }
 
 /**
- * The samples in order, prepared, one run of the model at a time: never more than that is in memory.
- * `every` takes each k-th sample only; `limit` ends after so many samples; `batch` is how many samples
- * a run gets where the model leaves that open.
+ * The samples in order, prepared, one run of the model at a time: never more than that is in
+ * memory. `every` takes each k-th sample only; `limit` ends after so many samples; `batch` is how
+ * many samples a run gets where the model leaves that open.
  */
 export async function* batches(
   dataSet: DataSet,

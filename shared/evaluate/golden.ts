@@ -1,7 +1,7 @@
 /**
- * The golden set: a few prepared inputs with what a variant must answer to them. It is written where
- * the variant is built and checked on the device, because a kernel can be right on one processor and
- * wrong on another.
+ * The golden set: a few prepared inputs with what a variant must answer to them. It is written
+ * where the variant is built and checked on the device, because a kernel can be right on one
+ * processor and wrong on another.
  */
 import { FettleError } from '../errors.ts';
 import { batches, type DataSet, openDataSet } from './dataset.ts';
@@ -20,7 +20,9 @@ export interface GoldenResult {
 }
 
 export const goldenSamplesMax = 16;
-/** Large inputs get fewer samples, so that a device does not download more golden set than model. */
+/**
+ * Large inputs get fewer samples, so that a device does not download more golden set than model.
+ */
 const samplesMin = 4;
 const bytesWanted = 4 << 20;
 const bytesMax = 256 << 20;

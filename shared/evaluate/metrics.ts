@@ -32,7 +32,10 @@ export function argmax(values: ArrayLike<number>): number {
   return best;
 }
 
-/** Whether fewer than `k` values are larger than that of `label`; of equal values the first counts as larger. */
+/**
+ * Whether fewer than `k` values are larger than that of `label`; of equal values the first counts
+ * as larger.
+ */
 export function isAmongTop(values: ArrayLike<number>, label: number, k: number): boolean {
   const own = values[label];
   if (own === undefined || Number.isNaN(own)) return false;

@@ -1,4 +1,7 @@
-/** NumPy's `.npz`: several arrays in one file. Read in bounded memory, written with the same bytes every time. */
+/**
+ * NumPy's `.npz`: several arrays in one file. Read in bounded memory, written with the same bytes
+ * every time.
+ */
 import { writeFileAtomic } from '../atomic-file.ts';
 import { FettleError } from '../errors.ts';
 import { formatNpyHeader, headerBytesMax, type NpyHeader, parseNpyHeader } from './npy.ts';

@@ -1,4 +1,6 @@
-/** What a model scored on each sample of a data set, and what follows from it for its quality. Pure. */
+/**
+ * What a model scored on each sample of a data set, and what follows from it for its quality. Pure.
+ */
 import * as v from 'valibot';
 import { FettleError } from '../errors.ts';
 import { Count } from '../protocol/fields.ts';
@@ -28,7 +30,8 @@ export function metricValue({ metric, scores }: Outcome): number {
 /**
  * The variant's quality with its drop against the source on the same samples. What `drop` is: for
  * `top1`, `top5` and `agreement` a share of the samples; for `sqnr` noise power over signal power,
- * so that a `maxDrop` of 0.01 asks for 20 dB; for `mse` the error itself. Throws `METRIC_IMPOSSIBLE`.
+ * so that a `maxDrop` of 0.01 asks for 20 dB; for `mse` the error itself. Throws
+ * `METRIC_IMPOSSIBLE`.
  */
 export function qualityOf(variant: Outcome, source: Outcome): Quality {
   const { metric, samples } = variant;

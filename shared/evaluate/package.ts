@@ -1,4 +1,7 @@
-/** A package: a folder with `fettle.json`, the model and its data. A bare model is one too, with less in it. */
+/**
+ * A package: a folder with `fettle.json`, the model and its data. A bare model is one too, with
+ * less in it.
+ */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
@@ -34,8 +37,8 @@ export async function loadPackage(path: string): Promise<Package> {
 }
 
 /**
- * The package a model file belongs to: the one that `manifestPath` names, or the `fettle.json` beside
- * the model, or none. `modelPath` of the result is the file asked for, not the manifest's.
+ * The package a model file belongs to: the one that `manifestPath` names, or the `fettle.json`
+ * beside the model, or none. `modelPath` of the result is the file asked for, not the manifest's.
  */
 export async function packageOfModel(modelPath: string, manifestPath?: string): Promise<Package> {
   const full = resolve(modelPath);

@@ -1,6 +1,6 @@
 /**
- * How much worse a variant may be than its source, both measured on the same samples: the upper end of
- * a one-sided 95 % confidence interval. Pure arithmetic.
+ * How much worse a variant may be than its source, both measured on the same samples: the upper end
+ * of a one-sided 95 % confidence interval. Pure arithmetic.
  */
 
 /** The 95 % quantile of the standard normal distribution. */
@@ -75,8 +75,8 @@ export function pairedMeans(costs: readonly number[]): PairedDrop {
 }
 
 /**
- * The 95 % quantile of Student's distribution: exact for 1 and 2 degrees of freedom, above that by the
- * expansion in Abramowitz and Stegun 26.7.5, right to 0.4 % at 3 and better beyond.
+ * The 95 % quantile of Student's distribution: exact for 1 and 2 degrees of freedom, above that by
+ * the expansion in Abramowitz and Stegun 26.7.5, right to 0.4 % at 3 and better beyond.
  */
 export function studentQuantile95(degrees: number): number {
   if (degrees <= 1) return Math.tan(0.45 * Math.PI);

@@ -1,4 +1,6 @@
-/** A process of its own: loads the model given as JSON, runs it a few times, says its peak memory. */
+/**
+ * A process of its own: loads the model given as JSON, runs it a few times, says its peak memory.
+ */
 import { argv } from 'node:process';
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../errors.ts';

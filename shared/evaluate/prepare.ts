@@ -10,7 +10,9 @@ import {
   type StorableType,
 } from './tensor.ts';
 
-/** One sample of an input: what is stored and what the model gets; shapes without the leading axis. */
+/**
+ * One sample of an input: what is stored and what the model gets; shapes without the leading axis.
+ */
 export interface PreparationTask {
   readonly preparation: InputPreparation;
   readonly stored: { readonly type: StorableType; readonly shape: readonly number[] };

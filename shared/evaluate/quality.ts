@@ -28,7 +28,9 @@ export interface Measurement {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** What the measured model is compared with: the source's file, and its outcome where that is known. */
+/**
+ * What the measured model is compared with: the source's file, and its outcome where that is known.
+ */
 export interface Reference {
   readonly path: string;
   readonly outcome?: Outcome | undefined;

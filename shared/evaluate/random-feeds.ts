@@ -1,6 +1,7 @@
 /** Inputs for a model of which no data is known: seeded, within what its types allow. */
 import { FettleError } from '../errors.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
+import { createRandom } from '../random.ts';
 import type { Session } from './runtime.ts';
 import { allocate, elementsOf, isStorable, type RuntimeTensor, type Tensors } from './tensor.ts';
 
@@ -30,7 +31,10 @@ export async function findRandomFeeds(session: Session, seed: number): Promise<T
   throw first;
 }
 
-/** Floats are uniform between -1 and 1, bytes over their whole range, other integers 0 to `integerMax`. */
+/**
+ * Floats are uniform between -1 and 1, bytes over their whole range, other integers 0 to
+ * `integerMax`.
+ */
 export function randomFeeds(
   inputs: readonly TensorInfo[],
   how: { seed: number; size: number; integerMax: number },
@@ -77,16 +81,4 @@ function randomElement(type: string, value: number, integerMax: number): number 
   if (type === 'uint8') return Math.floor(value * 256);
   if (type === 'int8') return Math.floor(value * 256) - 128;
   return Math.floor(value * (integerMax + 1));
-}
-
-/** Mulberry32, a small generator with 32 bits of state (T. Ettinger, 2017, public domain). */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

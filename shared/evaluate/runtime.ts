@@ -1,4 +1,6 @@
-/** The one door to ONNX Runtime. It is loaded when first used: importing this file costs nothing. */
+/**
+ * The one door to ONNX Runtime. It is loaded when first used: importing this file costs nothing.
+ */
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +19,9 @@ export interface SessionOptions {
   readonly optimizedModelPath?: string;
   /** The memory arena: faster allocation, more memory kept. On where nothing is said. */
   readonly arena?: boolean;
-  /** Threads wait for work busily, as the runtime does by default; off gives cores back to others. */
+  /**
+   * Threads wait for work busily, as the runtime does by default; off gives cores back to others.
+   */
   readonly spinning?: boolean;
   /** Session configuration entries, e.g. `session.disable_prepacking` → `1`. */
   readonly extra?: Readonly<Record<string, string>>;
@@ -39,12 +43,14 @@ type Runtime = typeof import('onnxruntime-node');
 type NativeSession = import('onnxruntime-node').InferenceSession;
 type NativeTensor = import('onnxruntime-node').Tensor;
 
-/** Nothing but the end of the process: every error is thrown, and warnings are for its developers. */
+/**
+ * Nothing but the end of the process: every error is thrown, and warnings are for its developers.
+ */
 const quiet = 4;
 
 /**
- * Opens a model for running. Throws `FILE_MISSING`, or `MODEL_UNRUNNABLE` with the runtime's reason in
- * one line.
+ * Opens a model for running. Throws `FILE_MISSING`, or `MODEL_UNRUNNABLE` with the runtime's reason
+ * in one line.
  */
 export async function openSession(
   model: string | Uint8Array,
@@ -81,8 +87,8 @@ export async function runtimeVersion(): Promise<string> {
 }
 
 /**
- * Execution providers that opened a model when tried, by their names in the runtime. Each is tried in
- * a process of its own, because a provider without its driver may end the process.
+ * Execution providers that opened a model when tried, by their names in the runtime. Each is tried
+ * in a process of its own, because a provider without its driver may end the process.
  */
 export async function openableProviders(): Promise<string[]> {
   const { listSupportedBackends } = await loadRuntime();
@@ -154,8 +160,8 @@ const disabledOptimizers = 'optimization.disable_specified_optimizers';
 
 /**
  * `WeightBiasQuantization` quantizes float weights between Q and DQ per tensor without being asked
- * (core/optimizer/qdq_transformer/weight_bias_quantization.cc), so that a layer left float on purpose
- * would not be. It does nothing where there is no Q and DQ.
+ * (core/optimizer/qdq_transformer/weight_bias_quantization.cc), so that a layer left float on
+ * purpose would not be. It does nothing where there is no Q and DQ.
  */
 function entriesOf({ extra, spinning }: SessionOptions): Record<string, string> {
   const disabled = ['WeightBiasQuantization', extra?.[disabledOptimizers]].filter(Boolean);
@@ -195,9 +201,9 @@ function nativeFeeds(runtime: Runtime, feeds: Readonly<Tensors>): Record<string,
 }
 
 /**
- * The element type and the array agree by construction; the runtime checks it again. float16 goes in
- * as uint16 under its own name: the binding finds no bytes in the Float16Array that its constructor
- * makes (microsoft/onnxruntime #32323).
+ * The element type and the array agree by construction; the runtime checks it again. float16 goes
+ * in as uint16 under its own name: the binding finds no bytes in the Float16Array that its
+ * constructor makes (microsoft/onnxruntime #32323).
  */
 function toNative({ Tensor }: Runtime, { type, dims, data }: RuntimeTensor): NativeTensor {
   const half = type === 'float16';

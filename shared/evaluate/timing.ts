@@ -1,4 +1,7 @@
-/** Models timed against each other in one process, turn by turn, so that whatever else the machine does hits all alike. */
+/**
+ * Models timed against each other in one process, turn by turn, so that whatever else the machine
+ * does hits all alike.
+ */
 import type { Session } from './runtime.ts';
 import type { Tensors } from './tensor.ts';
 
@@ -77,7 +80,10 @@ export async function timeInterleaved(
   };
 }
 
-/** The value below which the share `q` of the values lies, by linear interpolation; 0 where there are none. */
+/**
+ * The value below which the share `q` of the values lies, by linear interpolation; 0 where there
+ * are none.
+ */
 export function quantileOf(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = q * (sorted.length - 1);

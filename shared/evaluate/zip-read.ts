@@ -1,7 +1,7 @@
 /**
  * Reads ZIP archives as `.npz` files are: stored and deflated entries, ZIP64 sizes
- * (PKWARE APPNOTE 6.3.10, §4.3 to §4.5). Nothing declared is trusted before it is checked against the
- * file's real size.
+ * (PKWARE APPNOTE 6.3.10, §4.3 to §4.5). Nothing declared is trusted before it is checked against
+ * the file's real size.
  */
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -51,7 +51,9 @@ export async function readZipEntries(path: string): Promise<ZipEntry[]> {
   }
 }
 
-/** The entry's bytes, inflated; length and checksum are checked at the end. Throws `NPZ_INVALID`. */
+/**
+ * The entry's bytes, inflated; length and checksum are checked at the end. Throws `NPZ_INVALID`.
+ */
 export async function* readZipEntry(path: string, entry: ZipEntry): AsyncGenerator<Buffer> {
   let bytes = 0;
   let crc = 0;

@@ -11,7 +11,10 @@ const dosDate = 0x21;
 const version = 20;
 const utf8Names = 0x800;
 
-/** The archive. Compressed bytes may differ between processors and zlib versions; stored ones do not. */
+/**
+ * The archive. Compressed bytes may differ between processors and zlib versions; stored ones do
+ * not.
+ */
 export function formatZip(contents: readonly ZipContent[], compress: boolean): Buffer {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];

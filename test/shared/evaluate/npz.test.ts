@@ -10,8 +10,8 @@ import {
   readRows,
   writeNpz,
 } from '../../../shared/evaluate/npz.ts';
-import { createRandom } from '../../../shared/evaluate/random-feeds.ts';
 import { fromFloat16 } from '../../../shared/evaluate/tensor.ts';
+import { createRandom } from '../../../shared/random.ts';
 import { temporaryFolder } from '../../support/fettle.ts';
 
 const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name);
@@ -135,7 +135,7 @@ test('what is written is read back, and equal arrays give equal bytes', async (t
   await writeNpz(b, arrays);
   await writeNpz(c, arrays, { compress: true });
   t.is(await digestOfFile(a), await digestOfFile(b));
-  // Of stored arrays the bytes depend on nothing but the content: this digest was read by numpy once.
+  // Stored bytes depend on nothing but the content; NumPy has read the file of this digest.
   t.is(
     await digestOfFile(a),
     'sha256:fd38fe6a2372e6510d39ea479d00587c3c5da7a78b4cce67df21b09f7c46d54e',
