@@ -45,7 +45,7 @@ export function openLink({ identity, boot, handlers }: LinkOptions): Link {
     url: mqtt.url,
     username: mqtt.username,
     password: mqtt.password,
-    clientId: `fettle-${device}`,
+    clientId: device,
     will: { topic: topic('presence'), payload: presence(false), qos: 1, retain: true },
     onMessage: (from, payload) => receive({ device, from, payload }, handlers),
     onFault: handlers.onFault,

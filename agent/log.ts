@@ -1,6 +1,7 @@
 /** What the agent says of itself: lines for people at a terminal, JSON lines for a service manager. */
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export const logLevels = { debug: 20, info: 30, warn: 40, error: 50 } as const;
+export type LogLevel = keyof typeof logLevels;
 
 export type Log = (
   level: LogLevel,
@@ -8,11 +9,22 @@ export type Log = (
   fields?: Readonly<Record<string, unknown>>,
 ) => void;
 
-/** JSON lines on standard error, as pino writes them. Loaded only where it is used. */
-export async function jsonLog(base: Readonly<Record<string, unknown>>): Promise<Log> {
-  const { pino } = await import('pino');
-  const logger = pino({ base, level: process.env.FETTLE_LOG ?? 'info' }, pino.destination(2));
-  return (level, message, fields) => logger[level](fields ?? {}, message);
+export interface JsonLogOptions {
+  /** In every line. */
+  readonly base: Readonly<Record<string, unknown>>;
+  readonly level: LogLevel;
+  readonly write: (line: string) => void;
+}
+
+/**
+ * JSON lines in pino's format, so that its tools read them. pino itself would be a tenth of what an idle
+ * agent may take.
+ */
+export function jsonLog({ base, level, write }: JsonLogOptions): Log {
+  return (at, msg, fields) => {
+    if (logLevels[at] < logLevels[level]) return;
+    write(JSON.stringify({ level: logLevels[at], time: Date.now(), ...base, ...fields, msg }));
+  };
 }
 
 /** One line a message, without fields and without `debug`. */
@@ -21,4 +33,8 @@ export function lineLog(write: (line: string) => void): Log {
     if (level === 'debug') return;
     write(level === 'info' ? message : `${level}: ${message}`);
   };
+}
+
+export function isLogLevel(text: string): text is LogLevel {
+  return Object.hasOwn(logLevels, text);
 }

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { FettleError } from '../shared/errors.ts';
 
 export interface SpoolRow {
   readonly seq: number;
@@ -42,6 +43,9 @@ export interface Store {
   close(): void;
 }
 
+/** An agent that is being replaced may take so long to end. */
+const lockMs = 3000;
+
 const schema = `
   CREATE TABLE IF NOT EXISTS journal (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS trials (
@@ -51,7 +55,10 @@ const schema = `
     seq INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT NOT NULL, at INTEGER NOT NULL);
 `;
 
-/** Opens or creates `agent.db` in the folder. A file that is no database is put aside, not lost. */
+/**
+ * Opens or creates `agent.db` in the folder. A file that is no database is put aside, not lost. Throws
+ * `CONFLICT` where another agent has it open.
+ */
 export function openStore(folder: string): Store {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'agent.db');
@@ -64,6 +71,9 @@ function openOrRenew(path: string): { database: Database.Database; renewed: bool
     return { database: open(path), renewed: false };
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+    if (code === 'SQLITE_BUSY') {
+      throw new FettleError('CONFLICT', { reason: `${path}: another agent uses this folder` });
+    }
     if (code !== 'SQLITE_NOTADB' && !code.startsWith('SQLITE_CORRUPT')) throw thrown;
     for (const suffix of ['', '-wal', '-shm']) {
       if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.broken${suffix}`);
@@ -73,8 +83,10 @@ function openOrRenew(path: string): { database: Database.Database; renewed: bool
 }
 
 function open(path: string): Database.Database {
-  const database = new Database(path, { timeout: 5000 });
+  const database = new Database(path, { timeout: lockMs });
   try {
+    // Held while this process lives: a second agent on the same folder is refused.
+    database.pragma('locking_mode = EXCLUSIVE');
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     // Pages in memory; the default of 2 MiB is more than this small file needs.

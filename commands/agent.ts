@@ -1,7 +1,7 @@
 /** `fettle agent`: the daemon on a device. */
-import { jsonLog, lineLog } from '../agent/log.ts';
-import { startAgent } from '../agent/main.ts';
+import { isLogLevel, jsonLog, type Log, lineLog } from '../agent/log.ts';
 import { type AgentInput, agentSettings } from '../agent/settings.ts';
+import { keepHeapSmall } from '../agent/small-heap.ts';
 import { FettleError } from '../shared/errors.ts';
 import type { Command, CommandContext } from './command.ts';
 
@@ -24,9 +24,11 @@ export const command: Command = {
     { flags: '--re-enrol', help: 'forget the pinned controller key and enrol anew' },
   ],
   async run({ options, io, signal }) {
+    keepHeapSmall();
     const settings = agentSettings(inputOf(options));
     const { device } = settings;
-    const log = io.terminal ? lineLog(io.line) : await jsonLog({ device });
+    const log = io.terminal ? lineLog(io.line) : serviceLog(device);
+    const { startAgent } = await import('../agent/main.ts');
     const agent = await startAgent({ settings, log, signal });
     log('info', `${device} answers at ${agent.endpoint}`, { endpoint: agent.endpoint });
     if (!signal.aborted) {
@@ -36,6 +38,12 @@ export const command: Command = {
     io.result({ device, endpoint: agent.endpoint });
   },
 };
+
+function serviceLog(device: string): Log {
+  const asked = process.env.FETTLE_LOG ?? '';
+  const level = isLogLevel(asked) ? asked : 'info';
+  return jsonLog({ base: { device }, level, write: (line) => process.stderr.write(`${line}\n`) });
+}
 
 function inputOf(options: CommandContext['options']): AgentInput {
   const { name, controller, token, data, label, httpHost, httpPort, memoryMib, cores } = options;

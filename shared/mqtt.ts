@@ -132,6 +132,8 @@ function clientOptions(options: BusOptions, reconnectPeriod: number): IClientOpt
     // The map of subscriptions is sent on every connection instead: retained documents then come again.
     resubscribe: false,
     queueQoSZero: true,
+    // Its cache of all 16-bit numbers as buffers is 10 MiB of heap (mqtt-packet, numbers.js).
+    writeCache: false,
     ...(options.username === undefined ? {} : { username: options.username }),
     ...(options.password === undefined ? {} : { password: options.password }),
     ...(options.will === undefined
