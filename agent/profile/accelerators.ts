@@ -44,12 +44,13 @@ async function tegraGpus(tree: Tree): Promise<Accelerator[]> {
   for (const [chip, name] of Object.entries(tegraChips)) {
     if (nodes.some((node) => node.endsWith(`.${chip}`))) return [{ kind: 'gpu', name }];
   }
-  for (const path of ['/sys/devices/platform/gpu.0', '/sys/devices/gpu.0']) {
+  const plain = nodes.filter((node) => node.endsWith('.gpu'));
+  const devices = plain.map((node) => `/sys/class/devfreq/${node}/device`);
+  for (const path of [...devices, '/sys/devices/platform/gpu.0', '/sys/devices/gpu.0']) {
     const alias = (await tree.text(`${path}/modalias`)) ?? (await tree.text(`${path}/uevent`));
     const chip = Object.keys(tegraChips).find((one) => alias?.includes(one));
     const name = chip === undefined ? undefined : tegraChips[chip];
     if (name !== undefined) return [{ kind: 'gpu', name }];
-    if ((await tree.names(path)).length > 0) return [{ kind: 'gpu', name: 'Tegra GPU' }];
   }
   return [];
 }
@@ -77,6 +78,9 @@ const vendors: Readonly<Record<string, string>> = {
   '0x1234': 'QEMU',
 };
 
+/** Drivers of cards that only show pictures. */
+const displayOnly = ['bochs-drm', 'cirrus', 'qxl', 'ast', 'mgag200', 'simpledrm', 'vc4-drm'];
+
 async function drmCards(tree: Tree): Promise<Accelerator[]> {
   const cards: Accelerator[] = [];
   for (const card of await tree.names('/sys/class/drm')) {
@@ -85,6 +89,7 @@ async function drmCards(tree: Tree): Promise<Accelerator[]> {
     const vendor = await tree.text(`${device}/vendor`);
     const model = (await tree.text(`${device}/device`)) ?? '';
     const driver = /^DRIVER=(.+)$/m.exec((await tree.text(`${device}/uevent`)) ?? '')?.[1];
+    if (driver !== undefined && displayOnly.includes(driver)) continue;
     const name = vendor === null ? driver : `${vendors[vendor] ?? `PCI ${vendor}`} ${model}`.trim();
     if (name !== undefined) cards.push({ kind: 'gpu', name });
   }

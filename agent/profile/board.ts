@@ -39,7 +39,7 @@ async function nameOfDeviceTree(tree: Tree): Promise<string | null> {
   const model =
     (await tree.text('/proc/device-tree/model')) ??
     (await tree.text('/sys/firmware/devicetree/base/model'));
-  return model === null || model === '' ? null : printable(model);
+  return printable(model ?? '') || null;
 }
 
 /** Documentation/ABI/testing/sysfs-class-dmi. */

@@ -29,7 +29,8 @@ async function readSupplies(tree: Tree): Promise<Pick<Power, 'source' | 'battery
     // A mouse has a battery too.
     if ((await tree.text(`${folder}/${supply}/scope`)) === 'Device') continue;
     if (type === 'Battery') {
-      discharging = (await tree.text(`${folder}/${supply}/status`)) === 'Discharging';
+      const status = (await tree.text(`${folder}/${supply}/status`)) ?? '';
+      if (batteryStates.includes(status)) discharging = status === 'Discharging';
       const percent = await tree.number(`${folder}/${supply}/capacity`);
       if (percent !== null && percent >= 0 && percent <= 100) batteryPercent = percent;
     } else if (type === 'Mains' || type === 'USB') {
@@ -39,6 +40,9 @@ async function readSupplies(tree: Tree): Promise<Pick<Power, 'source' | 'battery
   const source = mains || discharging === false ? 'mains' : discharging ? 'battery' : null;
   return { source, batteryPercent };
 }
+
+/** Anything else is no answer. */
+const batteryStates = ['Charging', 'Discharging', 'Not charging', 'Full'];
 
 /** Jetson: the mode's number is in nvpmodel's status, its name in its configuration. */
 async function readMode(tree: Tree): Promise<string | null> {

@@ -110,8 +110,10 @@ function shortage(
 
 /** What a trial may use at most: the device's limit, else most of what is free. */
 export function memoryFor(profile: Profile): number {
-  const { availableMiB, limitMiB } = profile.memory;
-  return Math.floor(Math.min(limitMiB ?? Infinity, availableMiB * 0.9));
+  const { totalMiB, availableMiB, limitMiB } = profile.memory;
+  // 0 is what a device says that cannot read its memory.
+  const free = (availableMiB || totalMiB || Infinity) * 0.9;
+  return Math.floor(Math.min(limitMiB ?? Infinity, free));
 }
 
 function skip(
