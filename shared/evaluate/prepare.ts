@@ -1,5 +1,5 @@
 /** Stored samples as a model gets them: `(x·scale − mean) / std`, laid out as the model wants. */
-import { type Affine, planAffine } from './affine.ts';
+import { type Affine, type Order, planAffine } from './affine.ts';
 import type { InputPreparation } from './manifest.ts';
 import type { NpyArray } from './npz.ts';
 import {
@@ -55,13 +55,8 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.map((dim) => (dim < 0 ? '?' : dim)).join(', ')}]`;
 }
 
-interface Layout {
+interface Layout extends Order {
   readonly shape: readonly number[];
-  readonly channels: number;
-  /** For each element of a prepared sample, the stored element it is; null where nothing moves. */
-  readonly source: Int32Array | null;
-  /** Elements of one channel that lie together: all of its plane, or 1 where channels are last. */
-  readonly run: number;
 }
 
 function prepareRows(
@@ -74,14 +69,7 @@ function prepareRows(
     return { type, dims, data: rows.data };
   }
   const out = allocate(type, elementsOf(dims));
-  const convert = affine.open(rows, out);
-  const size = elementsOf(layout.shape);
-  for (let start = 0; start < out.length; start += size) {
-    for (let within = 0; within < size; within++) {
-      const from = layout.source === null ? within : (layout.source[within] ?? 0);
-      convert(start + from, start + within, Math.floor(within / layout.run) % layout.channels);
-    }
-  }
+  affine.convert(rows, out, layout);
   return { type, dims, data: out };
 }
 
@@ -106,14 +94,15 @@ function planLayout(preparation: InputPreparation, stored: readonly number[]): L
     stored.length === 0 ? [] : to === 'nchw' ? [channels, ...planes] : [...planes, channels];
   const moves = reverse || (from !== to && channels > 1 && plane > 1);
   const source = moves ? sourceIndices({ from, to, channels, plane, reverse }) : null;
-  return { shape, channels, source, run: to === 'nchw' ? plane : 1 };
+  const size = elementsOf(shape);
+  return { shape, size, channels, source, run: to === 'nchw' ? plane : 1 };
 }
 
-type Order = 'nchw' | 'nhwc';
+type Axes = 'nchw' | 'nhwc';
 
 function sourceIndices(move: {
-  from: Order;
-  to: Order;
+  from: Axes;
+  to: Axes;
   channels: number;
   plane: number;
   reverse: boolean;
