@@ -11,6 +11,11 @@ export interface CommandRow {
 }
 
 export const commandTable: Readonly<Record<string, CommandRow>> = {
+  up: {
+    help: 'A controller and agents on this machine, a model rolled out to them, the dashboard',
+    example: 'fettle up --agents 2 --package examples/digits',
+    load: () => import('./up.ts'),
+  },
   inspect: {
     help: 'What an ONNX model is made of, what can be quantized and pruned, what not, and why',
     example: 'fettle inspect examples/digits/model.onnx',
@@ -55,6 +60,46 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     help: 'Remember a controller and its token for later commands',
     example: 'fettle login http://localhost:8900 --token fta_…',
     load: () => import('./login.ts'),
+  },
+  push: {
+    help: 'Bring a package or a bare model to the controller, and wait for its quality',
+    example: 'fettle push examples/digits',
+    load: () => import('./push.ts'),
+  },
+  models: {
+    help: 'What was pushed; with a name also its variants',
+    example: 'fettle models digits',
+    load: () => import('./models.ts'),
+  },
+  'rollout start': {
+    help: 'Roll a model out in waves to the devices that a selector names',
+    example: 'fettle rollout start digits --selector room=lab --waves 1,50%,100%',
+    load: () => import('./rollout/start.ts'),
+  },
+  'rollout status': {
+    help: 'A rollout and what it waits for, or all of them',
+    example: 'fettle rollout status digits-1-3fa2b1 --watch',
+    load: () => import('./rollout/status.ts'),
+  },
+  'rollout pause': {
+    help: 'Take no further devices in',
+    example: 'fettle rollout pause digits-1-3fa2b1',
+    load: () => import('./rollout/pause.ts'),
+  },
+  'rollout resume': {
+    help: 'Go on; failures so far are accepted',
+    example: 'fettle rollout resume digits-1-3fa2b1',
+    load: () => import('./rollout/resume.ts'),
+  },
+  'rollout abort': {
+    help: 'End it; devices that have the model keep it',
+    example: 'fettle rollout abort digits-1-3fa2b1',
+    load: () => import('./rollout/abort.ts'),
+  },
+  'rollout rollback': {
+    help: 'End it; devices get back what they were to run before',
+    example: 'fettle rollout rollback digits-1-3fa2b1',
+    load: () => import('./rollout/rollback.ts'),
   },
   devices: {
     help: 'The fleet, one line a device',

@@ -1,8 +1,7 @@
-/** Brings the package to the controller and rolls it out, as far as that was not done at an earlier start. */
-import { setTimeout as pause } from 'node:timers/promises';
-import { FettleError } from '../../shared/errors.ts';
+/** Brings the package to the controller and rolls it out, as far as no earlier start did. */
 import type { HttpClient } from '../../shared/http-client.ts';
-import { ModelRecord, RolloutRecord } from '../../shared/protocol/api.ts';
+import { RolloutRecord, type RolloutRequest } from '../../shared/protocol/api.ts';
+import type { Output } from '../command.ts';
 import { fetchAll } from '../pages.ts';
 import { pushPackage } from '../push.ts';
 
@@ -13,49 +12,33 @@ interface RollingOut {
   readonly signal: AbortSignal;
 }
 
-const lookEveryMs = 300;
-
 /** Throws what is wrong with the package, or why the controller could not measure it. */
 export async function rollOut({ client, packageFolder, say, signal }: RollingOut): Promise<void> {
-  const pushed = await pushPackage(client, packageFolder, { signal });
-  say(`${pushed.name} version ${pushed.version} is on the controller`);
-  const model = await measured(client, pushed, signal);
-  for (const note of model.notes) say(`${model.name}: ${note}`);
+  const model = await pushPackage(client, packageFolder, { io: silent, signal });
+  const { name, version } = model;
+  for (const note of model.notes) say(`${name}: ${note}`);
   const rollouts = await fetchAll(client, RolloutRecord, { path: '/api/v1/rollouts', signal });
-  const same = rollouts.find((one) => one.model === model.name && one.version === model.version);
+  const same = rollouts.find((one) => one.model === name && one.version === version);
   if (same) {
-    say(`rollout ${same.id} of it: ${same.state}, ${same.reason}`);
+    say(`${name} version ${version} is rolled out already: ${same.reason}`);
     return;
   }
-  const { name, version } = model;
-  const body = { model: name, version, ...pace };
+  const body: RolloutRequest = { model: name, version, ...pace };
   const started = await client.call(RolloutRecord, 'POST', '/api/v1/rollouts', { body, signal });
-  say(`rollout ${started.id} started: ${started.reason}`);
+  say(`${name} version ${version}: ${started.reason}`);
 }
 
-/**
- * One device after the other: they share this machine, and a trial beside another device's trial would
- * measure both.
- */
+/** All at once, with little patience: it is a demonstration. */
 const pace = {
   waves: [{ percent: 100 }],
   soakSeconds: 2,
   tuningBudgetSeconds: 30,
 };
 
-/** The record once the source's quality is known. */
-async function measured(
-  client: HttpClient,
-  pushed: ModelRecord,
-  signal: AbortSignal,
-): Promise<ModelRecord> {
-  const path = `/api/v1/models/${pushed.name}/${pushed.version}`;
-  let model = pushed;
-  while (model.state === 'measuring') {
-    await pause(lookEveryMs, undefined, { signal });
-    model = await client.call(ModelRecord, 'GET', path, { signal });
-  }
-  if (model.state === 'ready') return model;
-  const reason = model.error?.message ?? 'it could not be measured';
-  throw new FettleError('PACKAGE_INVALID', { path: `${model.name} ${model.version}`, reason });
-}
+/** The progress of a push is shown with the fleet. */
+const silent: Output = {
+  terminal: false,
+  line() {},
+  result() {},
+  progress() {},
+};
