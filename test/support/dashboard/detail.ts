@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import { type Recipe, recipeName, sourceRecipe } from '../../../shared/compress/recipe.ts';
 import { emptyHistogram, record } from '../../../shared/histogram.ts';
 import { DeviceDetail, type DeviceSummary } from '../../../shared/protocol/api.ts';
+import { createRandom } from '../../../shared/random.ts';
 import { injection, sourceBytes, startMs, variantDigest } from './fleet.ts';
-import { createRandom } from './random.ts';
 
 /** [recipe, bytes against the source, accuracy, latency with one thread]. */
 const candidates: readonly (readonly [Recipe, number, number, number])[] = [

@@ -4,7 +4,7 @@ import { type Recipe, recipeName, sourceRecipe } from '../../../shared/compress/
 import { type Digest, digestOfJson } from '../../../shared/digest.ts';
 import { DeviceSummary } from '../../../shared/protocol/api.ts';
 import type { DeviceState } from '../../../shared/protocol/states.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../../../shared/random.ts';
 
 export const sourceBytes = 2_531_072;
 export const startMs = Date.parse('2026-03-02T09:00:00.000Z');

@@ -12,6 +12,7 @@ import { roundSecondOrder } from '../../../../shared/compress/blockwise/second-o
 import { openSession } from '../../../../shared/evaluate/runtime.ts';
 import type { Attribute, Model, Tensor } from '../../../../shared/onnx/graph.ts';
 import { writeModel } from '../../../../shared/onnx/write.ts';
+import { createRandom } from '../../../../shared/random.ts';
 
 const shapes: readonly BlockShape[] = [
   { bits: 8, rows: 5, columns: 64, blockSize: 32 },
@@ -23,7 +24,7 @@ const shapes: readonly BlockShape[] = [
 for (const shape of shapes) {
   const name = `${shape.bits} bits, ${shape.rows}×${shape.columns} in blocks of ${shape.blockSize}`;
   test(`the runtime multiplies by what the integers stand for: ${name}`, async (t) => {
-    const random = generator(shape.columns);
+    const random = createRandom(shape.columns);
     const weights = Float64Array.from({ length: shape.rows * shape.columns }, () => random() - 0.4);
     const blocks = roundToNearest(weights, shape);
     const session = await openSession(writeModel(multiplier(blocks)), { threads: 1 });
@@ -41,7 +42,7 @@ for (const shape of shapes) {
 
 test('no weight is further from its level than half a step, where nothing is clipped', (t) => {
   const shape = { bits: 8, rows: 4, columns: 128, blockSize: 64 } as const;
-  const random = generator(3);
+  const random = createRandom(3);
   const weights = Float64Array.from({ length: 512 }, () => random() * 2 - 1);
   const blocks = roundToNearest(weights, shape);
   const values = valuesOf(blocks);
@@ -55,7 +56,7 @@ test('no weight is further from its level than half a step, where nothing is cli
 for (const bits of [4, 2] as const) {
   test(`second-order rounding loses less of the output than nearest, ${bits} bits`, (t) => {
     const shape = { bits, rows: 16, columns: 64, blockSize: 32 } as const;
-    const random = generator(bits);
+    const random = createRandom(bits);
     const weights = Float64Array.from({ length: 16 * 64 }, () => gaussian(random));
     const inputs = correlated(random, { samples: 400, columns: 64 });
     const moments = secondMoments(inputs, 64);
@@ -71,7 +72,7 @@ for (const bits of [4, 2] as const) {
 
 test('without moments second-order rounding is rounding to nearest', (t) => {
   const shape = { bits: 4, rows: 2, columns: 32, blockSize: 16 } as const;
-  const random = generator(9);
+  const random = createRandom(9);
   const weights = Float64Array.from({ length: 64 }, () => random());
   const rounded = roundSecondOrder(weights, shape, new Float64Array(32 * 32).fill(Number.NaN));
   t.deepEqual(rounded, roundToNearest(weights, shape));
@@ -168,15 +169,4 @@ function correlated(
 
 function gaussian(random: () => number): number {
   return Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
-}
-
-/** mulberry32. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
