@@ -34,7 +34,7 @@ type IngestCounter = 'messages' | 'invalid' | 'dropped' | 'windows' | 'duplicate
 export interface IngestDoors {
   readonly acknowledge: (device: string, ack: Ack) => void;
   /** Something that rollouts look at has changed. */
-  readonly onChanged: (devices: readonly string[]) => void;
+  readonly onChanged: () => void;
 }
 
 /** What one device sent within a batch. */
@@ -102,7 +102,7 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
         const message = decode(address, payload);
         if (message.channel === 'presence') {
           applyPresence(world, device, message.document);
-          doors.onChanged([device.device]);
+          doors.onChanged();
         } else if (queue.length >= bounds.queue) counters.dropped += 1;
         else queue.push({ device: address.device, message });
         running ??= drain();
@@ -219,7 +219,7 @@ async function storeBatch(
     const device = world.fleet.get(name);
     if (device) settle(world, device, inbox, doors);
   }
-  doors.onChanged([...inboxes.keys()]);
+  if ([...inboxes.values()].some(({ reported, profile }) => reported ?? profile)) doors.onChanged();
 }
 
 function eventOf({ device, atMs, level, code, message }: DeviceEvent & { atMs: number }) {

@@ -3,23 +3,30 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { bare, controllerAccount, createAccounts, deviceBrokerOf } from './accounts.ts';
 import { addBlobRoutes } from './api/blobs.ts';
+import { addDashboard } from './api/dashboard.ts';
 import { addDeviceRoutes } from './api/devices.ts';
 import { addEnrolRoutes } from './api/enrol.ts';
 import { addEventRoutes } from './api/events.ts';
 import { addHealthRoutes } from './api/health.ts';
+import { addModelRoutes } from './api/models.ts';
+import { addRolloutRoutes } from './api/rollouts.ts';
 import { type Server, startServer } from './api/server.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
 import { noteEvent } from './events.ts';
 import { loadFleet } from './fleet.ts';
-import { createIngest } from './ingest.ts';
+import { createIngest, type Ingest } from './ingest.ts';
 import { connectLink, type Link } from './link.ts';
 import { createLive } from './live.ts';
+import { createMetrics } from './metrics.ts';
+import { createRegistry, type Registry } from './registry.ts';
+import { openRollouts, type Rollouts } from './rollouts.ts';
 import { newToken, openSecrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import { openBlobs } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
+import { createVariants, type Variants } from './variants.ts';
 import type { World } from './world.ts';
 
 export interface Controller {
@@ -44,11 +51,13 @@ export async function startController(settings: Settings, log?: Logger): Promise
   };
   try {
     const world = await openWorld(settings, log ?? defaultLog(), closers);
-    const { broker, url: brokerUrl, link, dispatcher } = await startMessaging(world, closers);
-    const server = await serve(world, { broker, link, dispatcher });
+    const messaging = await startMessaging(world, closers);
+    const engine = await startEngine(world, messaging, closers);
+    const server = await serve(world, messaging, engine);
     closers.push(() => server.stop());
-    world.log.info({ url: server.url, broker: brokerUrl }, 'controller started');
-    return { url: server.url, brokerUrl, adminToken: world.secrets.adminToken, stop };
+    world.log.info({ url: server.url, broker: messaging.url }, 'controller started');
+    const { adminToken } = world.secrets;
+    return { url: server.url, brokerUrl: messaging.url, adminToken, stop };
   } catch (thrown) {
     await stop();
     throw thrown;
@@ -63,7 +72,7 @@ async function openWorld(settings: Settings, log: Logger, closers: Closers): Pro
     log,
     now: Date.now,
     db,
-    blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib << 20),
+    blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib * 2 ** 20),
     secrets: await openSecrets(join(settings.data, 'secrets')),
     fleet: await loadFleet(db),
     live: createLive(),
@@ -75,18 +84,24 @@ interface Messaging {
   readonly broker: Broker | null;
   readonly url: string;
   readonly link: Link;
+  readonly ingest: Ingest;
   readonly dispatcher: Dispatcher;
+  /** What is called when something that rollouts look at has changed. */
+  readonly onChanged: Set<() => void>;
 }
 
 async function startMessaging(world: World, closers: Closers): Promise<Messaging> {
   const account = await openBroker(world, closers);
+  const onChanged = new Set<() => void>();
   const ingest = createIngest(world, {
     acknowledge: (device, ack) => {
       link
         .publish({ device, channel: 'ack' }, ack)
         .catch((thrown) => world.log.warn({ err: thrown }, 'not acknowledged'));
     },
-    onChanged: () => {},
+    onChanged: () => {
+      for (const call of onChanged) call();
+    },
   });
   const dispatcher = createDispatcher(world, () => link);
   let first = true;
@@ -103,7 +118,32 @@ async function startMessaging(world: World, closers: Closers): Promise<Messaging
     await ingest.settled();
   });
   republish(world, dispatcher);
-  return { broker: account.broker, url: bare(new URL(account.url)), link, dispatcher };
+  const url = bare(new URL(account.url));
+  return { broker: account.broker, url, link, ingest, dispatcher, onChanged };
+}
+
+interface Engine {
+  readonly registry: Registry;
+  readonly variants: Variants;
+  readonly rollouts: Rollouts;
+}
+
+/** Goes on with everything that was under way when the controller ended. */
+async function startEngine(
+  world: World,
+  { dispatcher, onChanged }: Messaging,
+  closers: Closers,
+): Promise<Engine> {
+  const registry = createRegistry(world);
+  closers.push(() => registry.stop());
+  const variants = createVariants(world);
+  closers.push(() => variants.stop());
+  await registry.resume();
+  await variants.resume();
+  const rollouts = await openRollouts(world, { dispatcher, registry });
+  closers.push(() => rollouts.stop());
+  onChanged.add(rollouts.poke);
+  return { registry, variants, rollouts };
 }
 
 function republish(world: World, dispatcher: Dispatcher): void {
@@ -151,28 +191,33 @@ async function openBroker(world: World, closers: Closers): Promise<BrokerAccount
 
 function serve(
   world: World,
-  { broker, link, dispatcher }: Omit<Messaging, 'url'>,
+  { broker, link, dispatcher, ingest }: Messaging,
+  { registry, variants, rollouts }: Engine,
 ): Promise<Server> {
-  return startServer(world, (api) => {
-    addHealthRoutes(api, world, { brokerConnected: () => link.connected });
+  return startServer(world, async (api) => {
+    const metrics = createMetrics(world, ingest);
+    addHealthRoutes(api, world, { brokerConnected: () => link.connected, metrics });
     addEnrolRoutes(api, world, {
       deviceBroker: deviceBrokerOf(world, broker?.port ?? null),
-      onEnrolled: () => {},
       onReenrolled(device) {
         broker?.drop(device);
         dispatcher.forget(device);
       },
     });
     addDeviceRoutes(api, world, {
-      onLabels: () => {},
+      onLabels: rollouts.poke,
       async onRemoved(device) {
         await removeDevice(world, device);
         broker?.drop(device);
         dispatcher.forget(device);
+        rollouts.poke();
       },
     });
     addBlobRoutes(api, world.blobs);
+    addModelRoutes(api, registry, variants);
+    addRolloutRoutes(api, rollouts);
     addEventRoutes(api, world.live);
+    await addDashboard(api, world.settings.dashboard);
   });
 }
 

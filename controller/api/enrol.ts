@@ -32,7 +32,6 @@ export interface EnrolDoors {
   readonly deviceBroker: DeviceBroker;
   /** The device has new secrets: its connections end and its retained documents are void. */
   readonly onReenrolled: (device: string) => void;
-  readonly onEnrolled: (device: string) => void;
 }
 
 export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void {
@@ -62,7 +61,6 @@ export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void 
     async handle({ body, request }): Promise<EnrolAnswer> {
       const enrolled = await enrol(world, { ...body, labels: body.labels ?? {} });
       if (enrolled.again) doors.onReenrolled(body.device);
-      doors.onEnrolled(body.device);
       const broker = doors.deviceBroker(request.hostname);
       return {
         device: body.device,

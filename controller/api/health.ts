@@ -1,6 +1,7 @@
 /** Whether the controller is up, and who the caller is to it. */
 import * as v from 'valibot';
 import { productVersion } from '../../shared/product.ts';
+import type { Metrics } from '../metrics.ts';
 import type { World } from '../world.ts';
 import { type Api, addRoute } from './route.ts';
 
@@ -16,7 +17,7 @@ const Session = v.object({
 export function addHealthRoutes(
   api: Api,
   world: World,
-  doors: { readonly brokerConnected: () => boolean },
+  doors: { readonly brokerConnected: () => boolean; readonly metrics: Metrics },
 ): void {
   addRoute(api, {
     method: 'GET',
@@ -31,6 +32,14 @@ export function addHealthRoutes(
       return { status: broker ? 'ok' : 'degraded', broker };
     },
   });
+  api.app.get(
+    '/metrics',
+    { schema: { summary: 'For Prometheus', tags: ['health'] } },
+    async (_, reply) => {
+      const { type, body } = await doors.metrics.text();
+      return reply.type(type).send(body);
+    },
+  );
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/session',

@@ -100,9 +100,14 @@ function check<S>(where: string, schema: S | undefined, value: unknown): Output<
   const issue = result.issues[0];
   throw new FettleError('BAD_ARGUMENT', {
     what: `${where} ${v.getDotPath(issue) ?? ''}`.trim(),
-    expected: issue.expected ?? issue.message,
+    expected: expectedOf(issue),
     got: issue.received,
   });
+}
+
+function expectedOf(issue: v.BaseIssue<unknown>): string {
+  const own = issue.expected === null || issue.expected === 'unknown';
+  return own ? issue.message.replace(/^expected /, '') : issue.expected;
 }
 
 function describe<P, Q, B>(route: Route<P, Q, B>): Record<string, unknown> {

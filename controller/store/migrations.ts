@@ -56,6 +56,7 @@ const steps: Record<string, Migration> = {
         .addColumn('content', 'text', (c) => c.notNull())
         .addColumn('state', 'text', (c) => c.notNull())
         .addColumn('digest', 'text', (c) => c.notNull())
+        .addColumn('outcome', 'text')
         .addColumn('record', 'text', (c) => c.notNull())
         .addColumn('created_ms', 'bigint', (c) => c.notNull())
         .addPrimaryKeyConstraint('models_key', ['name', 'version'])

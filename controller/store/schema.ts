@@ -45,6 +45,8 @@ export interface Tables {
     content: string;
     state: string;
     digest: string;
+    /** The source's scores sample by sample; null while they aren't measured. */
+    outcome: string | null;
     record: string;
     created_ms: number;
   };

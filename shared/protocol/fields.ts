@@ -10,7 +10,10 @@ export const Name = v.pipe(
   v.check(isName, 'expected a name of lower-case letters, digits, dot, dash or underscore'),
 );
 export const DigestText = v.pipe(
-  v.custom<Digest>((value) => typeof value === 'string' && digestPattern.test(value)),
+  v.custom<Digest>(
+    (value) => typeof value === 'string' && digestPattern.test(value),
+    'expected sha256: and 64 hexadecimal digits',
+  ),
 );
 /** ISO 8601, UTC. */
 export const Instant = v.pipe(v.string(), v.isoTimestamp());

@@ -1,0 +1,65 @@
+/** `fettle models [NAME]`: what was pushed; with a name its versions and the variants of the newest one. */
+import type { HttpClient } from '../shared/http-client.ts';
+import { ModelRecord, VariantRecord } from '../shared/protocol/api.ts';
+import type { Quality } from '../shared/protocol/tuning.ts';
+import { formatTable } from '../shared/terminal/table.ts';
+import { formatBytes, formatNumber } from '../shared/terminal/units.ts';
+import { clientOptions, connect } from './client.ts';
+import type { Command } from './command.ts';
+import { fetchAll } from './pages.ts';
+
+export const command: Command = {
+  args: ['[NAME]'],
+  options: clientOptions,
+  async run(context) {
+    const { io, signal } = context;
+    const client = await connect(context);
+    const all = await fetchAll(client, ModelRecord, { path: '/api/v1/models', signal });
+    const { NAME: name } = context.args;
+    const models = all.filter((model) => name === undefined || model.name === name);
+    const header = ['MODEL', 'VERSION', 'STATE', 'BYTES', 'QUALITY', 'PUSHED'];
+    for (const line of formatTable([header, ...models.map(modelRow)], { right: [1, 3] })) {
+      io.line(line);
+    }
+    const [newest] = models;
+    const variants = name !== undefined && newest ? await variantsOf(client, newest, signal) : [];
+    if (variants.length > 0) {
+      io.line('');
+      const titles = ['VARIANT', 'STATE', 'BYTES', 'OF SOURCE', 'QUALITY', 'DROP AT MOST'];
+      const rows = variants.map((variant) => variantRow(variant, newest?.bytes ?? 0));
+      for (const line of formatTable([titles, ...rows], { right: [2, 3] })) io.line(line);
+    }
+    io.result(name === undefined ? models : { models, variants });
+  },
+};
+
+function variantsOf(
+  client: HttpClient,
+  { name, version }: ModelRecord,
+  signal: AbortSignal,
+): Promise<VariantRecord[]> {
+  const path = `/api/v1/models/${name}/${version}/variants`;
+  return fetchAll(client, VariantRecord, { path, signal });
+}
+
+function modelRow(model: ModelRecord): string[] {
+  const { name, version, bytes, quality, createdAt, state, error } = model;
+  const shown = error ? `${state}: ${error.message}` : state;
+  return [name, String(version), shown, formatBytes(bytes), qualityText(quality), createdAt];
+}
+
+function variantRow(variant: VariantRecord, sourceBytes: number): string[] {
+  const { recipeName, state, error, bytes, quality } = variant;
+  return [
+    recipeName,
+    error ? `${state}: ${error.message}` : state,
+    bytes === null ? '–' : formatBytes(bytes),
+    bytes === null || sourceBytes === 0 ? '–' : formatNumber(bytes / sourceBytes),
+    qualityText(quality),
+    quality ? formatNumber(quality.dropUpper) : '–',
+  ];
+}
+
+function qualityText(quality: Quality | null): string {
+  return quality ? `${quality.metric} ${formatNumber(quality.value)}` : '–';
+}

@@ -1,0 +1,10 @@
+/** `fettle rollout pause ROLLOUT`: takes no further devices in. */
+import { clientOptions } from '../client.ts';
+import type { Command } from '../command.ts';
+import { actOnRollout } from './show.ts';
+
+export const command: Command = {
+  args: ['ROLLOUT'],
+  options: clientOptions,
+  run: (context) => actOnRollout(context, 'pause'),
+};

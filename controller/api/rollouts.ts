@@ -1,0 +1,68 @@
+/** Rollouts: started, watched, paused, resumed, aborted, rolled back. */
+import * as v from 'valibot';
+import { RolloutRecord, RolloutRequest } from '../../shared/protocol/api.ts';
+import type { RolloutAction, Rollouts } from '../rollouts.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
+
+const RolloutPath = v.object({ id: v.string() });
+
+const actions = {
+  pause: 'Takes no further devices in',
+  resume: 'Goes on; failures so far are accepted',
+  abort: 'Ends it; devices that have the model keep it',
+  rollback: 'Ends it; devices that have the model get back what they were to run before',
+} as const satisfies Record<RolloutAction, string>;
+
+export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
+  addRoute(api, {
+    method: 'POST',
+    url: '/api/v1/rollouts',
+    summary: 'Rolls a model out to the devices that a selector names, now and later',
+    tag: 'rollouts',
+    access: 'admin',
+    body: RolloutRequest,
+    answers: { 201: RolloutRecord },
+    async handle({ body, reply }) {
+      const record = await rollouts.start(body);
+      reply.code(201);
+      return record;
+    },
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/rollouts',
+    summary: 'Every rollout, the newest first',
+    tag: 'rollouts',
+    access: 'admin',
+    query: v.object(PageQuery),
+    answers: { 200: pageOf(RolloutRecord) },
+    handle: ({ query }) => pageFrom(rollouts.list(), query, ({ id }) => id),
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/rollouts/:id',
+    summary: 'One rollout with its devices and what it waits for',
+    tag: 'rollouts',
+    access: 'admin',
+    params: RolloutPath,
+    answers: { 200: RolloutRecord },
+    handle: ({ params }) => rollouts.find(params.id),
+  });
+  for (const [action, summary] of Object.entries(actions)) {
+    if (!isAction(action)) continue;
+    addRoute(api, {
+      method: 'POST',
+      url: `/api/v1/rollouts/:id/${action}`,
+      summary,
+      tag: 'rollouts',
+      access: 'admin',
+      params: RolloutPath,
+      answers: { 200: RolloutRecord },
+      handle: ({ params }) => rollouts.act(params.id, action),
+    });
+  }
+}
+
+function isAction(text: string): text is RolloutAction {
+  return Object.hasOwn(actions, text);
+}

@@ -1,0 +1,62 @@
+/** Figures of the controller for Prometheus. Devices are counted, not named, so that the page stays small. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Ingest } from './ingest.ts';
+import type { World } from './world.ts';
+
+export interface Metrics {
+  /** The text exposition format, version 0.0.4. */
+  text(): Promise<{ type: string; body: string }>;
+}
+
+const help = {
+  messages: 'Messages received from devices',
+  invalid: 'Messages that were not understood',
+  dropped: 'Messages dropped because too many waited',
+  windows: 'Telemetry windows stored',
+  duplicates: 'Telemetry windows that had been stored before',
+  batches: 'Transactions in which messages were stored',
+} as const satisfies Record<keyof Ingest['counters'], string>;
+
+export function createMetrics(world: World, ingest: Ingest): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const { fleet, live } = world;
+  new Gauge({
+    name: 'fettle_devices',
+    help: 'Devices of the fleet by what they report and whether they are online',
+    labelNames: ['state', 'online'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { reported, online } of fleet.devices.values()) {
+        this.inc({ state: reported?.state ?? 'unknown', online: String(online) });
+      }
+    },
+  });
+  new Gauge({
+    name: 'fettle_event_streams',
+    help: 'Open streams of live events',
+    registers,
+    collect() {
+      this.set(live.watchers);
+    },
+  });
+  for (const [name, text] of Object.entries(help)) {
+    new Counter({
+      name: `fettle_ingest_${name}_total`,
+      help: text,
+      registers,
+      collect() {
+        const value = Object.entries(ingest.counters).find(([counter]) => counter === name)?.[1];
+        this.reset();
+        this.inc(value ?? 0);
+      },
+    });
+  }
+  return {
+    async text() {
+      return { type: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}

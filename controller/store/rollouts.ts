@@ -1,0 +1,101 @@
+/** Rollouts and their members as they are stored. */
+import * as v from 'valibot';
+import { RolloutRecord } from '../../shared/protocol/api.ts';
+import { Count, Instant } from '../../shared/protocol/fields.ts';
+import { Desired } from '../../shared/protocol/messages.ts';
+import { memberStates } from '../../shared/protocol/states.ts';
+import type { Member } from '../rollout/plan.ts';
+import { type Database, decodeStored } from './database.ts';
+
+const { members: _, ...recordEntries } = RolloutRecord.entries;
+
+/** A rollout without its members; `order` says which of two is the later one. */
+const StoredRollout = v.object({
+  ...recordEntries,
+  order: Count,
+  endedAt: v.nullable(Instant),
+});
+export type StoredRollout = v.InferOutput<typeof StoredRollout>;
+
+/** What a device was to run before; null where it was to run nothing. */
+export const Previous = v.object({
+  rollout: v.nullable(v.string()),
+  model: Desired.entries.model,
+  hint: Desired.entries.hint,
+  tuningBudgetSeconds: v.number(),
+  soakSeconds: v.number(),
+});
+export type Previous = v.InferOutput<typeof Previous>;
+
+const StoredMember = v.object({
+  device: v.string(),
+  wave: Count,
+  state: v.picklist(memberStates),
+  revision: v.nullable(Count),
+  admittedMs: v.nullable(v.number()),
+  sinceMs: v.nullable(v.number()),
+  reason: v.string(),
+  accepted: v.boolean(),
+  previous: v.nullable(Previous),
+});
+export interface StoredMember extends Member {
+  readonly previous: Previous | null;
+}
+
+export interface LoadedRollout {
+  record: StoredRollout;
+  readonly members: Map<string, StoredMember>;
+}
+
+/** All of them, the earliest first. */
+export async function loadRollouts(db: Database): Promise<LoadedRollout[]> {
+  const rows = await db.selectFrom('rollouts').select('record').orderBy('order').execute();
+  const rollouts = rows.map(
+    (row): LoadedRollout => ({
+      record: decodeStored(StoredRollout, row.record),
+      members: new Map(),
+    }),
+  );
+  const byId = new Map(rollouts.map((rollout) => [rollout.record.id, rollout]));
+  for (const row of await db.selectFrom('members').selectAll().execute()) {
+    const member = decodeStored(StoredMember, row.record);
+    byId.get(row.rollout)?.members.set(row.device, member);
+  }
+  return rollouts;
+}
+
+export async function putRollout(db: Database, record: StoredRollout): Promise<void> {
+  const row = { state: record.state, record: JSON.stringify(record) };
+  const created_ms = Date.parse(record.createdAt);
+  await db
+    .insertInto('rollouts')
+    .values({ id: record.id, order: record.order, ...row, created_ms })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .execute();
+}
+
+/** What changed of a rollout, in one transaction. */
+export async function saveProgress(
+  db: Database,
+  record: StoredRollout,
+  members: { readonly changed: readonly StoredMember[]; readonly gone: readonly string[] },
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await putRollout(tx, record);
+    for (const member of members.changed) {
+      const row = { record: JSON.stringify(member) };
+      await tx
+        .insertInto('members')
+        .values({ rollout: record.id, device: member.device, ...row })
+        .onConflict((conflict) => conflict.columns(['rollout', 'device']).doUpdateSet(row))
+        .execute();
+    }
+    for (const device of members.gone) {
+      await tx
+        .deleteFrom('members')
+        .where('rollout', '=', record.id)
+        .where('device', '=', device)
+        .execute();
+    }
+  });
+}

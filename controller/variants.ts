@@ -1,0 +1,231 @@
+/** Variants: built on demand, once, in a worker, and kept with what was measured on them. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSource, type Recipe, recipeName, sourceRecipe } from '../shared/compress/recipe.ts';
+import { type Digest, digestOfJson } from '../shared/digest.ts';
+import { FettleError, reportError } from '../shared/errors.ts';
+import type { ModelRecord, VariantRecord } from '../shared/protocol/api.ts';
+import { filesOf, requestOf } from './registry.ts';
+import { findModel, findOutcome, findVariant, listVariants, putVariant } from './store/models.ts';
+import type { Built, Job } from './work/messages.ts';
+import { createPool } from './work/pool.ts';
+import { runJob } from './work/run.ts';
+import { instant, type World } from './world.ts';
+
+export interface Variants {
+  /** The variant of this recipe, queued where it isn't there yet. A failure is remembered unless a retry may help. */
+  request(model: ModelRecord, recipe: Recipe): Promise<VariantRecord>;
+  /** Waits until it is ready or failed, at most so long. Throws `NOT_FOUND`. */
+  find(id: string, wait: { ms: number; signal: AbortSignal }): Promise<VariantRecord>;
+  list(model: string, version: number): Promise<VariantRecord[]>;
+  /** Goes on with what was queued or being built when the controller ended. */
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Raised when the same recipe would give other bytes, so that variants of before aren't taken for those of now. */
+const compressorVersion = 1;
+/** A worker that was killed from outside gets another try. */
+const attempts = 2;
+
+export function createVariants(world: World): Variants {
+  const pool = createPool(world.settings.workers);
+  const ending = new AbortController();
+  const working = new Set<Promise<void>>();
+  /** Those queued or being built, as they are right now. */
+  const active = new Map<string, VariantRecord>();
+  const waiters = createWaiters();
+  const save = async (record: VariantRecord) => {
+    await putVariant(world.db, record);
+    if (isSettled(record)) active.delete(record.id);
+    else active.set(record.id, record);
+    show(record);
+    if (isSettled(record)) waiters.wake(record.id);
+  };
+  const show = (record: VariantRecord) => world.live.publish('variant', record.id, () => record);
+  const onProgress = (id: string, progress: VariantRecord['progress']) => {
+    const record = active.get(id);
+    if (!record) return;
+    active.set(id, { ...record, progress });
+    show({ ...record, progress });
+  };
+  const build = async (queued: VariantRecord) => {
+    const building: VariantRecord = { ...queued, state: 'building' };
+    try {
+      await save(building);
+      const options = { signal: ending.signal, onProgress };
+      await save(await buildRecord(world, building, options));
+    } catch (thrown) {
+      if (ending.signal.aborted) return;
+      const error = { ...reportError(thrown) };
+      await save({ ...building, state: 'failed', progress: null, error });
+    }
+  };
+  const enqueue = (record: VariantRecord) => {
+    const work: Promise<void> = pool
+      .run(async () => {
+        if (!ending.signal.aborted) await build(record);
+      })
+      .catch((thrown) => world.log.error({ err: thrown }, 'variant not stored'))
+      .finally(() => working.delete(work));
+    working.add(work);
+  };
+  return {
+    async request(model, recipe) {
+      const record = newRecord(world, model, recipe);
+      const known = active.get(record.id) ?? (await findVariant(world.db, record.id));
+      if (known && !(known.state === 'failed' && known.error?.retryable)) return known;
+      // Somebody else may have asked while the database was.
+      const now = active.get(record.id);
+      if (now) return now;
+      active.set(record.id, record);
+      await save(record);
+      enqueue(record);
+      return record;
+    },
+    async find(id, { ms, signal }) {
+      if (active.has(id) && ms > 0) await waiters.wait(id, { ms, signal });
+      const record = active.get(id) ?? (await findVariant(world.db, id));
+      if (!record) throw new FettleError('NOT_FOUND', { what: `variant ${id}` });
+      return record;
+    },
+    async list(model, version) {
+      const records = await listVariants(world.db, { model, version });
+      return records.map((record) => active.get(record.id) ?? record);
+    },
+    async resume() {
+      for (const record of await listVariants(world.db, { state: ['queued', 'building'] })) {
+        active.set(record.id, record);
+        enqueue(record);
+      }
+    },
+    async stop() {
+      ending.abort(new FettleError('INTERNAL', { reason: 'the controller is stopping' }));
+      await Promise.all(working);
+    },
+  };
+}
+
+interface BuildOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (id: string, progress: VariantRecord['progress']) => void;
+}
+
+/** Builds in a folder that is gone afterwards; what is kept moves into the store. */
+async function buildRecord(
+  world: World,
+  record: VariantRecord,
+  options: BuildOptions,
+): Promise<VariantRecord> {
+  const model = await findModel(world.db, record.model, record.version);
+  if (!model) throw new FettleError('NOT_FOUND', { what: `model ${record.model}` });
+  const folder = join(world.blobs.scratch, `build-${record.id.slice(-16)}`);
+  try {
+    const files = filesOf(world, requestOf(model));
+    const { recipe } = record;
+    const sourceOutcome = await findOutcome(world.db, model);
+    const job = { kind: 'build', files, recipe, sourceOutcome, folder } as const;
+    const built = await runBuild(world, job, record, options);
+    return await keep(world, record, built);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runBuild(
+  world: World,
+  job: Job & { kind: 'build' },
+  record: VariantRecord,
+  { signal, onProgress }: BuildOptions,
+): Promise<Built> {
+  const { settings } = world;
+  let built: Built | null = null;
+  let lost: string | null = null;
+  for (let time = 0; time < attempts; time += 1) {
+    await rm(job.folder, { recursive: true, force: true });
+    await mkdir(job.folder, { recursive: true });
+    ({ lost } = await runJob(job, {
+      timeoutMs: settings.workerTimeoutSeconds * 1000,
+      memoryMib: settings.workerMemoryMib,
+      signal,
+      onAnswer(answer) {
+        if (answer.type === 'progress') onProgress(record.id, answer.progress);
+        if (answer.type === 'built') built = answer;
+      },
+    }));
+    if (built !== null) return built;
+  }
+  const reason = `its build ended the process ${attempts} times (${lost})`;
+  throw new FettleError('VARIANT_FAILED', { recipe: record.recipeName, reason });
+}
+
+async function keep(world: World, record: VariantRecord, built: Built): Promise<VariantRecord> {
+  const { digest, bytes } = await world.blobs.adopt(built.path);
+  if (digest !== built.digest) {
+    const reason = `the file is not what was built: ${digest} instead of ${built.digest}`;
+    throw new FettleError('VARIANT_FAILED', { recipe: record.recipeName, reason });
+  }
+  const golden = built.golden
+    ? { ...(await world.blobs.adopt(built.golden.path)), samples: built.golden.samples }
+    : null;
+  const { quality, layers, seconds, notes } = built;
+  const ready = { state: 'ready', progress: null, error: null } as const;
+  return { ...record, ...ready, digest, bytes, quality, golden, layers, seconds, notes };
+}
+
+function newRecord(world: World, model: ModelRecord, asked: Recipe): VariantRecord {
+  const recipe = isSource(asked) ? sourceRecipe : asked;
+  return {
+    id: variantId(model, recipe),
+    model: model.name,
+    version: model.version,
+    recipe,
+    recipeName: recipeName(recipe),
+    state: 'queued',
+    progress: null,
+    error: null,
+    digest: null,
+    bytes: null,
+    quality: null,
+    golden: null,
+    layers: [],
+    seconds: null,
+    createdAt: instant(world.now()),
+  };
+}
+
+/** What decides a variant's bytes and what is measured on it. */
+function variantId({ name, version, digest, calibration }: ModelRecord, recipe: Recipe): Digest {
+  return digestOfJson({ name, version, digest, calibration, recipe, compressorVersion });
+}
+
+function isSettled({ state }: VariantRecord): boolean {
+  return state === 'ready' || state === 'failed';
+}
+
+interface Waiters {
+  /** Resolves when it is woken, aborted or the time is over. */
+  wait(id: string, options: { ms: number; signal: AbortSignal }): Promise<void>;
+  wake(id: string): void;
+}
+
+function createWaiters(): Waiters {
+  const waiting = new Map<string, Set<() => void>>();
+  return {
+    async wait(id, { ms, signal }) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const mine = waiting.get(id) ?? new Set();
+      waiting.set(id, mine);
+      mine.add(resolve);
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+      clearTimeout(timer);
+      mine.delete(resolve);
+      if (mine.size === 0) waiting.delete(id);
+    },
+    wake(id) {
+      for (const resolve of waiting.get(id) ?? []) resolve();
+    },
+  };
+}

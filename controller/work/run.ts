@@ -1,0 +1,83 @@
+/** Runs one job in a process of its own, within a time and a memory, and tells how it ended. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import * as v from 'valibot';
+import { FettleError } from '../../shared/errors.ts';
+import { Answer, type Job } from './messages.ts';
+
+export interface WorkOptions {
+  readonly timeoutMs: number;
+  readonly memoryMib: number;
+  readonly signal: AbortSignal;
+  /** Everything the worker says, in order, its last word too. */
+  readonly onAnswer: (answer: Answer) => void;
+}
+
+export interface WorkEnd {
+  /** How the process ended without a last word, by no deed of ours: it may be tried again. null when the job is done. */
+  readonly lost: string | null;
+}
+
+const memoryCheckMs = 500;
+/** Linux counts memory in pages of this size (getpagesize(2)) on every platform that we run on. */
+const pageBytes = 4096;
+
+/** Throws what the job failed with, and `VARIANT_FAILED` where it took too long or too much memory. */
+export async function runJob(job: Job, options: WorkOptions): Promise<WorkEnd> {
+  options.signal.throwIfAborted();
+  const script = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
+  const child = fork(script, {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: [`--max-old-space-size=${options.memoryMib}`],
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<WorkEnd>();
+  const kill = (reason: unknown) => {
+    reject(reason);
+    child.kill('SIGKILL');
+  };
+  const tooMuch = (reason: string) =>
+    kill(new FettleError('VARIANT_FAILED', { recipe: nameOf(job), reason }));
+  const onAbort = () => kill(options.signal.reason);
+  options.signal.addEventListener('abort', onAbort);
+  const timer = setTimeout(
+    () => tooMuch(`it took longer than ${options.timeoutMs / 1000} s`),
+    options.timeoutMs,
+  );
+  const watch = watchMemory(child, options.memoryMib, tooMuch);
+  child.on('message', (message) => {
+    const answer = v.parse(Answer, message);
+    options.onAnswer(answer);
+    if (answer.type === 'measured' || answer.type === 'built') resolve({ lost: null });
+    if (answer.type === 'failed') reject(new FettleError(answer.code, answer.details));
+  });
+  child.on('error', reject);
+  child.on('exit', (code, signal) => resolve({ lost: String(signal ?? `exit code ${code}`) }));
+  child.send(job);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    clearInterval(watch);
+    options.signal.removeEventListener('abort', onAbort);
+    if (child.connected) child.disconnect();
+  }
+}
+
+function nameOf(job: Job): string {
+  return job.kind === 'build' ? `of ${job.files.manifest.name}` : 'source';
+}
+
+/** The runtime's memory is outside JavaScript's heap, so that only the whole process can be bounded. */
+function watchMemory(
+  child: ChildProcess,
+  memoryMib: number,
+  onExceeded: (reason: string) => void,
+): NodeJS.Timeout {
+  return setInterval(async () => {
+    // proc(5): the second field of statm is resident pages.
+    const text = await readFile(`/proc/${child.pid}/statm`, 'utf8').catch(() => '');
+    const residentMib = (Number(text.split(' ')[1] ?? 0) * pageBytes) / (1 << 20);
+    if (residentMib > memoryMib) onExceeded(`it took more than ${memoryMib} MiB of memory`);
+  }, memoryCheckMs);
+}

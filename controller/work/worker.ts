@@ -1,0 +1,53 @@
+/**
+ * The process in which models are measured and variants are built: what crashes, leaks or never ends here does
+ * not take the controller with it. It does one job and ends.
+ */
+import * as v from 'valibot';
+import { FettleError, reasonOf } from '../../shared/errors.ts';
+import { type Answer, type Files, Job } from './messages.ts';
+
+// A controller that is gone waits for nothing any more.
+process.on('disconnect', () => process.exit(0));
+process.once('message', (message) => {
+  work(v.parse(Job, message)).finally(() => process.disconnect());
+});
+
+async function work(job: Job): Promise<void> {
+  try {
+    if (job.kind === 'measure') {
+      const { measureModel } = await import('./measure.ts');
+      await measureModel(job.files, send);
+    } else {
+      const { buildVariant } = await import('./build.ts');
+      await buildVariant(job, send);
+    }
+  } catch (thrown) {
+    await send(failure(thrown, job.files));
+  }
+}
+
+/** Resolves when the controller has it, so that the process doesn't end before. */
+function send(answer: Answer): Promise<void> {
+  return new Promise((resolve) => {
+    process.send?.(answer, () => resolve());
+  });
+}
+
+/** Paths of the store say nothing to people: the names of the package are shown instead. */
+function failure(thrown: unknown, files: Files): Answer {
+  if (!(thrown instanceof FettleError)) {
+    return { type: 'failed', code: 'INTERNAL', details: { reason: reasonOf(thrown) } };
+  }
+  const { manifest } = files;
+  const names = [
+    [files.modelPath, manifest.model],
+    [files.calibrationPath, manifest.calibration ?? 'calibration'],
+    [files.evaluationPath, manifest.evaluation ?? 'evaluation'],
+  ] as const;
+  const details = Object.entries(thrown.details).map(([key, value]) => {
+    if (typeof value !== 'string') return [key, value];
+    const text = names.reduce((t, [path, name]) => (path ? t.replaceAll(path, name) : t), value);
+    return [key, text];
+  });
+  return { type: 'failed', code: thrown.code, details: Object.fromEntries(details) };
+}
