@@ -50,7 +50,7 @@ const slowerMax = 0.02;
 
 /** Where speed is the objective, nothing slower than the source is chosen, however small it is. */
 function slowerThanSource(goal: ChoiceGoal, trial: Trial, baseline: Trial): string | null {
-  if (trial === baseline || isSource(trial.recipe) || !isSpeed(goal.objective)) return null;
+  if (trial === baseline || !isSpeed(goal.objective)) return null;
   const { versus } = trial;
   if (versus && versus.ratio >= 1) return null;
   const ratio = versus?.ratio ?? objectiveOf(goal, baseline) / objectiveOf(goal, trial);
