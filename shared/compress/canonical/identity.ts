@@ -47,11 +47,10 @@ function isNeeded(value: string, rewriter: RewriteContext['rewriter']): boolean 
 
 type Shape = ReturnType<RewriteContext['shape']>;
 
-/** Equal and known, but for one dimension that varies by the same name. */
+/** Equal sizes or equal names of sizes. */
 function sameShape(before: Shape, after: Shape): boolean {
   if (!before || !after || before.length !== after.length) return false;
-  const unsure = before.filter((dim, at) => typeof dim !== 'number' || dim !== after[at]);
-  return unsure.length === 0;
+  return before.every((dim, at) => dim !== null && dim === after[at]);
 }
 
 /** The second operand is a scalar constant that changes nothing, not even the rank. */

@@ -41,12 +41,15 @@ export function quantizerOf(range: ActivationRange, grid: Grid): Quantizer {
   const min = Math.min(range.min, 0);
   const max = Math.max(range.max, 0);
   if (grid.symmetric) {
-    const zero = Math.ceil((low + high) / 2);
     const most = Math.max(-min, max);
-    return { ...withScale(most / Math.min(high - zero, zero - low)), zero, low, high };
+    const { scale } = withScale((2 * most) / (high - low));
+    return { scale, zero: roundToEven((low + high) / 2) + 0, low, high };
   }
-  const { scale } = withScale((max - min) / (high - low));
-  return { scale, zero: clamp(roundToEven(low - min / scale), low, high), low, high };
+  const exact = (max - min) / (high - low);
+  const { scale } = withScale(exact);
+  // By the scale before it is rounded, as the reference quantizer does.
+  const zero = exact > 0 ? clamp(roundToEven(low - min / exact), low, high) : low;
+  return { scale, zero, low, high };
 }
 
 function withScale(exact: number): { scale: number } {
