@@ -72,14 +72,20 @@ export function decodeAttribute(
     ints: [],
     strings: [],
   };
-  const kept = readFields(reading, message, (field) => gather(reading, draft, field, decodeGraph));
+  const kept = readFields(reading, message, (field) =>
+    gather(reading, draft, { field, decodeGraph }),
+  );
   const kind = kindOf(draft);
   const value = kind && !refersToFunction(kept, reading) ? attributeValue(draft, kind) : null;
   if (!value) return { name: draft.name, attribute: asRead(reading, message) };
   return { name: draft.name, attribute: { ...value, ...(kept && { kept }) } };
 }
 
-function gather(reading: Reading, draft: Draft, field: Field, decodeGraph: DecodeGraph): boolean {
+function gather(
+  reading: Reading,
+  draft: Draft,
+  { field, decodeGraph }: { field: Field; decodeGraph: DecodeGraph },
+): boolean {
   switch (field.number) {
     case 1:
       draft.name = textOf(reading, field);

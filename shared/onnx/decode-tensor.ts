@@ -4,6 +4,7 @@
  */
 import { FettleError } from '../errors.ts';
 import { type ElementType, elementTypes, type Tensor } from './graph.ts';
+import { storedIntegers } from './integers.ts';
 import {
   bytesOf,
   elementsOf,
@@ -167,23 +168,9 @@ function elementBytes(reading: Reading, draft: Draft, type: ElementType): Uint8A
  * byte a value.
  */
 function integerBytes(reading: Reading, draft: Draft, type: ElementType): Uint8Array {
-  const values: (number | bigint)[] = [];
-  for (const field of draft.integers) {
-    for (const value of integersOf(reading, field)) values.push(value);
-  }
   const width = Math.max(elementTypes[type].bits, 8) / 8;
   if (width > 8) throw invalid(reading, `tensor ${draft.name} of ${type} has integer elements`);
-  const bytes = new Uint8Array(values.length * width);
-  const view = new DataView(bytes.buffer);
-  values.forEach((value, index) => {
-    putInteger(view, index * width, width, value);
-  });
-  return bytes;
-}
-
-function putInteger(view: DataView, at: number, width: number, value: number | bigint): void {
-  if (width === 8) view.setBigInt64(at, BigInt.asIntN(64, BigInt(value)), true);
-  else if (width === 4) view.setInt32(at, Number(BigInt.asIntN(32, BigInt(value))), true);
-  else if (width === 2) view.setInt16(at, Number(BigInt.asIntN(16, BigInt(value))), true);
-  else view.setInt8(at, Number(BigInt.asIntN(8, BigInt(value))));
+  const runs = draft.integers.map((field) => storedIntegers(reading, field, width));
+  const [first, second] = runs;
+  return first && !second ? first : new Uint8Array(Buffer.concat(runs));
 }

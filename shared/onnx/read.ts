@@ -1,4 +1,5 @@
 /** An ONNX file as a model. */
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FettleError, reasonOf } from '../errors.ts';
@@ -62,7 +63,11 @@ function refuseOtherFiles(path: string, bytes: Uint8Array): void {
 async function readBounded(path: string): Promise<Uint8Array> {
   const file = await openToRead(path);
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    if (!stats.isFile()) {
+      throw new FettleError('FILE_UNREADABLE', { path, reason: 'it is no regular file' });
+    }
+    const { size } = stats;
     if (size > maxModelBytes) {
       throw new FettleError('TOO_LARGE', { what: path, got: size, limit: maxModelBytes });
     }
@@ -77,7 +82,8 @@ async function readBounded(path: string): Promise<Uint8Array> {
 
 async function openToRead(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    // Without blocking, so that a pipe is refused instead of waited for.
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') {
       throw new FettleError('FILE_MISSING', { path }, { cause: thrown });

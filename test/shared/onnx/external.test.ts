@@ -11,7 +11,7 @@ import { graphOf, modelOf, nodeOf, valueNamed } from '../../support/graphs.ts';
 
 const values = Float32Array.of(1, 2, 3, 4);
 
-/** A folder with `model/model.onnx`, whose weights are where `entries` says, and `model/weights.bin`. */
+/** A folder with `model/model.onnx`, whose weights are where `entries` says, and data files. */
 async function place(t: ExecutionContext, entries: Readonly<Record<string, string>>) {
   const folder = await mkdtemp(join(tmpdir(), 'fettle-external-'));
   t.teardown(() => rm(folder, { recursive: true }));

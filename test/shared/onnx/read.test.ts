@@ -151,4 +151,6 @@ test('a file is read like its bytes, and a missing one is named', async (t) => {
   await writeFile(path, writeModel(small));
   t.deepEqual(await readModelFile(path), readModel(await readFile(path)));
   await t.throwsAsync(readModelFile(join(folder, 'none.onnx')), { message: /no such file/ });
+  await t.throwsAsync(readModelFile(folder), { message: /no regular file/ });
+  await t.throwsAsync(readModelFile('/dev/zero'), { message: /no regular file/ });
 });
