@@ -1,0 +1,91 @@
+import test from 'ava';
+import { kernelTarget, memoryFor, searchSpace } from '../../../agent/tune/candidates.ts';
+import type { Recipe } from '../../../shared/compress/recipe.ts';
+import { deviceProfile, digitsGoal } from '../../support/trials/variants.ts';
+
+const MiB = 2 ** 20;
+
+const shapes: [string, Parameters<typeof deviceProfile>[0], number[]][] = [
+  ['one core', { processor: { cores: 1 } }, [1]],
+  ['two cores', { processor: { cores: 2 } }, [2, 1]],
+  ['four cores', { processor: { cores: 4 } }, [4, 1, 2]],
+  ['half a core by quota', { processor: { cores: 4, quotaCores: 0.5 } }, [1]],
+  ['one and a half by quota', { processor: { cores: 8, quotaCores: 1.5 } }, [1]],
+  ['siblings of two cores', { processor: { cores: 4, physicalCores: 2 } }, [2, 1, 4]],
+];
+for (const [what, shape, threads] of shapes) {
+  test(`${what}: threads ${threads.join(', ')}`, async (t) => {
+    const { plans } = searchSpace(await digitsGoal(), deviceProfile(shape));
+    t.deepEqual(
+      plans.map((plan) => plan.threads),
+      threads,
+    );
+    t.true(plans.every((plan) => plan.instances === 1 && plan.provider === 'cpu'));
+  });
+}
+
+test('throughput: sessions side by side never need more cores than there are', async (t) => {
+  const goal = await digitsGoal({ objective: 'throughput' });
+  const { plans } = searchSpace(goal, deviceProfile({ processor: { cores: 4 } }));
+  const shapes = plans.map((plan) => `${plan.instances}×${plan.threads}`);
+  t.deepEqual(shapes, ['1×4', '1×1', '1×2', '4×1', '2×2']);
+});
+
+test('a provider that opened is a plan', async (t) => {
+  const { plans } = searchSpace(await digitsGoal(), deviceProfile({ providers: ['cpu', 'cuda'] }));
+  t.is(plans.at(-1)?.provider, 'cuda');
+});
+
+test('the source comes first, once, whatever the goal lists', async (t) => {
+  const source: Recipe = { v: 1, source: true, bits: 32 };
+  const int8: Recipe = { v: 1, bits: 8 };
+  for (const candidates of [[], [int8], [int8, source, int8]]) {
+    const { recipes } = searchSpace(await digitsGoal({ candidates }), deviceProfile());
+    t.true(recipes[0]?.source);
+    t.is(recipes.filter((recipe) => recipe.source).length, 1);
+    t.is(new Set(recipes.map((recipe) => JSON.stringify(recipe))).size, recipes.length);
+  }
+});
+
+test('recipes for other kernels are left out', async (t) => {
+  const candidates: Recipe[] = ['x64', 'arm64', 'arm64-dotprod'].map((target) => ({
+    ...{ v: 1, bits: 8, target },
+  }));
+  const goal = await digitsGoal({ candidates });
+  const old = deviceProfile({ processor: { features: ['avx2'] } });
+  t.is(kernelTarget(old), 'x64');
+  t.deepEqual(
+    searchSpace(goal, old).recipes.map((recipe) => recipe.target),
+    [undefined, 'x64'],
+  );
+  const arm = deviceProfile({ os: { arch: 'arm64' }, processor: { features: ['asimddp'] } });
+  const targets = searchSpace(goal, arm).recipes.map((recipe) => recipe.target);
+  t.deepEqual(targets, [undefined, 'arm64-dotprod']);
+});
+
+test('what cannot fit is skipped with the figures, what may fit is tried', async (t) => {
+  const goal = await digitsGoal({ bytes: 300 * MiB });
+  const small = deviceProfile({ memory: { limitMiB: 256 } });
+  const { recipes, skipped } = searchSpace(goal, small);
+  t.deepEqual(
+    recipes.map((recipe) => recipe.bits),
+    [8],
+  );
+  t.is(skipped[0]?.code, 'MEMORY_SHORT');
+  t.is(skipped[0]?.reason, 'source needs at least 360 MiB of memory, 256 MiB are free');
+});
+
+test('a full disk skips what is larger than its room', async (t) => {
+  const goal = await digitsGoal({ bytes: 300 * MiB });
+  const { recipes, skipped } = searchSpace(goal, deviceProfile({ disk: { freeMiB: 100 } }));
+  t.deepEqual(
+    recipes.map((recipe) => recipe.bits),
+    [8],
+  );
+  t.is(skipped[0]?.code, 'DISK_FULL');
+});
+
+test('memory that cannot be read is no limit', (t) => {
+  const unknown = deviceProfile({ memory: { totalMiB: 0, availableMiB: 0, limitMiB: null } });
+  t.is(memoryFor(unknown), Number.POSITIVE_INFINITY);
+});

@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import * as v from 'valibot';
+import { trialKey } from '../../../agent/tune/candidates.ts';
+import { tune } from '../../../agent/tune/tune.ts';
+import type { TuneRequest } from '../../../agent/tune/tuner.ts';
+import { FettleError } from '../../../shared/errors.ts';
+import type { Trial } from '../../../shared/protocol/tuning.ts';
+import { Tuning } from '../../../shared/protocol/tuning.ts';
+import type { VariantSource } from '../../../shared/variants.ts';
+import { int8, plan } from '../../support/trials/figures.ts';
+import { deviceProfile, digitsGoal, digitsSource } from '../../support/trials/variants.ts';
+
+let variants: VariantSource;
+const folder = mkdtempSync(join(tmpdir(), 'fettle-tune-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+test.before(async () => {
+  variants = await digitsSource(folder);
+  // Built once here, so that no test's budget pays for it.
+  for (const recipe of (await digitsGoal()).candidates) {
+    await variants.get(recipe, { signal: new AbortController().signal });
+  }
+});
+
+async function request(change: Partial<TuneRequest> = {}): Promise<TuneRequest> {
+  return {
+    ...{ device: 'test', revision: 3, goal: await digitsGoal(), profile: deviceProfile() },
+    ...{ source: variants, budgetSeconds: 6, countWaiting: true, finished: [] },
+    onTrial: () => {},
+    signal: new AbortController().signal,
+    ...change,
+  };
+}
+
+test.serial('the digits: 8 bits win, with the reason and its figures', async (t) => {
+  const journal: Trial[] = [];
+  const tuning = await tune(await request({ onTrial: (trial) => journal.push(trial) }));
+  t.true(v.is(Tuning, JSON.parse(JSON.stringify(tuning))));
+  t.is(tuning.chosen?.recipeName, 'int8');
+  t.regex(tuning.chosen?.reason ?? '', /^int8, .* times as fast as the source's best/);
+  t.is(tuning.baseline?.recipeName, 'source');
+  t.true(tuning.front.length >= 1);
+  t.true(tuning.trials.every((trial) => trial.state === 'done'));
+  t.true(tuning.trials.some((trial) => (trial.versus?.ratio ?? 0) > 1));
+  t.is(new Set(journal.map(trialKey)).size, tuning.trials.length);
+});
+
+test.serial('a tuning that was cut off repeats no finished trial', async (t) => {
+  const finished: Trial[] = [];
+  const controller = new AbortController();
+  const cut = tune(
+    await request({
+      signal: controller.signal,
+      onTrial(trial) {
+        finished.push(trial);
+        if (finished.length === 2) controller.abort(new Error('power cut'));
+      },
+    }),
+  );
+  await t.throwsAsync(cut, { message: 'power cut' });
+  t.is(finished.length, 2);
+  const before = new Set(finished.map(trialKey));
+  const first: string[] = [];
+  const tuning = await tune(
+    await request({
+      finished,
+      onTrial(trial) {
+        if (!trial.versus && !first.includes(trialKey(trial))) first.push(trialKey(trial));
+      },
+    }),
+  );
+  t.is(tuning.chosen?.recipeName, 'int8');
+  const repeated = tuning.trials.filter(
+    (trial) => before.has(trialKey(trial)) && trial.at !== finished.find(same(trial))?.at,
+  );
+  t.deepEqual(repeated, []);
+});
+
+const same = (a: Trial) => (b: Trial) => trialKey(a) === trialKey(b);
+
+test.serial('aborting ends it within a second, whatever it is doing', async (t) => {
+  const controller = new AbortController();
+  const module = new URL('../../support/trials/hanging.ts', import.meta.url);
+  const running = tune(
+    await request({
+      signal: controller.signal,
+      trialModule: module,
+      onStep: () => setImmediate(() => controller.abort(new Error('newer'))),
+    }),
+  );
+  const late = Promise.withResolvers<string>();
+  const timer = setTimeout(() => late.resolve('late'), 1000);
+  const ended = running.then(
+    () => 'ended',
+    (thrown: Error) => thrown.message,
+  );
+  t.is(await Promise.race([ended, late.promise]), 'newer');
+  clearTimeout(timer);
+});
+
+test.serial('what crashes on this device is not chosen, and nothing else is either', async (t) => {
+  const module = new URL('../../support/trials/crashing.ts', import.meta.url);
+  const tuning = await tune(await request({ trialModule: module }));
+  t.is(tuning.chosen, null);
+  t.is(tuning.baseline, null);
+  t.regex(tuning.reason ?? '', /no trial may be chosen: source: trial of source: .*SIGABRT/);
+});
+
+test.serial('a variant that cannot be built is a failed trial; the rest goes on', async (t) => {
+  const source: VariantSource = {
+    get(recipe, options) {
+      if (recipe.bits === 32) return variants.get(recipe, options);
+      throw new FettleError('VARIANT_FAILED', { recipe: 'int8', reason: 'no calibration data' });
+    },
+  };
+  const tuning = await tune(await request({ source, budgetSeconds: 3 }));
+  t.is(tuning.chosen?.recipeName, 'source');
+  const failed = tuning.trials.find((trial) => trial.recipeName === 'int8');
+  t.is(failed?.error?.code, 'VARIANT_FAILED');
+});
+
+test.serial('what fails for a passing reason is not kept as finished', async (t) => {
+  const journal: Trial[] = [];
+  const source: VariantSource = {
+    get(recipe, options) {
+      if (recipe.bits === 32) return variants.get(recipe, options);
+      throw new FettleError('DOWNLOAD_FAILED', { url: 'http://controller', reason: 'reset' });
+    },
+  };
+  const onTrial = (trial: Trial) => journal.push(trial);
+  const tuning = await tune(await request({ source, onTrial, budgetSeconds: 3 }));
+  t.is(tuning.trials.find((trial) => trial.recipeName === 'int8')?.state, 'failed');
+  t.deepEqual(
+    journal.filter((trial) => trial.recipeName === 'int8'),
+    [],
+  );
+});
+
+test.serial('what does not fit is skipped with the figures; the rest is tuned', async (t) => {
+  const goal = await digitsGoal({ bytes: 300 * 2 ** 20 });
+  const profile = deviceProfile({ memory: { limitMiB: 256 } });
+  const tuning = await tune(await request({ goal, profile, budgetSeconds: 3 }));
+  const skipped = tuning.trials.find((trial) => trial.state === 'skipped');
+  t.is(skipped?.recipeName, 'source');
+  t.regex(skipped?.error?.message ?? '', /needs at least 360 MiB of memory, 256 MiB are free/);
+  t.is(tuning.chosen?.recipeName, 'int8');
+});
+
+const hint = { hardwareClass: 'x64-test', recipe: int8, plan: plan(1) };
+
+test.serial("a class's result is verified with one trial", async (t) => {
+  const asked: string[] = [];
+  const source: VariantSource = {
+    get(recipe, options) {
+      asked.push(`${recipe.bits}`);
+      return variants.get(recipe, options);
+    },
+  };
+  const tuning = await tune(await request({ hint, source }));
+  t.deepEqual(asked, ['8']);
+  t.is(tuning.trials.length, 1);
+  t.deepEqual(tuning.chosen?.plan, plan(1));
+  t.regex(tuning.reason ?? '', /the choice of another device of class x64-test; verified here/);
+});
+
+const refused: [string, Partial<TuneRequest>, RegExp][] = [
+  ['another class', { hint: { ...hint, hardwareClass: 'arm64' } }, /it is of class arm64/],
+  ['a much faster device', { hint: { ...hint, latencyMsP50: 1e-6 } }, /ms here, 0\.00 ms there/],
+];
+for (const [what, change, reason] of refused) {
+  test.serial(`a hint of ${what} is not taken: it searches itself`, async (t) => {
+    const tuning = await tune(await request({ ...change, budgetSeconds: 4 }));
+    t.regex(tuning.notes?.[0] ?? '', reason);
+    t.truthy(tuning.baseline);
+    t.truthy(tuning.chosen);
+  });
+}
