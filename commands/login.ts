@@ -18,7 +18,7 @@ export const command: Command = {
     const controller = new URL(url).origin;
     const client = createHttpClient({ url: controller, token });
     const { signal, io } = context;
-    const session = await client.call(Session, 'GET', '/api/v1/session', { signal });
+    const session = await client.call(Session, '/api/v1/session', { signal });
     await writeClientConfig({ controller, token });
     io.line(
       `${controller}: ${session.role}, ${session.devices} devices, version ${session.version}`,

@@ -25,7 +25,6 @@ export async function fetchAll<S extends v.GenericSchema>(
     const options = signal ? { signal } : {};
     const answer: { items: v.InferOutput<S>[]; next: string | null } = await client.call(
       Page,
-      'GET',
       `${path}?${search}`,
       options,
     );

@@ -1,4 +1,7 @@
-/** `fettle push DIR|MODEL.onnx`: brings a package to the controller and waits until its quality is known. */
+/**
+ * `fettle push DIR|MODEL.onnx`: brings a package to the controller and waits until its quality is
+ * known.
+ */
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Digest, digestOfFile } from '../shared/digest.ts';
@@ -33,7 +36,10 @@ export const command: Command = {
   },
 };
 
-/** Uploads what the controller lacks and waits for the measurement. Throws what is wrong with the package. */
+/**
+ * Uploads what the controller lacks and waits for the measurement. Throws what is wrong with the
+ * package.
+ */
 export async function pushPackage(
   client: HttpClient,
   path: string,
@@ -48,8 +54,8 @@ export async function pushPackage(
       ...(await uploadFiles(client, files, context)),
     };
     const { signal } = context;
-    const options = { body, signal, timeoutMs: pushTimeoutMs };
-    const record = await client.call(ModelRecord, 'POST', '/api/v1/models', options);
+    const options = { method: 'POST', body, signal, timeoutMs: pushTimeoutMs } as const;
+    const record = await client.call(ModelRecord, '/api/v1/models', options);
     return await measured(client, record, context);
   } finally {
     if (model.temporary) await rm(model.path, { force: true });
@@ -83,7 +89,7 @@ async function measured(
   while (record.state === 'measuring') {
     if (record.progress) io.progress(record.progress);
     await pause(lookEveryMs, undefined, { signal });
-    record = await client.call(ModelRecord, 'GET', path, { signal });
+    record = await client.call(ModelRecord, path, { signal });
   }
   if (record.state === 'ready') return record;
   const reason = record.error?.message ?? 'it could not be measured';

@@ -1,4 +1,7 @@
-/** A typed client of the controller's HTTP API for programs that must stay small: bounded, and errors with their code. */
+/**
+ * A typed client of the controller's HTTP API for programs that must stay small: bounded, and
+ * errors with their code.
+ */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { IncomingMessage, RequestOptions } from 'node:http';
@@ -19,6 +22,8 @@ export interface ClientOptions {
 }
 
 export interface CallOptions {
+  /** GET where nothing is said. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly body?: unknown;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
@@ -28,15 +33,17 @@ export interface HttpClient {
   readonly url: string;
   /**
    * The answer as its schema says. Throws what the controller refused it with, by its code;
-   * `CONTROLLER_UNREACHABLE` where there is no answer; `MESSAGE_INVALID` where it isn't of the schema.
+   * `CONTROLLER_UNREACHABLE` where there is no answer; `MESSAGE_INVALID` where it isn't of the
+   * schema.
    */
   call<S extends v.GenericSchema>(
     schema: S,
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     options?: CallOptions,
   ): Promise<v.InferOutput<S>>;
-  /** Stores a file under its digest, unless the controller has it. Returns whether bytes were sent. */
+  /**
+   * Stores a file under its digest, unless the controller has it. Returns whether bytes were sent.
+   */
   upload(file: Upload): Promise<boolean>;
   /** The body of a GET as it arrives; the caller ends it. */
   stream(path: string, signal: AbortSignal): Promise<Readable>;
@@ -61,7 +68,7 @@ export function createHttpClient(options: ClientOptions): HttpClient {
   const send = (request: Sending) => sendRequest({ ...request, options, agent });
   const client: HttpClient = {
     url: options.url,
-    async call(schema, method, path, { body, signal, timeoutMs } = {}) {
+    async call(schema, path, { method = 'GET', body, signal, timeoutMs } = {}) {
       const payload = body === undefined ? null : JSON.stringify(body);
       const response = await send({ method, path, payload, signal, timeoutMs });
       const document = parse(await readText(response, path));

@@ -30,7 +30,7 @@ test('packed and installed, it runs, and an idle agent takes at most 80 MiB', as
   const client = createHttpClient({ url, token: adminToken });
   const Token = v.object({ token: v.string() });
   const path = '/api/v1/enrolment-tokens';
-  const { token } = await client.call(Token, 'POST', path, { body: {} });
+  const { token } = await client.call(Token, path, { method: 'POST', body: {} });
 
   const startedMs = performance.now();
   const args = ['agent', '--name', 'idle', '--controller', url, '--token', token];
@@ -38,9 +38,7 @@ test('packed and installed, it runs, and an idle agent takes at most 80 MiB', as
   await saysOn(agent, /answers at/);
   t.log(`the agent answers ${Math.round(performance.now() - startedMs)} ms after its start`);
   await until('the device is online and profiled', async () => {
-    const device = await client
-      .call(DeviceSummary, 'GET', '/api/v1/devices/idle')
-      .catch(() => null);
+    const device = await client.call(DeviceSummary, '/api/v1/devices/idle').catch(() => null);
     return device?.online && device.hardwareClass !== null;
   });
   const residentMiB = residentMiBOf(agent);

@@ -15,7 +15,7 @@ export const command: Command = {
     const limit = numberOption(context, 'last', { min: 1, flag: '--last' }) ?? 100;
     const device = encodeURIComponent(argument(context, 'DEVICE'));
     const path = `/api/v1/devices/${device}/events?limit=${limit}`;
-    const { items } = await client.call(Events, 'GET', path, { signal });
+    const { items } = await client.call(Events, path, { signal });
     for (const { at, level, code, message } of items.toReversed()) {
       io.line(`${at}  ${level.padEnd(5)}  ${code}  ${message}`);
     }

@@ -14,7 +14,7 @@ export const command: Command = {
     const { io, signal } = context;
     const client = await connect(context);
     const path = `/api/v1/devices/${encodeURIComponent(argument(context, 'DEVICE'))}`;
-    const detail = await client.call(DeviceDetail, 'GET', path, { signal });
+    const detail = await client.call(DeviceDetail, path, { signal });
     for (const line of formatTable(factsOf(detail))) io.line(line);
     if (detail.tuning) {
       io.line('');

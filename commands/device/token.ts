@@ -24,7 +24,7 @@ export const command: Command = {
       labels: labelsOption(context, 'label'),
     };
     const path = '/api/v1/enrolment-tokens';
-    const token = await client.call(Token, 'POST', path, { body, signal });
+    const token = await client.call(Token, path, { method: 'POST', body, signal });
     io.line(token.token);
     io.line(`on the device: fettle agent --controller ${client.url} --token ${token.token}`);
     io.result({ ...token, controller: client.url });

@@ -16,7 +16,7 @@ export const command: Command = {
     const { io, signal } = context;
     const client = await connect(context);
     const path = `/api/v1/devices/${encodeURIComponent(argument(context, 'DEVICE'))}/why`;
-    const why = await client.call(Why, 'GET', path, { signal });
+    const why = await client.call(Why, path, { signal });
     io.line(why.sentence);
     io.line(why.waitsFor === null ? 'It waits for nothing.' : `It waits for ${why.waitsFor}`);
     io.result(why);

@@ -38,7 +38,7 @@ export async function followRollout(
     const total = Math.max(1, record.members.length);
     io.progress({ what: record.id, done, total, unit: 'devices' });
     await pause(lookEveryMs, undefined, { signal });
-    record = await client.call(RolloutRecord, 'GET', `/api/v1/rollouts/${record.id}`, { signal });
+    record = await client.call(RolloutRecord, `/api/v1/rollouts/${record.id}`, { signal });
   }
   return record;
 }
@@ -52,5 +52,5 @@ export async function actOnRollout(
   const id = encodeURIComponent(argument(context, 'ROLLOUT'));
   const path = `/api/v1/rollouts/${id}/${action}`;
   const { signal } = context;
-  printRollout(await client.call(RolloutRecord, 'POST', path, { signal }), context);
+  printRollout(await client.call(RolloutRecord, path, { method: 'POST', signal }), context);
 }

@@ -1,4 +1,6 @@
-/** `fettle rollout start MODEL`: rolls a model out in waves to the devices that a selector names. */
+/**
+ * `fettle rollout start MODEL`: rolls a model out in waves to the devices that a selector names.
+ */
 import { FettleError } from '../../shared/errors.ts';
 import { RolloutRecord, type RolloutRequest, type Wave } from '../../shared/protocol/api.ts';
 import { argument, clientOptions, connect, numberOption, textOption } from '../client.ts';
@@ -22,7 +24,11 @@ export const command: Command = {
     const { signal } = context;
     const client = await connect(context);
     const body = requestOf(context);
-    const started = await client.call(RolloutRecord, 'POST', '/api/v1/rollouts', { body, signal });
+    const started = await client.call(RolloutRecord, '/api/v1/rollouts', {
+      method: 'POST',
+      body,
+      signal,
+    });
     const record = context.options.wait ? await followRollout(client, started, context) : started;
     printRollout(record, context);
   },

@@ -18,7 +18,7 @@ export const command: Command = {
     const { ROLLOUT: id } = context.args;
     if (id !== undefined) {
       const path = `/api/v1/rollouts/${encodeURIComponent(id)}`;
-      const record = await client.call(RolloutRecord, 'GET', path, { signal });
+      const record = await client.call(RolloutRecord, path, { signal });
       const watch = context.options.watch === true;
       printRollout(watch ? await followRollout(client, record, context) : record, context);
       return;

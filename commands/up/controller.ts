@@ -64,7 +64,7 @@ function controllerOf(client: HttpClient, token: string): Controller {
     async enrolmentToken(maxUses) {
       const body = { maxUses };
       const path = '/api/v1/enrolment-tokens';
-      return (await client.call(Token, 'POST', path, { body })).token;
+      return (await client.call(Token, path, { method: 'POST', body })).token;
     },
     async look(name) {
       const [models, devices] = await Promise.all([
@@ -85,7 +85,7 @@ export function newest(models: readonly ModelRecord[], name: string): ModelRecor
 /** A status of 200: the token is right, so it is this folder's controller and not another one. */
 async function answers(client: HttpClient): Promise<boolean> {
   try {
-    await client.call(v.unknown(), 'GET', '/api/v1/session', { timeoutMs: 2000 });
+    await client.call(v.unknown(), '/api/v1/session', { timeoutMs: 2000 });
     return true;
   } catch {
     return false;

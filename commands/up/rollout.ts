@@ -24,7 +24,11 @@ export async function rollOut({ client, packageFolder, say, signal }: RollingOut
     return;
   }
   const body: RolloutRequest = { model: name, version, ...pace };
-  const started = await client.call(RolloutRecord, 'POST', '/api/v1/rollouts', { body, signal });
+  const started = await client.call(RolloutRecord, '/api/v1/rollouts', {
+    method: 'POST',
+    body,
+    signal,
+  });
   say(`${name} version ${version}: ${started.reason}`);
 }
 

@@ -54,7 +54,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   await until('the controller', () => answers(client), { timeoutMs: 60_000 });
   const Token = v.object({ token: v.string() });
   const body = { maxUses: agents };
-  const enrolment = await client.call(Token, 'POST', '/api/v1/enrolment-tokens', { body });
+  const enrolment = await client.call(Token, '/api/v1/enrolment-tokens', { method: 'POST', body });
   for (const shape of shapes) {
     const port = ports.agents[shape.name] ?? 0;
     add(agentSpec({ folder, shape, port, controller: url, token: enrolment.token }));
@@ -90,7 +90,7 @@ async function waitForToken(folder: string, logPath: string): Promise<string> {
 
 async function answers(client: HttpClient): Promise<boolean> {
   try {
-    await client.call(v.unknown(), 'GET', '/api/v1/session', { timeoutMs: 5000 });
+    await client.call(v.unknown(), '/api/v1/session', { timeoutMs: 5000 });
     return true;
   } catch {
     return false;
