@@ -48,8 +48,7 @@ function equalTest(key: string, operator: string, value: string): Test {
 
 /** A label, or one of the facts the table shows, in lower case; a label wins over a fact of its name. */
 function factOf(device: DeviceSummary, key: string): string | undefined {
-  const label = device.labels[key];
-  if (label !== undefined) return label.toLowerCase();
+  if (Object.hasOwn(device.labels, key)) return device.labels[key]?.toLowerCase();
   const serving = device.reported?.serving;
   const facts: Readonly<Record<string, string | null | undefined>> = {
     device: device.device,

@@ -3,8 +3,9 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { DeviceSummary } from '../../../shared/protocol/api.ts';
 import { counted } from '../format/numbers.ts';
 import { Notice, Skeleton } from '../parts/notice.tsx';
+import { useDocumentKeys } from '../parts/use-document-keys.ts';
 import { RolloutStrip } from '../rollouts/strip.tsx';
-import { deviceHref, fleetHref } from '../state/route.ts';
+import { deviceHref, fleetHref, parseRoute } from '../state/route.ts';
 import { useTopics, useWorld } from '../state/world.ts';
 import { parseFilter } from './filter.ts';
 import { totalsOf } from './overview.ts';
@@ -23,7 +24,11 @@ export function FleetView({ query }: { readonly query: URLSearchParams }) {
     setFilter(query.get('q') ?? '');
     setOrder(readOrder(query));
   }, [query]);
-  useEffect(() => history.replaceState(null, '', addressOf(filter, order)), [filter, order]);
+  useEffect(() => {
+    // The address may name the next view already.
+    if (parseRoute(location.hash).view !== 'fleet') return;
+    history.replaceState(null, '', addressOf(filter, order));
+  }, [filter, order]);
   useFilterKeys(field, setFilter);
   // The store is one map that changes in place: its version says when to look again.
   const pulse = usePulse(() => [...store.devices.values()]);
@@ -87,21 +92,17 @@ function useFilterKeys(
   field: { readonly current: HTMLInputElement | null },
   setFilter: (filter: string) => void,
 ): void {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const inField = event.target === field.current;
-      if (event.key === '/' && !inField && !event.ctrlKey && !event.metaKey) {
-        event.preventDefault();
-        field.current?.focus();
-        field.current?.select();
-      }
-      if (event.key !== 'Escape' || !inField) return;
-      if (field.current?.value === '') field.current.blur();
-      setFilter('');
-    };
-    document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
-  }, [field, setFilter]);
+  useDocumentKeys((event) => {
+    const inField = event.target === field.current;
+    if (event.key === '/' && !inField && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      field.current?.focus();
+      field.current?.select();
+    }
+    if (event.key !== 'Escape' || !inField) return;
+    if (field.current?.value === '') field.current.blur();
+    setFilter('');
+  });
 }
 
 /** The fleet's throughput, once a second from when the view was opened. */

@@ -134,7 +134,7 @@ function TotalsLine({ devices, pulse }: Pick<SummaryProps, 'devices' | 'pulse'>)
           {formatCount(totals.errors)}
         </dd>
       </div>
-      <Spark values={pulse} width={240} height={40} points={pulsePointsMax} stretch />
+      <Spark values={pulse} width={240} height={40} points={pulse.length} stretch />
     </dl>
   );
 }

@@ -1,6 +1,7 @@
 /** The fleet as a table of which only the rows in sight are drawn. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { DeviceSummary } from '../../../shared/protocol/api.ts';
+import { useDocumentKeys } from '../parts/use-document-keys.ts';
 import { useWorld } from '../state/world.ts';
 import { columns } from './columns.tsx';
 import { rowAfterKey } from './keys.ts';
@@ -136,13 +137,6 @@ function useRowRange(body: { readonly current: HTMLTableSectionElement | null },
     return () => stop.abort();
   });
   return { range, heightPx, measure };
-}
-
-function useDocumentKeys(onKey: (event: KeyboardEvent) => void): void {
-  useEffect(() => {
-    document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
-  });
 }
 
 function scrollBodyTo(body: HTMLElement, targetPx: number): void {

@@ -39,10 +39,14 @@ export function qualityLabel(quality: Quality | null): string {
 
 /** What was lost against the source: `0.12 points`, `nothing`, or below zero what was gained. */
 export function lossLabel(quality: Quality): string {
-  const share = isShare(quality.metric);
-  const loss = share ? quality.drop * 100 : quality.drop;
+  return lossText(quality.metric, quality.drop);
+}
+
+/** A fall of a metric: shares in points of a percent, others in their own unit. */
+export function lossText(metric: string, drop: number): string {
+  const loss = isShare(metric) ? drop * 100 : drop;
   if (Math.abs(loss) < 0.005) return 'nothing';
-  const unit = share ? ' points' : quality.metric === 'sqnr' ? '\u202fdB' : '';
+  const unit = isShare(metric) ? ' points' : metric === 'sqnr' ? '\u202fdB' : '';
   return `${loss < 0 ? '−' : ''}${Math.abs(loss).toFixed(2)}${unit}`;
 }
 

@@ -24,6 +24,19 @@ export function logTicks(low: number, high: number): number[] {
   return ticks;
 }
 
+/** Powers of two within a span; halves between them where the span is short. */
+export function binaryTicks(low: number, high: number): number[] {
+  const factors = high / low > 8 ? [1] : [1, 1.5];
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log2(low)); power <= Math.log2(high); power += 1) {
+    for (const factor of factors) {
+      const tick = factor * 2 ** power;
+      if (tick >= low && tick <= high) ticks.push(tick);
+    }
+  }
+  return ticks;
+}
+
 /** Without what binary fractions add in the last place. */
 function tidy(value: number): number {
   return Number(value.toPrecision(12));

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { ModelRecord, VariantRecord } from '../../../shared/protocol/api.ts';
-import { metricName, metricValue, modelVersion, qualityLabel } from '../format/model.ts';
+import { lossText, metricName, metricValue, modelVersion, qualityLabel } from '../format/model.ts';
 import { counted, formatBytes, formatMs, shortTick } from '../format/numbers.ts';
 import { FrontPicture } from '../parts/front-picture.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
@@ -71,7 +71,7 @@ function About({ model }: { readonly model: ModelRecord }) {
         </Figure>
         {manifest.quality && (
           <Figure name="May lose at most">
-            {metricValue(manifest.quality.metric, manifest.quality.maxDrop)}
+            {lossText(manifest.quality.metric, manifest.quality.maxDrop)}
           </Figure>
         )}
         <Figure name="Aims for">{manifest.objective ?? 'latency'}</Figure>

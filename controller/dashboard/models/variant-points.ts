@@ -29,5 +29,5 @@ export function variantPoints(
   );
   const { maxDrop } = model.manifest.quality ?? { maxDrop: null };
   const floor = maxDrop === null ? null : worthOf(source) - maxDrop;
-  return { points, floor, metric: source.metric };
+  return { points, floor, bytes: true, metric: source.metric };
 }

@@ -1,5 +1,5 @@
 /** Where everything lies in a picture of cost against worth: trials on a device, variants of a model. */
-import { linearTicks, logTicks } from '../format/ticks.ts';
+import { binaryTicks, linearTicks, logTicks } from '../format/ticks.ts';
 import { type Box, type PlacedLabel, placeLabels } from './front-labels.ts';
 
 export type Part = 'chosen' | 'front' | 'behind';
@@ -19,6 +19,8 @@ export interface FrontInput {
   readonly points: readonly FrontPoint[];
   /** The least worth that is accepted; null where nothing limits it. */
   readonly floor: number | null;
+  /** Costs are bytes: ticks at powers of two. */
+  readonly bytes?: boolean;
 }
 
 export interface Placed {
@@ -62,7 +64,7 @@ export function layoutFront(
     right: Math.max(margin.left + 40, size.width - margin.right),
     bottom: size.height - margin.bottom,
   };
-  const x = costScale(points, plot);
+  const x = input.bytes ? byteScale(points, plot) : costScale(points, plot);
   const y = worthScale(input, plot);
   const placed = points.map((point) => ({
     point,
@@ -93,6 +95,14 @@ export function edgeOf(points: readonly FrontPoint[]): FrontPoint[] {
   return edge;
 }
 
+function byteScale(points: readonly FrontPoint[], plot: Box) {
+  const all = points.map((point) => Math.max(1, point.cost));
+  const [low, high] = [Math.min(...all) / 1.25, Math.max(...all) * 1.25];
+  const width = plot.right - plot.left;
+  const at = (cost: number) => plot.left + (Math.log(cost / low) / Math.log(high / low)) * width;
+  return { at, ticks: thinOut(binaryTicks(low, high), width) };
+}
+
 /** Logarithmic where costs differ more than fourfold: a third is as far everywhere. */
 function costScale(points: readonly FrontPoint[], plot: Box) {
   const all = points.map((point) => Math.max(1e-6, point.cost));
@@ -120,7 +130,7 @@ function worthScale({ points, floor }: FrontInput, plot: Box) {
   const [low, high] = [bottom - pad, best + pad];
   const at = (worth: number) =>
     plot.bottom - ((worth - low) / (high - low)) * (plot.bottom - plot.top);
-  return { at, low, ticks: linearTicks(low, high, 4) };
+  return { at, low, ticks: linearTicks(low, high, 6) };
 }
 
 function tracksOf(placed: readonly Placed[]): string[] {

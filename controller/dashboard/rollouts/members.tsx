@@ -24,7 +24,9 @@ export function Members({ members }: Pick<RolloutRecord, 'members'>) {
           <tr>
             <th scope="col">Device</th>
             <th scope="col">State</th>
-            <th scope="col">Since</th>
+            <th scope="col" class="number">
+              Since
+            </th>
             <th scope="col">Reason</th>
           </tr>
         </thead>

@@ -110,7 +110,7 @@ export function makeRollout(devices: readonly DeviceSummary[]): RolloutRecord {
     version: 3,
     selector: 'site=kassel',
     waves: [{ percent: 10 }, { percent: 33 }, { percent: 100 }],
-    wave: 1,
+    wave: 2,
     state: 'running',
     reason: 'wave 2: waits for 2 devices that measure their variants',
     soakSeconds: 30,
@@ -118,14 +118,14 @@ export function makeRollout(devices: readonly DeviceSummary[]): RolloutRecord {
     maxFailures: 3,
     tuningBudgetSeconds: 120,
     members: devices.map((device, index) => {
-      const wave = edges.findIndex((edge) => index < edge);
+      const wave = edges.findIndex((edge) => index < edge) + 1;
       return {
         device: device.device,
         wave,
         state: memberState(wave, index),
-        revision: wave < 2 ? 4 : null,
-        since: wave < 2 ? new Date(startMs - 30_000).toISOString() : null,
-        reason: wave < 2 ? 'serves digits@3' : 'waits for its wave',
+        revision: wave < 3 ? 4 : null,
+        since: wave < 3 ? new Date(startMs - 30_000).toISOString() : null,
+        reason: wave < 3 ? 'serves digits@3' : 'waits for its wave',
       };
     }),
     createdAt: new Date(startMs - 600_000).toISOString(),
@@ -134,7 +134,7 @@ export function makeRollout(devices: readonly DeviceSummary[]): RolloutRecord {
 }
 
 function memberState(wave: number, index: number): MemberState {
-  if (wave === 0) return 'succeeded';
-  if (wave === 2) return 'waiting';
+  if (wave === 1) return 'succeeded';
+  if (wave === 3) return 'waiting';
   return (['succeeded', 'succeeded', 'soaking', 'updating'] as const)[index % 4] ?? 'updating';
 }

@@ -9,9 +9,8 @@ import { createRandom } from '../../../shared/random.ts';
 export const sourceBytes = 2_531_072;
 export const startMs = Date.parse('2026-03-02T09:00:00.000Z');
 
-/** What would run if a text were taken for markup. */
-export const injection =
-  '<img src=x onerror="window.injected=1"><script>window.injected=1</script>';
+/** What would run if a text were taken for markup; short enough for a label. */
+export const injection = '<img src=x onerror="window.injected=1"><b>';
 
 interface Kind {
   readonly hardwareClass: string;
