@@ -56,6 +56,7 @@ export const labelsName = 'labels';
  */
 export async function openDataSet(path: string, options: DataSetOptions): Promise<DataSet> {
   const npz = await openNpz(path, { maxBytes: options.maxBytes ?? npzBytesMax });
+  requirePrepared(path, options);
   const names = [...npz.arrays.keys()].filter((name) => name !== labelsName);
   const sources = options.inputs.map((input) =>
     planSource(npz, input, {
@@ -96,6 +97,18 @@ export async function* batches(
   }
   const size = dataSet.batchVaries ? pending.length : batch;
   if (pending.length > 0) yield prepareBatch(dataSet, pending, size);
+}
+
+/**
+ * A preparation of an input that the model does not have is a misspelt name, and would go
+ * unnoticed.
+ */
+function requirePrepared(path: string, { inputs, preparation = {} }: DataSetOptions): void {
+  const known = inputs.map((input) => input.name);
+  const name = Object.keys(preparation).find((one) => !known.includes(one));
+  if (name === undefined) return;
+  const expected = `a model input to prepare (${known.join(', ')})`;
+  throw new FettleError('DATA_MISMATCH', { path, name, expected, got: 'a name of none' });
 }
 
 function planSource(

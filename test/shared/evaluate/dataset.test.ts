@@ -215,6 +215,15 @@ const mismatches: [string, Record<string, NpyArray>, TensorInfo[], InputPreparat
   ],
 ];
 
+test('refused: a preparation of an input that the model does not have', async (t) => {
+  const path = await write(t, { x: floats });
+  const opened = openDataSet(path, { inputs: [image([1, 4])], preparation: { imgae: {} } });
+  await t.throwsAsync(opened, {
+    code: 'DATA_MISMATCH',
+    message: /imgae: expected a model input to prepare \(image\)/,
+  });
+});
+
 for (const [what, arrays, inputs, preparation, message] of mismatches) {
   test(`refused: ${what}`, async (t) => {
     const path = await write(t, arrays);
