@@ -142,7 +142,7 @@ export function openConversation(speaking: Speaking): Conversation {
           sendAll(hearing).catch((thrown) => log('warn', faultLine(thrown)));
         },
         onState({ state, reason }) {
-          if (state === 'connected') return;
+          if (state === 'connected' || speaking.signal.aborted) return;
           log('warn', `broker ${identity.mqtt.url}: ${reason}`);
           if (state === 'refused') void enrolAgain(hearing);
         },

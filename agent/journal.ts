@@ -36,8 +36,8 @@ const rows = {
     /** A fault of the way there, that is tried again by itself: the revision has not failed. */
     waiting: v.boolean(),
   }),
-  /** What was loaded last, and how many processes died of it one after the other. */
-  risk: v.object({ key: v.string(), deaths: Count }),
+  /** What was loaded last, and how many processes died one after the other: loading it, running it. */
+  risk: v.object({ key: v.string(), loads: Count, runs: Count }),
   /** The device as it was profiled, and what that depends on. */
   profile: v.object({ basis: DigestText, profile: Profile }),
   /** Report numbers below this may have been used. */

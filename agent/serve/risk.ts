@@ -12,8 +12,8 @@ import type { Journal } from '../journal.ts';
 export interface Risk {
   /** Says that this is about to be loaded; returns how many processes have died of it so far. */
   arm(key: Digest): number;
-  /** It is loaded and its first answers were right. */
-  loaded(key: Digest): void;
+  /** It was loaded, or could not be, and the process lives. */
+  settle(): void;
   began(): void;
   ended(ok: boolean): void;
   close(): void;
@@ -25,43 +25,42 @@ const forgivingAnswers = 20;
 const marks = { idle: '0', running: '1' } as const;
 
 export function openRisk(dataFolder: string, journal: Journal): Risk {
-  const file = openSync(join(dataFolder, 'running'), 'a+');
+  const path = join(dataFolder, 'running');
+  closeSync(openSync(path, 'a', 0o600));
+  const file = openSync(path, 'r+');
   let diedRunning = readMark(file) === marks.running;
-  const random = openSync(join(dataFolder, 'running'), 'r+');
-  closeSync(file);
   let underway = 0;
   let answers = 0;
-  writeSync(random, marks.idle, 0);
+  writeSync(file, marks.idle, 0);
   return {
     arm(key) {
       const known = journal.get('risk');
-      // The count was raised when it was loaded; dying later, in a run, raises it here.
-      const deaths = known?.key === key ? known.deaths + (diedRunning ? 1 : 0) : 0;
+      const before = known?.key === key ? known : { loads: 0, runs: 0 };
+      const runs = before.runs + (diedRunning && known?.key === key ? 1 : 0);
       diedRunning = false;
-      journal.change({ risk: { key, deaths: deaths + 1 } });
-      return deaths;
-    },
-    loaded(key) {
-      const known = journal.get('risk');
-      if (known?.key !== key) return;
       answers = 0;
-      journal.change({ risk: { key, deaths: known.deaths - 1 } });
+      journal.change({ risk: { key, loads: before.loads + 1, runs } });
+      return before.loads + runs;
+    },
+    settle() {
+      const known = journal.get('risk');
+      if (known) journal.change({ risk: { ...known, loads: 0 } });
     },
     began() {
       underway += 1;
-      if (underway === 1) writeSync(random, marks.running, 0);
+      if (underway === 1) writeSync(file, marks.running, 0);
     },
     ended(ok) {
       underway -= 1;
-      if (underway === 0) writeSync(random, marks.idle, 0);
+      if (underway === 0) writeSync(file, marks.idle, 0);
       if (!ok) return;
       answers += 1;
       const known = answers === forgivingAnswers ? journal.get('risk') : null;
-      if (known && known.deaths > 0) journal.change({ risk: { ...known, deaths: 0 } });
+      if (known && known.runs > 0) journal.change({ risk: { ...known, runs: 0 } });
     },
     close() {
-      writeSync(random, marks.idle, 0);
-      closeSync(random);
+      writeSync(file, marks.idle, 0);
+      closeSync(file);
     },
   };
 }

@@ -44,7 +44,7 @@ type Asked<T> = Map<number, PromiseWithResolvers<T>>;
 
 const endMs = 5000;
 
-/** Throws `SERVE_FAILED` where the model does not load, `TIMEOUT` where that takes too long. */
+/** Throws `SERVE_FAILED` where the model does not load, or takes too long to. */
 export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<Thread> {
   const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
   const file = new URL(`./worker.${extension}`, import.meta.url);
@@ -79,7 +79,8 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
     ended.resolve();
     failAll(fault ?? `its thread ended with code ${code}`);
   });
-  const { inputs, outputs } = await openWithin(opened.promise, worker, timeoutMs);
+  const error = failed(spec, `it did not load within ${timeoutMs} ms`);
+  const { inputs, outputs } = await openWithin(opened, worker, { afterMs: timeoutMs, error });
   let next = 0;
   return {
     inputs,
@@ -112,13 +113,14 @@ function put<T>(asked: Asked<T>, id: number): Promise<T> {
   return one.promise;
 }
 
-async function openWithin<T>(opened: Promise<T>, worker: Worker, timeoutMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new FettleError('TIMEOUT', { what: 'loading the model', timeoutMs }));
-  }, timeoutMs);
+async function openWithin<T>(
+  opened: PromiseWithResolvers<T>,
+  worker: Worker,
+  late: { readonly afterMs: number; readonly error: Error },
+): Promise<T> {
+  const timer = setTimeout(() => opened.reject(late.error), late.afterMs);
   try {
-    return await Promise.race([opened, late.promise]);
+    return await opened.promise;
   } catch (thrown) {
     await worker.terminate();
     throw thrown;

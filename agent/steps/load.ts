@@ -13,27 +13,35 @@ import type { StepContext } from './step.ts';
  * `SERVE_CRASH_LOOP` where loading it has killed the agent before, `GOLDEN_MISMATCH`, `SERVE_FAILED`.
  */
 export async function loadSlot(context: StepContext, slot: Slot): Promise<void> {
-  const { server, files, signal } = context;
+  const { server } = context;
   const { serving } = slot;
   const key = keyOf(slot);
   const deaths = server.risk.arm(key);
   if (deaths >= deathsMax) {
     throw new FettleError('SERVE_CRASH_LOOP', { digest: serving.variant, times: deaths });
   }
-  const crashed = (times: number) => context.crashed(key, times);
-  const { threads, instances, provider } = serving.plan;
-  const path = files.pathOf(serving.variant);
-  const pool = await openPool({ path, threads, instances, provider }, { onCrashLoop: crashed });
-  try {
-    await checkAnswers(context, pool, slot);
-    signal.throwIfAborted();
-  } catch (thrown) {
-    await pool.drain();
-    throw thrown;
-  }
-  server.risk.loaded(key);
+  const pool = await openProven(context, slot);
   // The one before finishes in its own time.
   server.switchTo({ key, serving, pool }).catch((thrown) => context.log('error', String(thrown)));
+}
+
+async function openProven(context: StepContext, slot: Slot): Promise<Pool> {
+  const { server, files, signal } = context;
+  const { variant, plan } = slot.serving;
+  const { threads, instances, provider } = plan;
+  const spec = { path: files.pathOf(variant), threads, instances, provider };
+  let pool: Pool | null = null;
+  try {
+    pool = await openPool(spec, { onCrashLoop: (times) => context.crashed(keyOf(slot), times) });
+    await checkAnswers(context, pool, slot);
+    signal.throwIfAborted();
+    return pool;
+  } catch (thrown) {
+    await pool?.drain();
+    throw thrown;
+  } finally {
+    server.risk.settle();
+  }
 }
 
 async function checkAnswers({ files }: StepContext, pool: Pool, slot: Slot): Promise<void> {

@@ -1,4 +1,7 @@
-/** Success is a variant that answers through its soak, not one that was downloaded. */
+/**
+ * The variant answers; the one before it is kept until this one has answered through its soak. Whether
+ * that is success is for the controller to judge.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filesOf, keyOf } from '../look.ts';
 import type { StepContext } from './step.ts';
@@ -18,7 +21,7 @@ export async function soak(context: StepContext): Promise<void> {
     if (done >= seconds) break;
     const shown = Math.round(done);
     const progress = { what: 'soak', done: shown, total: seconds, unit: 'seconds' } as const;
-    status('proving', `${slot.serving.recipeName} answers; it is watched`, progress);
+    status('serving', `${slot.serving.recipeName} answers; the one before is kept`, progress);
     await sleep(Math.min(lookMs, (seconds - done) * 1000), undefined, { signal });
   }
   journal.change({ current: { ...slot, soaked: desired.revision } });
