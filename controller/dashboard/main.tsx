@@ -10,7 +10,10 @@ import { applyTheme, readTheme } from './state/theme.ts';
 import { createTicker, type World, WorldContext } from './state/world.ts';
 import './styles/main.css';
 
-/** Changes are drawn this often at most: faster than one reads, slow enough for ten thousand devices. */
+/**
+ * Changes are drawn this often at most: faster than one reads, slow enough for ten thousand
+ * devices.
+ */
 const drawMs = 250;
 
 function start(root: HTMLElement): void {

@@ -1,4 +1,7 @@
-/** Builds the dashboard into `dist/dashboard/`: one page, one script, one style sheet, no request to anywhere else. */
+/**
+ * Builds the dashboard into `dist/dashboard/`: one page, one script, one style sheet, no request to
+ * anywhere else.
+ */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 

@@ -1,4 +1,7 @@
-/** The controller's HTTP API as the page uses it. Nothing throws: an answer is a value or a fault with its reason. */
+/**
+ * The controller's HTTP API as the page uses it. Nothing throws: an answer is a value or a fault
+ * with its reason.
+ */
 import type {
   DeviceDetail,
   DeviceSummary,

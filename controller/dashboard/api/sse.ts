@@ -1,11 +1,15 @@
-/** Server-sent events out of a stream of text (WHATWG HTML, 9.2.6 "Interpreting an event stream"). */
+/**
+ * Server-sent events out of a stream of text (WHATWG HTML, 9.2.6 "Interpreting an event stream").
+ */
 
 export interface SseEvent {
   readonly name: string;
   readonly data: string;
 }
 
-/** The longest event that is put together; a server that never ends a line must not fill the memory. */
+/**
+ * The longest event that is put together; a server that never ends a line must not fill the memory.
+ */
 const eventCharsMax = 4 << 20;
 
 /** A parser that is fed text as it arrives and returns the events that became complete. */

@@ -1,4 +1,7 @@
-/** The access token: handed over in the address's fragment, which no server ever sees, then kept by the browser. */
+/**
+ * The access token: handed over in the address's fragment, which no server ever sees, then kept by
+ * the browser.
+ */
 
 export interface Arrival {
   /** The token the address brought; null where it brought none. */

@@ -66,13 +66,17 @@ function measuredFacts({ probes, temperatures }: Profile): Fact[] {
         fact('Float convolution', `${threeDigits(probes.float32Gmacs)} GMAC/s`),
         fact(
           '8-bit convolution',
-          `${threeDigits(probes.int8Gmacs)} GMAC/s, ${threeDigits(probes.int8Gmacs / probes.float32Gmacs)}× float`,
+          `${threeDigits(probes.int8Gmacs)} GMAC/s, ${timesFloat(probes)}× float`,
         ),
         fact('Memory bandwidth', `${threeDigits(probes.memoryGiBs)} GiB/s`),
       ]
     : [];
   const sensors = temperatures.map(({ name, celsius }) => `${name} ${formatCelsius(celsius)}`);
   return sensors.length > 0 ? [...measured, fact('Temperatures', sensors.join(', '))] : measured;
+}
+
+function timesFloat({ int8Gmacs, float32Gmacs }: NonNullable<Profile['probes']>): string {
+  return threeDigits(int8Gmacs / float32Gmacs);
 }
 
 function softwareFacts(detail: DeviceDetail, profile: Profile): Fact[] {

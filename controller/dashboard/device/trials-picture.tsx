@@ -1,4 +1,6 @@
-/** The trials of a device: latency against quality, with the Pareto front, the floor and the choice. */
+/**
+ * The trials of a device: latency against quality, with the Pareto front, the floor and the choice.
+ */
 import { useMemo } from 'preact/hooks';
 import type { Desired } from '../../../shared/protocol/messages.ts';
 import type { Tuning } from '../../../shared/protocol/tuning.ts';
@@ -21,7 +23,7 @@ export function TrialsPicture({ tuning, goal, active, onActive }: TrialsPictureP
   return (
     <FrontPicture
       input={input}
-      title={`Trials: latency against ${input.axis.kind === 'size' ? 'size' : metricName(input.axis.metric)}`}
+      title={`Trials: latency against ${axisName(input.axis)}`}
       description={describe(tuning, input)}
       formatCost={(ms) => shortTick(formatMs(ms))}
       formatWorth={(value) => shortTick(worth(value))}
@@ -33,6 +35,10 @@ export function TrialsPicture({ tuning, goal, active, onActive }: TrialsPictureP
   );
 }
 
+function axisName(axis: Axis): string {
+  return axis.kind === 'size' ? 'size' : metricName(axis.metric);
+}
+
 function worthFormat(axis: Axis): (worth: number) => string {
   return (worth) =>
     axis.kind === 'size' ? formatBytes(-worth) : metricValue(axis.metric, Math.abs(worth));
@@ -42,13 +48,19 @@ function hintOf({ trials }: Tuning, index: number): string {
   const trial = trials[index];
   if (trial === undefined) return '';
   const plan = planLabel(trial.plan);
-  return `${trial.recipeName}, ${plan}: ${formatMs(trial.latencyMsP50)}, ${formatBytes(trial.bytes)}`;
+  const ms = formatMs(trial.latencyMsP50);
+  return `${trial.recipeName}, ${plan}: ${ms}, ${formatBytes(trial.bytes)}`;
 }
 
 function describe({ chosen, front }: Tuning, input: TrialPoints): string {
-  const choice = chosen
-    ? `The choice is ${chosen.recipeName} with ${planLabel(chosen.plan)}: ${formatMs(chosen.latencyMsP50)}.`
-    : 'Nothing was chosen.';
   const points = counted(input.points.length, 'trial');
-  return `${points}, ${front.length} on the Pareto front. ${choice} The table below holds every figure.`;
+  const choice =
+    chosen === null
+      ? 'Nothing was chosen.'
+      : `The choice is ${chosen.recipeName} with ${planLabel(chosen.plan)}.`;
+  return [
+    `${points}, ${front.length} on the Pareto front.`,
+    choice,
+    'The table below holds every figure.',
+  ].join(' ');
 }

@@ -1,5 +1,5 @@
 /** Every trial with its figures: what the picture shows, and what failed or was skipped. */
-import type { Tuning } from '../../../shared/protocol/tuning.ts';
+import type { Trial, Tuning } from '../../../shared/protocol/tuning.ts';
 import { lossLabel, planLabel, qualityLabel } from '../format/model.ts';
 import { absent, formatBytes, formatMiB, formatMs, formatRate } from '../format/numbers.ts';
 import { Badge } from '../parts/glyph.tsx';
@@ -22,34 +22,7 @@ export function TrialsTable({ tuning, active, onActive }: TrialsTableProps) {
   return (
     <div class="scroll-x">
       <table class="plain-table">
-        <thead>
-          <tr>
-            <th scope="col">Variant</th>
-            <th scope="col">Plan</th>
-            <th scope="col" class="number">
-              p50
-            </th>
-            <th scope="col" class="number">
-              p95
-            </th>
-            <th scope="col" class="number">
-              Throughput
-            </th>
-            <th scope="col" class="number">
-              Quality
-            </th>
-            <th scope="col" class="number">
-              Lost
-            </th>
-            <th scope="col" class="number">
-              Size
-            </th>
-            <th scope="col" class="number">
-              Memory
-            </th>
-            <th scope="col">Result</th>
-          </tr>
-        </thead>
+        <Head />
         <tbody>
           {order.map(({ trial, index }) => (
             <tr
@@ -60,21 +33,7 @@ export function TrialsTable({ tuning, active, onActive }: TrialsTableProps) {
             >
               <th scope="row">{trial.recipeName}</th>
               <td>{planLabel(trial.plan)}</td>
-              {trial.state === 'done' ? (
-                <>
-                  <td class="number">{formatMs(trial.latencyMsP50)}</td>
-                  <td class="number">{formatMs(trial.latencyMsP95)}</td>
-                  <td class="number">{formatRate(trial.throughputPerSecond)}</td>
-                  <td class="number">{qualityLabel(trial.quality)}</td>
-                  <td class="number">{trial.quality ? lossLabel(trial.quality) : absent}</td>
-                  <td class="number">{formatBytes(trial.bytes)}</td>
-                  <td class="number">{formatMiB(trial.memoryMiB)}</td>
-                </>
-              ) : (
-                <td colSpan={7} class="quiet">
-                  {trial.error?.message ?? ''}
-                </td>
-              )}
+              <Figures trial={trial} />
               <td>
                 <Result part={partOf(tuning, index, chosen)} />
               </td>
@@ -83,6 +42,45 @@ export function TrialsTable({ tuning, active, onActive }: TrialsTableProps) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+function Head() {
+  const quantities = ['p50', 'p95', 'Throughput', 'Quality', 'Lost', 'Size', 'Memory'];
+  return (
+    <thead>
+      <tr>
+        <th scope="col">Variant</th>
+        <th scope="col">Plan</th>
+        {quantities.map((title) => (
+          <th key={title} scope="col" class="number">
+            {title}
+          </th>
+        ))}
+        <th scope="col">Result</th>
+      </tr>
+    </thead>
+  );
+}
+
+function Figures({ trial }: { readonly trial: Trial }) {
+  if (trial.state !== 'done') {
+    return (
+      <td colSpan={7} class="quiet">
+        {trial.error?.message ?? ''}
+      </td>
+    );
+  }
+  return (
+    <>
+      <td class="number">{formatMs(trial.latencyMsP50)}</td>
+      <td class="number">{formatMs(trial.latencyMsP95)}</td>
+      <td class="number">{formatRate(trial.throughputPerSecond)}</td>
+      <td class="number">{qualityLabel(trial.quality)}</td>
+      <td class="number">{trial.quality ? lossLabel(trial.quality) : absent}</td>
+      <td class="number">{formatBytes(trial.bytes)}</td>
+      <td class="number">{formatMiB(trial.memoryMiB)}</td>
+    </>
   );
 }
 

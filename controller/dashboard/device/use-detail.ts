@@ -9,7 +9,9 @@ export interface Detail {
   readonly fault: Fault | null;
 }
 
-/** Its summary changes with every telemetry window: the whole is fetched no more often than this. */
+/**
+ * Its summary changes with every telemetry window: the whole is fetched no more often than this.
+ */
 const refetchMs = 2500;
 
 export function useDetail(device: string): Detail {

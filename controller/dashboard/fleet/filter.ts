@@ -1,5 +1,6 @@
 /**
- * The filter above the fleet: words, and requirements as in a Kubernetes label selector, all of which must hold:
+ * The filter above the fleet: words, and requirements as in a Kubernetes label selector, all of
+ * which must hold:
  * `hall`, `zone=hall`, `zone!=hall`, `zone in (hall, roof)`, `zone notin (roof)`, `!zone`,
  * and `class="with spaces"`.
  */
@@ -46,7 +47,10 @@ function equalTest(key: string, operator: string, value: string): Test {
   return (device) => ((factOf(device, key) ?? '') === value) === wanted;
 }
 
-/** A label, or one of the facts the table shows, in lower case; a label wins over a fact of its name. */
+/**
+ * A label, or one of the facts the table shows, in lower case; a label wins over a fact of its
+ * name.
+ */
 function factOf(device: DeviceSummary, key: string): string | undefined {
   if (Object.hasOwn(device.labels, key)) return device.labels[key]?.toLowerCase();
   const serving = device.reported?.serving;

@@ -30,7 +30,9 @@ export function totalsOf(devices: readonly DeviceSummary[]): Totals {
   };
 }
 
-/** One line a hardware class, the largest first; devices that never said what they are come last. */
+/**
+ * One line a hardware class, the largest first; devices that never said what they are come last.
+ */
 export function classLines(devices: readonly DeviceSummary[]): ClassLine[] {
   const groups = Map.groupBy(devices, (device) => device.hardwareClass ?? '');
   const lines = [...groups].map(([name, members]) => {

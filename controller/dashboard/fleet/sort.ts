@@ -50,7 +50,10 @@ export function orderAfterClick(order: Order, column: SortColumn): Order {
   return { column, descending: startsDescending.has(column) };
 }
 
-/** A sorted copy. `rankOf` is each device's place by name: comparing 10,000 names at every update would cost too much. */
+/**
+ * A sorted copy. `rankOf` is each device's place by name: comparing 10,000 names at every update
+ * would cost too much.
+ */
 export function sortDevices(
   devices: readonly DeviceSummary[],
   order: Order,

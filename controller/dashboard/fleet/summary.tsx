@@ -1,4 +1,7 @@
-/** The fleet at a glance: how many devices are in which state, what they do together, and by hardware class. */
+/**
+ * The fleet at a glance: how many devices are in which state, what they do together, and by
+ * hardware class.
+ */
 import type { DeviceSummary } from '../../../shared/protocol/api.ts';
 import {
   absent,

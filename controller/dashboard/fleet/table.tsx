@@ -51,7 +51,7 @@ export function FleetTable({ devices, order, onOrder, onOpen }: TableProps) {
   return (
     <table
       class="fleet"
-      // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table may be a grid (ARIA in HTML).
+      // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table may be a grid.
       role="grid"
       aria-label="Devices"
       aria-rowcount={devices.length + 1}

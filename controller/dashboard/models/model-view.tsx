@@ -1,4 +1,7 @@
-/** One version of a model: what it is, its variants as a picture and a table, and what each class runs. */
+/**
+ * One version of a model: what it is, its variants as a picture and a table, and what each class
+ * runs.
+ */
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { ModelRecord, VariantRecord } from '../../../shared/protocol/api.ts';
@@ -137,7 +140,7 @@ function Variants({ model, variants, usage }: VariantsProps) {
         <FrontPicture
           input={points}
           title={`Variants: size against ${metricName(metric)}`}
-          description={`${counted(points.points.length, 'variant')}; the table below holds every figure.`}
+          description={`${points.points.length} variants; the table holds every figure.`}
           formatCost={(bytes) => shortTick(formatBytes(bytes))}
           formatWorth={(worth) => shortTick(metricValue(metric, Math.abs(worth)))}
           floorLabel={

@@ -1,4 +1,7 @@
-/** The one door to uPlot: lines over time with a heading that reads out the values under the pointer. */
+/**
+ * The one door to uPlot: lines over time with a heading that reads out the values under the
+ * pointer.
+ */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';

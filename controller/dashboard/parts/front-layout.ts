@@ -1,4 +1,7 @@
-/** Where everything lies in a picture of cost against worth: trials on a device, variants of a model. */
+/**
+ * Where everything lies in a picture of cost against worth: trials on a device, variants of a
+ * model.
+ */
 import { binaryTicks, linearTicks, logTicks } from '../format/ticks.ts';
 import { type Box, type PlacedLabel, placeLabels } from './front-labels.ts';
 
@@ -50,7 +53,10 @@ export interface FrontLayout {
 }
 
 const margin = { left: 62, top: 14, right: 18, bottom: 36 } as const;
-/** Points further below the floor than this many times the span above it are drawn at the lower edge. */
+/**
+ * Points further below the floor than this many times the span above it are drawn at the lower
+ * edge.
+ */
 const depth = 3;
 
 export function layoutFront(

@@ -1,4 +1,7 @@
-/** Cost against worth as a picture: the Pareto front, the floor, the choice; a title and a description for who cannot see it. */
+/**
+ * Cost against worth as a picture: the Pareto front, the floor, the choice; a title and a
+ * description for who cannot see it.
+ */
 import { useId, useMemo, useRef } from 'preact/hooks';
 import { type FrontInput, type FrontLayout, layoutFront, type Placed } from './front-layout.ts';
 import { useWidth } from './use-width.ts';

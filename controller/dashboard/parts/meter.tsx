@@ -24,7 +24,10 @@ export function Meter({ done, total, label }: MeterProps) {
   );
 }
 
-/** A quantity as a bar against the largest one shown; the number beside it says what it is. Null keeps the place free. */
+/**
+ * A quantity as a bar against the largest one shown; the number beside it says what it is. Null
+ * keeps the place free.
+ */
 export function Bar({ share }: { readonly share: number | null }) {
   const clamped = Math.min(1, Math.max(0, share ?? 0));
   return (

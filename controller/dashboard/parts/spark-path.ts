@@ -7,7 +7,9 @@ interface SparkInput {
   readonly points: number;
 }
 
-/** SVG paths of the line and of the area below it; 0 is the lower edge, the largest value the upper. */
+/**
+ * SVG paths of the line and of the area below it; 0 is the lower edge, the largest value the upper.
+ */
 export function sparkPath(input: SparkInput): { readonly line: string; readonly area: string } {
   const { values, width, height } = input;
   const top = Math.max(...values, 0);

@@ -14,13 +14,19 @@ export const healths = [
 ] as const satisfies readonly (DeviceState | 'offline')[];
 export type Health = (typeof healths)[number];
 
-/** A device that is not connected is offline whatever it reported last; one that never reported is idle. */
+/**
+ * A device that is not connected is offline whatever it reported last; one that never reported is
+ * idle.
+ */
 export function healthOf(device: DeviceSummary): Health {
   if (!device.online) return 'offline';
   return device.reported?.state ?? 'idle';
 }
 
-/** What else is worth a word beside the health: an older variant that still serves, a goal not yet taken up. */
+/**
+ * What else is worth a word beside the health: an older variant that still serves, a goal not yet
+ * taken up.
+ */
 export function healthNote(device: DeviceSummary): string {
   const { reported } = device;
   if (reported === null) return device.online ? 'no report yet' : 'never reported';

@@ -1,11 +1,17 @@
-/** Keeps the store in step with the controller: listens, loads the lists, and begins again after a break. */
+/**
+ * Keeps the store in step with the controller: listens, loads the lists, and begins again after a
+ * break.
+ */
 import type { Answer, Api, Fault } from '../api/client.ts';
 import { createSseParser, type SseEvent } from '../api/sse.ts';
 import type { Snapshot, Store } from './store.ts';
 
 /** Waits between attempts; the last one repeats. */
 const retryMs = [500, 1000, 2000, 4000, 8000] as const;
-/** The controller sends a comment at least every 15 seconds; a line silent for longer than this is dead. */
+/**
+ * The controller sends a comment at least every 15 seconds; a line silent for longer than this is
+ * dead.
+ */
 const silenceMs = 45_000;
 
 export interface Live {
@@ -65,7 +71,8 @@ async function follow({ api, store, stopped, onLive }: Follow): Promise<Fault> {
   const dead = new AbortController();
   const stream = await api.events(AbortSignal.any([stopped, dead.signal]));
   if (!stream.ok) return stream.fault;
-  // What happens while the lists are on their way is newer than the lists: it is held back and applied after them.
+  // What happens while the lists are on their way is newer than the lists: it is held back and
+  // applied after them.
   let held: SseEvent[] | null = [];
   const take = (event: SseEvent) => (held ? held.push(event) : applyEvent(store, event));
   const listening = listen({ stream: stream.value, dead, take });

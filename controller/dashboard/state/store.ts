@@ -40,7 +40,10 @@ export interface Store {
   replace(snapshot: Snapshot): void;
   addVariants(variants: readonly VariantRecord[]): void;
   apply<K extends keyof LiveEvents>(kind: K, document: LiveEvents[K]): void;
-  /** Calls `listener` after changes of a topic, at most every few hundred milliseconds. Returns how to stop it. */
+  /**
+   * Calls `listener` after changes of a topic, at most every few hundred milliseconds. Returns how
+   * to stop it.
+   */
   subscribe(topic: Topic, listener: () => void): () => void;
 }
 

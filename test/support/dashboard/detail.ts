@@ -95,9 +95,11 @@ function tuningOf(summary: DeviceSummary, at: string) {
     chosen: {
       ...chosen,
       reason:
-        "int8, 4 threads: p50 1.23 ms, 3.24 times as fast as the source's best (4 threads, p50 3.98 ms), " +
+        "int8, 4 threads: p50 1.23 ms, 3.24 times as fast as the source's best " +
+        '(4 threads, p50 3.98 ms), ' +
         '0.268 of its bytes; top-1 falls by 0.22 points of the 1.00 allowed. ' +
-        'int8 keep 0.5, 4 threads (p50 0.55 ms) was refused: top-1 falls by 2.72 points, 1.00 are allowed.',
+        'int8 keep 0.5, 4 threads (p50 0.55 ms) was refused: ' +
+        'top-1 falls by 2.72 points, 1.00 are allowed.',
     },
     seconds: 74,
     at,

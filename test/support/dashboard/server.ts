@@ -1,4 +1,7 @@
-/** Serves the built dashboard and made-up documents under a strict content security policy, with live events. */
+/**
+ * Serves the built dashboard and made-up documents under a strict content security policy, with
+ * live events.
+ */
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';

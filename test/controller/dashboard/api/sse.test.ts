@@ -2,7 +2,8 @@ import test from 'ava';
 import { createSseParser } from '../../../../controller/dashboard/api/sse.ts';
 
 const stream =
-  ': hello\nretry: 2000\n\nevent: device\ndata: {"a":1}\n\ndata: plain\n\r\nevent:x\ndata:1\ndata: 2\n\n';
+  ': hello\nretry: 2000\n\nevent: device\ndata: {"a":1}\n\n' +
+  'data: plain\n\r\nevent:x\ndata:1\ndata: 2\n\n';
 const events = [
   { name: 'device', data: '{"a":1}' },
   { name: 'message', data: 'plain' },

@@ -37,7 +37,9 @@ const flags = [
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
 
-/** One browser for all tests of a file, started by the first and closed by the returned function. */
+/**
+ * One browser for all tests of a file, started by the first and closed by the returned function.
+ */
 export function createBrowser(): { open(path: string): Promise<Browser>; close(): Promise<void> } {
   let browser: Promise<Browser> | null = null;
   return {
@@ -56,7 +58,9 @@ export async function textOf(locator: Locator): Promise<string> {
   return (await locator.allInnerTexts()).join('\n').replaceAll('\u202f', ' ');
 }
 
-/** The page with its first documents drawn; null where Chromium is absent and the test is skipped. */
+/**
+ * The page with its first documents drawn; null where Chromium is absent and the test is skipped.
+ */
 export async function visit(
   t: ExecutionContext,
   browser: ReturnType<typeof createBrowser>,
