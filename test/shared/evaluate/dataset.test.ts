@@ -227,7 +227,8 @@ test('refused: a preparation of an input that the model does not have', async (t
 for (const [what, arrays, inputs, preparation, message] of mismatches) {
   test(`refused: ${what}`, async (t) => {
     const path = await write(t, arrays);
-    const opened = openDataSet(path, { inputs, preparation: { image: preparation } });
+    const named = inputs.length === 1 ? { image: preparation } : {};
+    const opened = openDataSet(path, { inputs, preparation: named });
     await t.throwsAsync(opened, { code: 'DATA_MISMATCH', message });
   });
 }
