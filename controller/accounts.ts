@@ -6,7 +6,10 @@ import type { World } from './world.ts';
 
 /** The controller's own account: a colon can't be in a device's name. */
 export const controllerAccount = ':controller';
-/** For people's tools, with the administrator's token: may read every document and ask for inferences. */
+/**
+ * For people's tools, with the administrator's token: may read every document and ask for
+ * inferences.
+ */
 export const adminAccount = ':admin';
 
 /** Decides by the credentials; `password` is this run's secret of the controller itself. */
@@ -30,8 +33,9 @@ export function createAccounts(
 }
 
 /**
- * What devices are told: the `deviceBroker` setting; else the external broker without the controller's own
- * credentials; else the embedded one under the name by which the device reached the controller.
+ * What devices are told: the `deviceBroker` setting; else the external broker without the
+ * controller's own credentials; else the embedded one under the name by which the device reached
+ * the controller.
  */
 export function deviceBrokerOf(world: World, embeddedPort: number | null): DeviceBroker {
   const { deviceBroker, broker } = world.settings;

@@ -1,11 +1,13 @@
 /** The embedded MQTT broker: every device has its own account and its own topics, nothing else. */
 import { createServer, type Server, type Socket } from 'node:net';
-import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { channels, parseTopic } from '../shared/protocol/topics.ts';
 
-/** Who is on the other end of a connection. Names of people's accounts can't be names of devices. */
+/**
+ * Who is on the other end of a connection. Names of people's accounts can't be names of devices.
+ */
 export type Account =
   | { role: 'controller' }
   | { role: 'admin' }
@@ -38,48 +40,14 @@ const bounds = {
 
 /** Throws `PORT_IN_USE` where another process listens there. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const accounts = new WeakMap<Client, Account>();
-  const clients = new Map<string, Set<Client>>();
-  const accountOf = (client: Client | null) => (client ? (accounts.get(client) ?? null) : null);
+  const guests = createGuests();
   const aedes = await Aedes.createBroker({
     connectTimeout: bounds.connectTimeoutMs,
     keepaliveLimit: bounds.keepaliveSeconds,
     queueLimit: bounds.queueLimit,
-    authenticate(client, username, password, done) {
-      const account = options.authenticate(username ?? '', password?.toString() ?? '');
-      if (!account || !mayUseClientId(account, client.id)) {
-        done(badCredentials(), false);
-        return;
-      }
-      accounts.set(client, account);
-      if (account.role === 'device') remember(clients, account.device, client);
-      done(null, true);
-    },
-    authorizePublish(client, packet, done) {
-      const account = accountOf(client);
-      if (account && mayPublish(account, packet.topic)) {
-        done(null);
-        return;
-      }
-      if (account) options.onViolation(account, `publishing on ${packet.topic}`);
-      done(new Error(`not allowed to publish on ${packet.topic}`));
-    },
-    authorizeSubscribe(client, subscription, done) {
-      const account = accountOf(client);
-      if (account && maySubscribe(account, subscription.topic)) {
-        done(null, subscription);
-        return;
-      }
-      if (account) options.onViolation(account, `subscribing to ${subscription.topic}`);
-      done(null, null);
-    },
+    ...handlersOf(options, guests),
   });
-  aedes.on('clientDisconnect', (client) => {
-    const account = accountOf(client);
-    if (account?.role !== 'device') return;
-    const connected = clients.get(account.device);
-    if (connected?.delete(client) && connected.size === 0) clients.delete(account.device);
-  });
+  aedes.on('clientDisconnect', guests.remove);
   aedes.on('clientError', (client, error) => {
     options.log.debug({ client: client.id, reason: reasonOf(error) }, 'mqtt client error');
   });
@@ -101,13 +69,79 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return aedes.connectedClients;
     },
     drop(device) {
-      for (const client of clients.get(device) ?? []) client.close();
+      for (const client of guests.of(device)) client.close();
     },
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await new Promise<void>((resolve) => aedes.close(resolve));
       for (const socket of sockets) socket.destroy();
       await closed;
+    },
+  };
+}
+
+/** Who is connected under which account. */
+interface Guests {
+  add(client: Client, account: Account): void;
+  remove(client: Client): void;
+  account(client: Client | null): Account | null;
+  of(device: string): readonly Client[];
+}
+
+function createGuests(): Guests {
+  const accounts = new WeakMap<Client, Account>();
+  const byDevice = new Map<string, Set<Client>>();
+  return {
+    add(client, account) {
+      accounts.set(client, account);
+      if (account.role !== 'device') return;
+      const connected = byDevice.get(account.device) ?? new Set();
+      byDevice.set(account.device, connected.add(client));
+    },
+    remove(client) {
+      const account = accounts.get(client);
+      if (account?.role !== 'device') return;
+      const connected = byDevice.get(account.device);
+      if (connected?.delete(client) && connected.size === 0) byDevice.delete(account.device);
+    },
+    account: (client) => (client ? (accounts.get(client) ?? null) : null),
+    of: (device) => [...(byDevice.get(device) ?? [])],
+  };
+}
+
+type Handlers = Required<
+  Pick<AedesOptions, 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>
+>;
+
+function handlersOf(options: BrokerOptions, guests: Guests): Handlers {
+  const authenticate: Handlers['authenticate'] = (client, ...[username, password, done]) => {
+    const account = options.authenticate(username ?? '', password?.toString() ?? '');
+    if (!account || !mayUseClientId(account, client.id)) {
+      done(badCredentials(), false);
+      return;
+    }
+    guests.add(client, account);
+    done(null, true);
+  };
+  return {
+    authenticate,
+    authorizePublish(client, packet, done) {
+      const account = guests.account(client);
+      if (account && mayPublish(account, packet.topic)) {
+        done(null);
+        return;
+      }
+      if (account) options.onViolation(account, `publishing on ${packet.topic}`);
+      done(new Error(`not allowed to publish on ${packet.topic}`));
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const account = guests.account(client);
+      if (account && maySubscribe(account, subscription.topic)) {
+        done(null, subscription);
+        return;
+      }
+      if (account) options.onViolation(account, `subscribing to ${subscription.topic}`);
+      done(null, null);
     },
   };
 }
@@ -119,8 +153,8 @@ function mayUseClientId(account: Account, clientId: string): boolean {
 }
 
 /**
- * A device publishes on its own channels up. It may also ask itself for an inference: an application on the
- * device shares its account.
+ * A device publishes on its own channels up. It may also ask itself for an inference: an
+ * application on the device shares its account.
  */
 function mayPublish(account: Account, topic: string): boolean {
   if (account.role === 'controller') return true;
@@ -138,12 +172,6 @@ function maySubscribe(account: Account, topic: string): boolean {
   const address = parseTopic(topic);
   if (!address || address.device !== account.device) return false;
   return channels[address.channel] === 'down' || address.channel === 'inferred';
-}
-
-function remember(clients: Map<string, Set<Client>>, device: string, client: Client): void {
-  const connected = clients.get(device) ?? new Set();
-  connected.add(client);
-  clients.set(device, connected);
 }
 
 /** [MQTT-3.2.2-5] Return code 4: bad user name or password. */

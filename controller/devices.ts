@@ -63,8 +63,9 @@ export function explainDevice(
 ): { device: string; sentence: string; waitsFor: string | null } {
   const { reported, desired } = device;
   const serving = reported?.serving;
+  const variant = serving ? recipeName(serving.recipe) : '';
   const runs = serving
-    ? `serves ${serving.model} ${serving.version} as ${recipeName(serving.recipe)}: ${serving.reason}`
+    ? `serves ${serving.model} ${serving.version} as ${variant}: ${serving.reason}`
     : 'serves nothing';
   return {
     device: device.device,
@@ -83,11 +84,12 @@ function waitsFor(world: World, device: Device): string | null {
     return `the device to take up revision ${desired.revision}${silence}`;
   }
   if (reported.state === 'failed') {
-    const { error } = reported;
-    return `a person or a newer goal: ${error ? `${error.message}. ${error.hint}` : reported.reason}`;
+    const { error, reason } = reported;
+    return `a person or a newer goal: ${error ? `${error.message}. ${error.hint}` : reason}`;
   }
   if (reported.state === 'serving') return device.online ? null : 'the device to come back online';
-  return `the device, which is ${reported.state} since its report ${ago(reportedMs)}: ${reported.reason}`;
+  const { state, reason } = reported;
+  return `the device, which said ${ago(reportedMs)} that it is ${state}: ${reason}`;
 }
 
 async function lastTuning(world: World, device: string): Promise<Tuning | null> {

@@ -1,4 +1,7 @@
-/** What each device should run: numbered, signed, on disk before it is published, published again whenever it may be lost. */
+/**
+ * What each device should run: numbered, signed, on disk before it is published, published again
+ * whenever it may be lost.
+ */
 import { FettleError } from '../shared/errors.ts';
 import type { Desired, ModelGoal } from '../shared/protocol/messages.ts';
 import type { Channel } from '../shared/protocol/topics.ts';
@@ -17,11 +20,17 @@ export interface Goal {
 }
 
 export interface Dispatcher {
-  /** Stores the next revision of every device in one transaction, then publishes. Returns the revisions. */
+  /**
+   * Stores the next revision of every device in one transaction, then publishes. Returns the
+   * revisions.
+   */
   assign(goals: readonly Assignment[]): Promise<ReadonlyMap<string, number>>;
   /** Publishes every desired document again: the broker may have lost them. */
   republish(): Promise<void>;
-  /** Clears what devices left retained under this name: reports of an earlier life, or of one that is gone. */
+  /**
+   * Clears what devices left retained under this name: reports of an earlier life, or of one that
+   * is gone.
+   */
   forget(device: string): void;
 }
 

@@ -1,4 +1,6 @@
-/** How a device becomes one of the fleet: a token from the administrator, its own secrets in return. */
+/**
+ * How a device becomes one of the fleet: a token from the administrator, its own secrets in return.
+ */
 import { randomBytes } from 'node:crypto';
 import { FettleError } from '../shared/errors.ts';
 import { type Device, type LabelMap, parseLabels } from './fleet.ts';
@@ -56,8 +58,8 @@ interface Claim {
 }
 
 /**
- * Spends one use of the token and gives the device new secrets. A device that enrols again begins its
- * reports anew, for it has lost what it knew. Throws `ENROLMENT_REFUSED`.
+ * Spends one use of the token and gives the device new secrets. A device that enrols again begins
+ * its reports anew, for it has lost what it knew. Throws `ENROLMENT_REFUSED`.
  */
 export async function enrol(world: World, claim: Claim): Promise<Enrolled> {
   const deviceToken = newToken('ftd');

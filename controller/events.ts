@@ -1,4 +1,7 @@
-/** What is said about a device, by itself or by the controller; the oldest go when there are too many. */
+/**
+ * What is said about a device, by itself or by the controller; the oldest go when there are too
+ * many.
+ */
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from './store/schema.ts';
 import type { World } from './world.ts';
@@ -32,9 +35,8 @@ export async function insertEvents(
     await db.insertInto('events').values(row).execute();
   }
   for (const device of new Set(events.map((event) => event.device))) {
-    await sql`delete from events where device = ${device} and id <=
-      (select id from events where device = ${device} order by id desc limit 1 offset ${keep})`.execute(
-      db,
-    );
+    const oldest = sql`delete from events where device = ${device} and id <=
+      (select id from events where device = ${device} order by id desc limit 1 offset ${keep})`;
+    await oldest.execute(db);
   }
 }

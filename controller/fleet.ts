@@ -1,4 +1,7 @@
-/** Every device in memory: the database is the truth, this is what is read a thousand times a second. */
+/**
+ * Every device in memory: the database is the truth, this is what is read a thousand times a
+ * second.
+ */
 import type * as v from 'valibot';
 import type { Labels } from '../shared/protocol/fields.ts';
 import { Desired, Reported, type Window } from '../shared/protocol/messages.ts';

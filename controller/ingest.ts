@@ -1,6 +1,6 @@
 /**
- * What devices send, stored exactly once: messages are gathered into batches, a batch is one transaction, and
- * a device is told that something is stored after the commit, never before.
+ * What devices send, stored exactly once: messages are gathered into batches, a batch is one
+ * transaction, and a device is told that something is stored after the commit, never before.
  */
 import { FettleError, reportError } from '../shared/errors.ts';
 import {
@@ -83,7 +83,7 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
     while (queue.length > 0) {
       const inboxes = sortOut(queue.splice(0, bounds.batch));
       try {
-        await storeBatch(world, inboxes, counters, doors);
+        await storeBatch(world, inboxes, { counters, doors });
       } catch (thrown) {
         world.log.error({ err: thrown }, 'batch not stored; devices will send it again');
         await new Promise((resolve) => setTimeout(resolve, bounds.retryMs));
@@ -190,8 +190,7 @@ function emptyInbox(): Inbox {
 async function storeBatch(
   world: World,
   inboxes: ReadonlyMap<string, Inbox>,
-  counters: Record<IngestCounter, number>,
-  doors: IngestDoors,
+  { counters, doors }: { counters: Record<IngestCounter, number>; doors: IngestDoors },
 ): Promise<void> {
   const now = world.now();
   const keptSinceMs = now - world.settings.retentionHours * 3_600_000;
@@ -217,7 +216,7 @@ async function storeBatch(
   }
   for (const [name, inbox] of inboxes) {
     const device = world.fleet.get(name);
-    if (device) settle(world, device, inbox, doors);
+    if (device) doors.acknowledge(name, settle(world, device, inbox));
   }
   if ([...inboxes.values()].some(({ reported, profile }) => reported ?? profile)) doors.onChanged();
 }
@@ -232,7 +231,7 @@ function isNews(device: Device, reported: Reported | null): reported is Reported
 }
 
 /** After the commit: what memory holds, what the device may forget, what watchers see. */
-function settle(world: World, device: Device, inbox: Inbox, doors: IngestDoors): void {
+function settle(world: World, device: Device, inbox: Inbox): Ack {
   const now = world.now();
   device.seenMs = now;
   if (isNews(device, inbox.reported)) {
@@ -255,6 +254,6 @@ function settle(world: World, device: Device, inbox: Inbox, doors: IngestDoors):
       ? { telemetry: { spool: spool.spool, seq: Math.max(...seqs) } }
       : {}),
   };
-  if (Object.keys(ack).length > 1) doors.acknowledge(device.device, ack);
   world.live.publish('device', device.device, () => summaryOf(device, world.now()));
+  return ack;
 }

@@ -1,4 +1,6 @@
-/** The controller's own connection to the broker, embedded or not: it is a client like any other. */
+/**
+ * The controller's own connection to the broker, embedded or not: it is a client like any other.
+ */
 import { randomBytes } from 'node:crypto';
 import { type Bus, type BusState, connectMqtt } from '../shared/mqtt.ts';
 import { encodeMessage } from '../shared/protocol/messages.ts';

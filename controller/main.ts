@@ -41,8 +41,9 @@ export interface Controller {
 type Closers = (() => Promise<void> | void)[];
 
 /**
- * Starts a controller on its data folder; the same folder again continues where it ended, cleanly or not.
- * Throws `PORT_IN_USE`, `BROKER_REFUSED`, `CONFLICT` (the folder is in use), `FILE_UNREADABLE`, `DISK_FULL`.
+ * Starts a controller on its data folder; the same folder again continues where it ended, cleanly
+ * or not. Throws `PORT_IN_USE`, `BROKER_REFUSED`, `CONFLICT` (the folder is in use),
+ * `FILE_UNREADABLE`, `DISK_FULL`.
  */
 export async function startController(settings: Settings, log?: Logger): Promise<Controller> {
   const closers: Closers = [];
@@ -95,6 +96,8 @@ async function startMessaging(world: World, closers: Closers): Promise<Messaging
   const onChanged = new Set<() => void>();
   const ingest = createIngest(world, {
     acknowledge: (device, ack) => {
+      // A document without members but its version acknowledges nothing.
+      if (Object.keys(ack).length === 1) return;
       link
         .publish({ device, channel: 'ack' }, ack)
         .catch((thrown) => world.log.warn({ err: thrown }, 'not acknowledged'));
@@ -159,7 +162,10 @@ interface BrokerAccount {
   readonly password?: string;
 }
 
-/** The external broker with the credentials of its address, or the embedded one with an account made for this run. */
+/**
+ * The external broker with the credentials of its address, or the embedded one with an account made
+ * for this run.
+ */
 async function openBroker(world: World, closers: Closers): Promise<BrokerAccount> {
   const { settings } = world;
   if (settings.broker !== null) {

@@ -1,4 +1,7 @@
-/** Figures of the controller for Prometheus. Devices are counted, not named, so that the page stays small. */
+/**
+ * Figures of the controller for Prometheus. Devices are counted, not named, so that the page stays
+ * small.
+ */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Ingest } from './ingest.ts';
 import type { World } from './world.ts';

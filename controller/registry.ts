@@ -16,8 +16,9 @@ import { instant, type World } from './world.ts';
 
 export interface Registry {
   /**
-   * The model's record, new or as it was: equal content is one version. It is measured in the background. Throws
-   * `NOT_FOUND` for files that weren't uploaded and whatever is wrong with the package.
+   * The model's record, new or as it was: equal content is one version. It is measured in the
+   * background. Throws `NOT_FOUND` for files that weren't uploaded and whatever is wrong with the
+   * package.
    */
   push(request: PushRequest): Promise<ModelRecord>;
   /** Throws `NOT_FOUND`. Without a version it is the newest. */

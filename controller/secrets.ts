@@ -1,4 +1,7 @@
-/** What the controller keeps to itself: its signing key and the administrator's token, made at the first start. */
+/**
+ * What the controller keeps to itself: its signing key and the administrator's token, made at the
+ * first start.
+ */
 import { createHash, createPublicKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,17 +27,24 @@ export async function openSecrets(folder: string): Promise<Secrets> {
   return { keys: { privateKeyPem, publicKeyPem: publicHalf(privateKeyPem, keyPath) }, adminToken };
 }
 
-/** 256 random bits with a prefix that says what it is: `fta` admin, `fte` enrolment, `ftd` device. */
+/**
+ * 256 random bits with a prefix that says what it is: `fta` admin, `fte` enrolment, `ftd` device.
+ */
 export function newToken(prefix: 'fta' | 'fte' | 'ftd' | 'ftm'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`;
 }
 
-/** What is stored of a token. It has 256 random bits, so that one round of SHA-256 can't be searched. */
+/**
+ * What is stored of a token. It has 256 random bits, so that one round of SHA-256 can't be
+ * searched.
+ */
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
 
-/** Whether the token is the one of this hash, in a time that doesn't tell how much of it is right. */
+/**
+ * Whether the token is the one of this hash, in a time that doesn't tell how much of it is right.
+ */
 export function matchesHash(token: string, hash: string): boolean {
   const [a, b] = [Buffer.from(hashToken(token)), Buffer.from(hash)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,4 +1,6 @@
-/** The controller's settings: one table, read from flags and from `FETTLE_CONTROLLER_*` variables. */
+/**
+ * The controller's settings: one table, read from flags and from `FETTLE_CONTROLLER_*` variables.
+ */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FettleError } from '../shared/errors.ts';

@@ -25,7 +25,10 @@ export function summaryOf(device: Device, now: number): DeviceSummary {
   };
 }
 
-/** Figures merged over the last minute; quantiles come from the merged histogram, not from an average. */
+/**
+ * Figures merged over the last minute; quantiles come from the merged histogram, not from an
+ * average.
+ */
 function recentOf(device: Device, now: number): DeviceSummary['recent'] {
   const fresh = device.recent.filter(({ arrivedMs }) => arrivedMs > now - recentMs);
   const last = fresh.at(-1)?.window;

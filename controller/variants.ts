@@ -10,10 +10,14 @@ import { findModel, findOutcome, findVariant, listVariants, putVariant } from '.
 import type { Built, Job } from './work/messages.ts';
 import { createPool } from './work/pool.ts';
 import { runJob } from './work/run.ts';
+import { createWaiters, type Waiters } from './work/waiters.ts';
 import { instant, type World } from './world.ts';
 
 export interface Variants {
-  /** The variant of this recipe, queued where it isn't there yet. A failure is remembered unless a retry may help. */
+  /**
+   * The variant of this recipe, queued where it isn't there yet. A failure is remembered unless a
+   * retry may help.
+   */
   request(model: ModelRecord, recipe: Recipe): Promise<VariantRecord>;
   /** Waits until it is ready or failed, at most so long. Throws `NOT_FOUND`. */
   find(id: string, wait: { ms: number; signal: AbortSignal }): Promise<VariantRecord>;
@@ -23,68 +27,32 @@ export interface Variants {
   stop(): Promise<void>;
 }
 
-/** Raised when the same recipe would give other bytes, so that variants of before aren't taken for those of now. */
+/**
+ * Raised when the same recipe would give other bytes, so that variants of before aren't taken for
+ * those of now.
+ */
 const compressorVersion = 1;
 /** A worker that was killed from outside gets another try. */
 const attempts = 2;
 
 export function createVariants(world: World): Variants {
-  const pool = createPool(world.settings.workers);
-  const ending = new AbortController();
-  const working = new Set<Promise<void>>();
-  /** Those queued or being built, as they are right now. */
-  const active = new Map<string, VariantRecord>();
-  const waiters = createWaiters();
-  const save = async (record: VariantRecord) => {
-    await putVariant(world.db, record);
-    if (isSettled(record)) active.delete(record.id);
-    else active.set(record.id, record);
-    show(record);
-    if (isSettled(record)) waiters.wake(record.id);
-  };
-  const show = (record: VariantRecord) => world.live.publish('variant', record.id, () => record);
-  const onProgress = (id: string, progress: VariantRecord['progress']) => {
-    const record = active.get(id);
-    if (!record) return;
-    active.set(id, { ...record, progress });
-    show({ ...record, progress });
-  };
-  const build = async (queued: VariantRecord) => {
-    const building: VariantRecord = { ...queued, state: 'building' };
-    try {
-      await save(building);
-      const options = { signal: ending.signal, onProgress };
-      await save(await buildRecord(world, building, options));
-    } catch (thrown) {
-      if (ending.signal.aborted) return;
-      const error = { ...reportError(thrown) };
-      await save({ ...building, state: 'failed', progress: null, error });
-    }
-  };
-  const enqueue = (record: VariantRecord) => {
-    const work: Promise<void> = pool
-      .run(async () => {
-        if (!ending.signal.aborted) await build(record);
-      })
-      .catch((thrown) => world.log.error({ err: thrown }, 'variant not stored'))
-      .finally(() => working.delete(work));
-    working.add(work);
-  };
+  const builder = createBuilder(world);
+  const { active } = builder;
   return {
     async request(model, recipe) {
       const record = newRecord(world, model, recipe);
       const known = active.get(record.id) ?? (await findVariant(world.db, record.id));
       if (known && !(known.state === 'failed' && known.error?.retryable)) return known;
-      // Somebody else may have asked while the database was.
-      const now = active.get(record.id);
-      if (now) return now;
+      // Somebody else may have asked meanwhile.
+      const queued = active.get(record.id);
+      if (queued) return queued;
       active.set(record.id, record);
-      await save(record);
-      enqueue(record);
+      await builder.save(record);
+      builder.enqueue(record);
       return record;
     },
-    async find(id, { ms, signal }) {
-      if (active.has(id) && ms > 0) await waiters.wait(id, { ms, signal });
+    async find(id, wait) {
+      if (active.has(id) && wait.ms > 0) await builder.waiters.wait(id, wait);
       const record = active.get(id) ?? (await findVariant(world.db, id));
       if (!record) throw new FettleError('NOT_FOUND', { what: `variant ${id}` });
       return record;
@@ -96,8 +64,64 @@ export function createVariants(world: World): Variants {
     async resume() {
       for (const record of await listVariants(world.db, { state: ['queued', 'building'] })) {
         active.set(record.id, record);
-        enqueue(record);
+        builder.enqueue(record);
       }
+    },
+    stop: builder.stop,
+  };
+}
+
+interface Builder {
+  /** Those queued or being built, as they are right now. */
+  readonly active: Map<string, VariantRecord>;
+  readonly waiters: Waiters;
+  save(record: VariantRecord): Promise<void>;
+  enqueue(record: VariantRecord): void;
+  stop(): Promise<void>;
+}
+
+function createBuilder(world: World): Builder {
+  const pool = createPool(world.settings.workers);
+  const ending = new AbortController();
+  const working = new Set<Promise<void>>();
+  const active = new Map<string, VariantRecord>();
+  const waiters = createWaiters();
+  const show = (record: VariantRecord) => world.live.publish('variant', record.id, () => record);
+  const save = async (record: VariantRecord) => {
+    await putVariant(world.db, record);
+    if (isSettled(record)) active.delete(record.id);
+    else active.set(record.id, record);
+    show(record);
+    if (isSettled(record)) waiters.wake(record.id);
+  };
+  const onProgress = (id: string, progress: VariantRecord['progress']) => {
+    const record = active.get(id);
+    if (!record) return;
+    active.set(id, { ...record, progress });
+    show({ ...record, progress });
+  };
+  const build = async (queued: VariantRecord) => {
+    const building: VariantRecord = { ...queued, state: 'building' };
+    try {
+      await save(building);
+      await save(await buildRecord(world, building, { signal: ending.signal, onProgress }));
+    } catch (thrown) {
+      // A controller that is stopping leaves it to be resumed.
+      if (ending.signal.aborted) return;
+      const error = { ...reportError(thrown) };
+      await save({ ...building, state: 'failed', progress: null, error });
+    }
+  };
+  return {
+    active,
+    waiters,
+    save,
+    enqueue(record) {
+      const work: Promise<void> = pool
+        .run(() => (ending.signal.aborted ? Promise.resolve() : build(record)))
+        .catch((thrown) => world.log.error({ err: thrown }, 'variant not stored'))
+        .finally(() => working.delete(work));
+      working.add(work);
     },
     async stop() {
       ending.abort(new FettleError('INTERNAL', { reason: 'the controller is stopping' }));
@@ -125,7 +149,7 @@ async function buildRecord(
     const { recipe } = record;
     const sourceOutcome = await findOutcome(world.db, model);
     const job = { kind: 'build', files, recipe, sourceOutcome, folder } as const;
-    const built = await runBuild(world, job, record, options);
+    const built = await runBuild(world, job, { ...options, record });
     return await keep(world, record, built);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -135,8 +159,7 @@ async function buildRecord(
 async function runBuild(
   world: World,
   job: Job & { kind: 'build' },
-  record: VariantRecord,
-  { signal, onProgress }: BuildOptions,
+  { record, signal, onProgress }: BuildOptions & { record: VariantRecord },
 ): Promise<Built> {
   const { settings } = world;
   let built: Built | null = null;
@@ -201,31 +224,4 @@ function variantId({ name, version, digest, calibration }: ModelRecord, recipe: 
 
 function isSettled({ state }: VariantRecord): boolean {
   return state === 'ready' || state === 'failed';
-}
-
-interface Waiters {
-  /** Resolves when it is woken, aborted or the time is over. */
-  wait(id: string, options: { ms: number; signal: AbortSignal }): Promise<void>;
-  wake(id: string): void;
-}
-
-function createWaiters(): Waiters {
-  const waiting = new Map<string, Set<() => void>>();
-  return {
-    async wait(id, { ms, signal }) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const mine = waiting.get(id) ?? new Set();
-      waiting.set(id, mine);
-      mine.add(resolve);
-      const timer = setTimeout(resolve, ms);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      await promise;
-      clearTimeout(timer);
-      mine.delete(resolve);
-      if (mine.size === 0) waiting.delete(id);
-    },
-    wake(id) {
-      for (const resolve of waiting.get(id) ?? []) resolve();
-    },
-  };
 }

@@ -14,8 +14,8 @@ export type Access = 'anyone' | 'known' | 'admin';
 export type Authenticator = (request: FastifyRequest, access: Access) => Principal | null;
 
 /**
- * Returns who asks, null where it may be anyone. The function throws `UNAUTHORIZED` without a good token and
- * `FORBIDDEN` where the token's role does not allow it.
+ * Returns who asks, null where it may be anyone. The function throws `UNAUTHORIZED` without a good
+ * token and `FORBIDDEN` where the token's role does not allow it.
  */
 export function createAuthenticator(world: World): Authenticator {
   const adminHash = hashToken(world.secrets.adminToken);

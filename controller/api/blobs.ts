@@ -1,4 +1,6 @@
-/** Files by digest, up and down. Ranges follow RFC 9110, section 14: one range, else the whole file. */
+/**
+ * Files by digest, up and down. Ranges follow RFC 9110, section 14: one range, else the whole file.
+ */
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as v from 'valibot';

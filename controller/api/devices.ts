@@ -27,6 +27,13 @@ export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): voi
     if (!device) throw new FettleError('NOT_FOUND', { what: `device ${name}` });
     return device;
   };
+  addReadingRoutes(api, world, find);
+  addChangingRoutes(api, world, { ...doors, find });
+}
+
+type Find = (name: string) => Device;
+
+function addReadingRoutes(api: Api, world: World, find: Find): void {
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/devices',
@@ -79,6 +86,13 @@ export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): voi
       return { items: await listEvents(world, device.device, query.limit ?? 100) };
     },
   });
+}
+
+function addChangingRoutes(
+  api: Api,
+  world: World,
+  { find, onLabels, onRemoved }: DeviceDoors & { readonly find: Find },
+): void {
   addRoute(api, {
     method: 'PUT',
     url: '/api/v1/devices/:device/labels',
@@ -91,7 +105,7 @@ export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): voi
     async handle({ params, body }) {
       const device = find(params.device);
       await setLabels(world, device, body);
-      doors.onLabels(device.device);
+      onLabels(device.device);
       return summaryOf(device, world.now());
     },
   });
@@ -104,7 +118,7 @@ export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): voi
     params: DevicePath,
     answers: { 204: null },
     async handle({ params, reply }) {
-      await doors.onRemoved(find(params.device).device);
+      await onRemoved(find(params.device).device);
       reply.code(204);
     },
   });

@@ -20,7 +20,9 @@ const TokenAnswer = v.object({
   maxUses: v.number(),
 });
 
-/** What devices are told of the broker, given the host name under which they reached the controller. */
+/**
+ * What devices are told of the broker, given the host name under which they reached the controller.
+ */
 export type DeviceBroker = (hostname: string) => {
   url: string;
   /** Where all devices share one account. */

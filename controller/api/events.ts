@@ -32,8 +32,8 @@ export function addEventRoutes(api: Api, live: Live): void {
 }
 
 /**
- * Newer changes of a thing replace older ones that still wait, so that what a slow watcher costs is bounded by
- * the number of things, not by time.
+ * Newer changes of a thing replace older ones that still wait, so that what a slow watcher costs is
+ * bounded by the number of things, not by time.
  */
 function stream(response: ServerResponse, live: Live): void {
   response.writeHead(200, {

@@ -26,7 +26,9 @@ const statuses = {
   DISK_FULL: 507,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 
-/** Any thrown value as a problem; what is not ours says nothing of the inside but its first line. */
+/**
+ * Any thrown value as a problem; what is not ours says nothing of the inside but its first line.
+ */
 export function problemOf(thrown: unknown): Problem & { details: Record<string, unknown> } {
   const error = thrown instanceof FettleError ? thrown : fromFramework(thrown);
   const known: Partial<Record<ErrorCode, number>> = statuses;

@@ -1,7 +1,8 @@
 /** Rollouts: started, watched, paused, resumed, aborted, rolled back. */
 import * as v from 'valibot';
 import { RolloutRecord, RolloutRequest } from '../../shared/protocol/api.ts';
-import type { RolloutAction, Rollouts } from '../rollouts.ts';
+import type { RolloutAction } from '../rollout/act.ts';
+import type { Rollouts } from '../rollouts.ts';
 import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
 
 const RolloutPath = v.object({ id: v.string() });

@@ -1,4 +1,7 @@
-/** One way to write a route: its schemas check what comes, type the handler and make the OpenAPI document. */
+/**
+ * One way to write a route: its schemas check what comes, type the handler and make the OpenAPI
+ * document.
+ */
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import * as v from 'valibot';

@@ -12,8 +12,8 @@ const float32: Recipe = { v: 1, bits: 32 };
 const int8: Recipe = { v: 1, bits: 8 };
 
 /**
- * The device judges what is fast on it, so that only what can't be built is left out here. `profile` is null for a
- * device that has not said yet what it is.
+ * The device judges what is fast on it, so that only what can't be built is left out here.
+ * `profile` is null for a device that has not said yet what it is.
  */
 export function candidatesFor(
   model: Pick<ModelRecord, 'calibration'>,

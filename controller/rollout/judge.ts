@@ -1,4 +1,7 @@
-/** Where one device stands within a rollout. Pure. Success is the model serving through its soak, not a download. */
+/**
+ * Where one device stands within a rollout. Pure. Success is the model serving through its soak,
+ * not a download.
+ */
 import type { MemberState } from '../../shared/protocol/states.ts';
 import type { DeviceView, Member } from './plan.ts';
 

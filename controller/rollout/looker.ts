@@ -1,4 +1,7 @@
-/** Runs one thing over and over, never twice at once: soon after a poke, and every second while time matters. */
+/**
+ * Runs one thing over and over, never twice at once: soon after a poke, and every second while time
+ * matters.
+ */
 
 export interface Looker {
   poke(): void;

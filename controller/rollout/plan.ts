@@ -1,7 +1,7 @@
 /**
- * What a rollout does next. Pure: from what is known now to the whole of what should be; asking twice changes
- * nothing. A member's state is computed from its device's report every time, so that lost messages, restarts and
- * late regressions all lead to the same answer.
+ * What a rollout does next. Pure: from what is known now to the whole of what should be; asking
+ * twice changes nothing. A member's state is computed from its device's report every time, so that
+ * lost messages, restarts and late regressions all lead to the same answer.
  */
 import type { MemberState, RolloutState } from '../../shared/protocol/states.ts';
 import { judgeMember } from './judge.ts';
@@ -84,7 +84,7 @@ export function planRollout(
   const limit = Math.max(1, rollout.maxFailures);
   if (state === 'paused' || failed.length >= limit) {
     const why = state === 'paused' ? reason : pauseReason(failed, limit);
-    const settled = sorted(placeWaiting(members, rollout, why, devices));
+    const settled = sorted(placeWaiting(members, devices, { ...rollout, why }));
     return { members: settled, admit: [], wave: rollout.wave, state: 'paused', reason: why };
   }
   return advance(rollout, members, devices);
@@ -101,7 +101,10 @@ function judgeAll(
   });
 }
 
-/** Devices that the selector names and that aren't members yet: they get the same protection as the first ones. */
+/**
+ * Devices that the selector names and that aren't members yet: they get the same protection as the
+ * first ones.
+ */
 function joiners(members: readonly Member[], devices: ReadonlyMap<string, DeviceView>): Member[] {
   const known = new Set(members.map(({ device }) => device));
   return [...devices.values()]
@@ -131,7 +134,8 @@ function advance(
   const isFull = () => admitted.length >= targetOf(waves, wave, members.length);
   while (open.length === 0 && isFull() && wave < waves.length && members.length > 0) wave += 1;
   const room = Math.max(0, targetOf(waves, wave, members.length) - admitted.length);
-  const placed = placeWaiting(members, { waves, wave }, `wave ${wave} is not done`, devices);
+  const why = `wave ${wave} is not done`;
+  const placed = placeWaiting(members, devices, { waves, wave, why });
   const admit = placed
     .filter(({ revision }) => revision === null)
     .slice(0, room)
@@ -165,12 +169,14 @@ function outcome(progress: Progressing): { state: RolloutState; reason: string }
   return { state: 'running', reason: `wave ${wave} of ${waves}: ${done} of ${all} done; ${waits}` };
 }
 
-/** Who waits is told for what, in the order in which they will be admitted: those online first, then by name. */
+/**
+ * Who waits is told for what, in the order in which they will be admitted: those online first, then
+ * by name.
+ */
 function placeWaiting(
   members: readonly Member[],
-  { waves, wave }: { waves: WaveTable; wave: number },
-  why: string,
   devices: ReadonlyMap<string, DeviceView>,
+  { waves, wave, why }: { waves: WaveTable; wave: number; why: string },
 ): Member[] {
   const admitted = members.filter(({ revision }) => revision !== null);
   const rank = ({ device }: Member) => (devices.get(device)?.online ? 0 : 1);

@@ -1,8 +1,8 @@
 /**
- * Kubernetes label selectors, whole: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, joined by commas that
- * mean "and". Source: Kubernetes documentation, "Labels and Selectors", and `labels.Parse` of apimachinery.
- * As there, `!=` and `notin` also hold where the key is absent. Keys that begin with `fact/` ask what the
- * profile says; every other key asks a label.
+ * Kubernetes label selectors, whole: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`,
+ * `!a`, joined by commas that mean "and". Source: Kubernetes documentation, "Labels and Selectors",
+ * and `labels.Parse` of apimachinery. As there, `!=` and `notin` also hold where the key is absent.
+ * Keys that begin with `fact/` ask what the profile says; every other key asks a label.
  */
 import { FettleError } from '../../shared/errors.ts';
 

@@ -10,7 +10,10 @@ export interface Standing {
   readonly selects: Selects;
 }
 
-/** The rollout that each device belongs to: of those whose selector names it, the first in `standing`. */
+/**
+ * The rollout that each device belongs to: of those whose selector names it, the first in
+ * `standing`.
+ */
 export function governors(
   devices: Iterable<Device>,
   standing: readonly Standing[],

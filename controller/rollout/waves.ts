@@ -8,8 +8,8 @@ export type WaveTable = readonly Wave[];
 export const defaultWaves: WaveTable = [{ count: 1 }, { percent: 100 }];
 
 /**
- * The waves as they will be run: each says a count or a share, not both, and the last one takes everybody. Throws
- * `BAD_ARGUMENT`.
+ * The waves as they will be run: each says a count or a share, not both, and the last one takes
+ * everybody. Throws `BAD_ARGUMENT`.
  */
 export function normalWaves(waves: WaveTable): WaveTable {
   for (const [index, { count, percent }] of waves.entries()) {
@@ -21,7 +21,10 @@ export function normalWaves(waves: WaveTable): WaveTable {
   return waves.at(-1)?.percent === 100 ? waves : [...waves, { percent: 100 }];
 }
 
-/** How many of `members` devices are in by the end of this wave; never fewer than by the end of the one before. */
+/**
+ * How many of `members` devices are in by the end of this wave; never fewer than by the end of the
+ * one before.
+ */
 export function targetOf(waves: WaveTable, wave: number, members: number): number {
   const targets = waves
     .slice(0, wave)

@@ -9,16 +9,20 @@ import { type Digest, digestOfFile, isDigest } from '../../shared/digest.ts';
 import { FettleError } from '../../shared/errors.ts';
 
 export interface Blobs {
-  /** Where the file of this digest lies, there or not. Throws `BAD_ARGUMENT` for what is no digest. */
+  /**
+   * Where the file of this digest lies, there or not. Throws `BAD_ARGUMENT` for what is no digest.
+   */
   pathOf(digest: string): string;
   /** Its size in bytes, or null where it isn't there. */
   sizeOf(digest: string): Promise<number | null>;
   /**
-   * Stores a stream whose digest the sender has named; a second time is a no-op that still reads the stream.
-   * Throws `TOO_LARGE`, `DIGEST_MISMATCH`, `DISK_FULL`; nothing is then left behind.
+   * Stores a stream whose digest the sender has named; a second time is a no-op that still reads
+   * the stream. Throws `TOO_LARGE`, `DIGEST_MISMATCH`, `DISK_FULL`; nothing is then left behind.
    */
   put(upload: Upload): Promise<number>;
-  /** Takes over a finished file of this machine (moved, not copied) and returns its digest and size. */
+  /**
+   * Takes over a finished file of this machine (moved, not copied) and returns its digest and size.
+   */
   adopt(path: string): Promise<{ digest: Digest; bytes: number }>;
   read(digest: string, range?: { start: number; end: number }): Readable;
   /** A folder on the same file system for work in progress; emptied at every start. */

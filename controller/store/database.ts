@@ -11,9 +11,9 @@ import type { Tables } from './schema.ts';
 export type Database = Kysely<Tables>;
 
 /**
- * Opens `fettle.db` in the folder and brings it to the newest shape. What a transaction has committed
- * survives a power cut: WAL with synchronous FULL. The file is held exclusively, so that two controllers
- * on one folder are refused with `CONFLICT`.
+ * Opens `fettle.db` in the folder and brings it to the newest shape. What a transaction has
+ * committed survives a power cut: WAL with synchronous FULL. The file is held exclusively, so that
+ * two controllers on one folder are refused with `CONFLICT`.
  */
 export async function openDatabase(folder: string): Promise<Database> {
   const path = join(folder, 'fettle.db');

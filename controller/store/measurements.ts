@@ -64,9 +64,9 @@ export async function storeTuning(db: Db, tuning: Tuning, now: number): Promise<
 const rowsMax = 200;
 
 /**
- * Stores the windows that are not there yet and returns them. A window is known by device, spool and number, and
- * is counted once however often it arrives. One that is older than what is kept and not above the highest number
- * of its spool was here before and has been collected.
+ * Stores the windows that are not there yet and returns them. A window is known by device, spool
+ * and number, and is counted once however often it arrives. One that is older than what is kept and
+ * not above the highest number of its spool was here before and has been collected.
  */
 export async function storeTelemetry(
   db: Db,

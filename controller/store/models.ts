@@ -50,8 +50,8 @@ export async function listModels(db: Database, name?: string): Promise<ModelReco
 }
 
 /**
- * Stores the model under the next version of its name. Where equal content is there already, that record is returned
- * and nothing is stored.
+ * Stores the model under the next version of its name. Where equal content is there already, that
+ * record is returned and nothing is stored.
  */
 export async function insertModel(
   db: Database,

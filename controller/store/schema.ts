@@ -1,4 +1,6 @@
-/** The tables as Kysely sees them. Documents are JSON text; instants are milliseconds since 1970. */
+/**
+ * The tables as Kysely sees them. Documents are JSON text; instants are milliseconds since 1970.
+ */
 import type { Generated } from 'kysely';
 
 export interface Tables {

@@ -7,7 +7,10 @@ import { createPool } from './pool.ts';
 import { runJob } from './run.ts';
 
 export interface Measuring {
-  /** Resolves when the package is known to be sound; its measurement goes on. Throws what is wrong with it. */
+  /**
+   * Resolves when the package is known to be sound; its measurement goes on. Throws what is wrong
+   * with it.
+   */
   start(
     files: Files,
     onProgress: (progress: ModelRecord['progress']) => void,
@@ -29,7 +32,8 @@ export function createMeasuring({ settings }: World, signal: AbortSignal): Measu
     async start(files, onProgress) {
       const found = Promise.withResolvers<Inspected>();
       const measured = Promise.withResolvers<Measured>();
-      // Whoever waits for the first hears of a failure there; the second must not count as unhandled then.
+      // Whoever waits for the first hears of a failure there; the second must not count as
+      // unhandled then.
       measured.promise.catch(() => {});
       const job = { kind: 'measure', files } as const;
       const attempt = () =>

@@ -1,4 +1,6 @@
-/** What a pushed model is, whether its data fits it, and how good it is: runs in a worker process. */
+/**
+ * What a pushed model is, whether its data fits it, and how good it is: runs in a worker process.
+ */
 import { availableParallelism } from 'node:os';
 import { FettleError } from '../../shared/errors.ts';
 import { openDataSet } from '../../shared/evaluate/dataset.ts';

@@ -1,10 +1,9 @@
 /** What a worker process is told and what it answers: JSON over the channel that `fork` opens. */
 import * as v from 'valibot';
 import { Recipe } from '../../shared/compress/recipe.ts';
-import { errorTable } from '../../shared/errors.ts';
 import { Manifest } from '../../shared/evaluate/manifest.ts';
 import { Outcome } from '../../shared/evaluate/outcome.ts';
-import { DigestText, TensorInfo } from '../../shared/protocol/fields.ts';
+import { DigestText, ErrorReportSchema, TensorInfo } from '../../shared/protocol/fields.ts';
 import { Quality } from '../../shared/protocol/tuning.ts';
 
 /** Files of a package by their paths in the store. */
@@ -75,7 +74,7 @@ export type Built = v.InferOutput<typeof Built>;
 
 export const Failed = v.object({
   type: v.literal('failed'),
-  code: v.picklist(Object.keys(errorTable) as (keyof typeof errorTable)[]),
+  code: ErrorReportSchema.entries.code,
   details: v.record(v.string(), v.union([v.string(), v.number()])),
 });
 

@@ -1,7 +1,7 @@
 /** Runs one job in a process of its own, within a time and a memory, and tells how it ended. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import { Answer, type Job } from './messages.ts';
@@ -15,7 +15,10 @@ export interface WorkOptions {
 }
 
 export interface WorkEnd {
-  /** How the process ended without a last word, by no deed of ours: it may be tried again. null when the job is done. */
+  /**
+   * How the process ended without a last word, by no deed of ours: it may be tried again. null when
+   * the job is done.
+   */
   readonly lost: string | null;
 }
 
@@ -23,11 +26,14 @@ const memoryCheckMs = 500;
 /** Linux counts memory in pages of this size (getpagesize(2)) on every platform that we run on. */
 const pageBytes = 4096;
 
-/** Throws what the job failed with, and `VARIANT_FAILED` where it took too long or too much memory. */
+/**
+ * Throws what the job failed with, and `VARIANT_FAILED` where it took too long or too much memory.
+ */
 export async function runJob(job: Job, options: WorkOptions): Promise<WorkEnd> {
   options.signal.throwIfAborted();
-  const script = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
-  const child = fork(script, {
+  // TypeScript in a checkout, JavaScript in `dist/`.
+  const extension = extname(import.meta.filename).slice(1);
+  const child = fork(new URL(`./worker.${extension}`, import.meta.url), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [`--max-old-space-size=${options.memoryMib}`],
   });
@@ -68,7 +74,9 @@ function nameOf(job: Job): string {
   return job.kind === 'build' ? `of ${job.files.manifest.name}` : 'source';
 }
 
-/** The runtime's memory is outside JavaScript's heap, so that only the whole process can be bounded. */
+/**
+ * The runtime's memory is outside JavaScript's heap, so that only the whole process can be bounded.
+ */
 function watchMemory(
   child: ChildProcess,
   memoryMib: number,

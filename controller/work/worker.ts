@@ -1,6 +1,6 @@
 /**
- * The process in which models are measured and variants are built: what crashes, leaks or never ends here does
- * not take the controller with it. It does one job and ends.
+ * The process in which models are measured and variants are built: what crashes, leaks or never
+ * ends here does not take the controller with it. It does one job and ends.
  */
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
