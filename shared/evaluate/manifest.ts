@@ -5,7 +5,10 @@ import { objectives } from '../protocol/tuning.ts';
 
 export const metrics = ['top1', 'top5', 'agreement', 'sqnr', 'mse'] as const;
 
-/** How a stored array becomes a model input: `(x·scale − mean) / std`, then laid out as the model wants. */
+/**
+ * How a stored array becomes a model input: `(x·scale − mean) / std`, then laid out as the model
+ * wants.
+ */
 export const InputPreparation = v.strictObject({
   scale: v.optional(v.number()),
   mean: v.optional(v.array(v.number())),
