@@ -6,12 +6,13 @@ import { formatMs } from '../../shared/terminal/units.ts';
 import type { CommandContext } from '../command.ts';
 import { type Controller, connectController } from './controller.ts';
 import { curlLines } from './curl.ts';
+import { freePort } from './ports.ts';
 import { agentSpec, controllerFolder, controllerSpec, isEnrolled } from './processes.ts';
 import { rollOut } from './rollout.ts';
 import { deviceShapes, type Shape } from './shapes.ts';
 import { createShow, type Show } from './show.ts';
 import { choosePorts, lockFolder, type Ports } from './state.ts';
-import { type ChildSpec, type Supervised, supervise } from './supervise.ts';
+import { type ChildSpec, type Crash, type Supervised, supervise } from './supervise.ts';
 import { isSettled, watch } from './watch.ts';
 
 export interface UpSettings {
@@ -43,7 +44,7 @@ interface World {
   readonly ports: Ports;
   /** The name of the package's model. */
   readonly model: string;
-  start(spec: ChildSpec): Supervised;
+  start(name: string, describe: () => Promise<ChildSpec>): void;
 }
 
 async function run(settings: UpSettings, context: CommandContext, children: Supervised[]) {
@@ -52,12 +53,10 @@ async function run(settings: UpSettings, context: CommandContext, children: Supe
   const names = shapes.map(({ name }) => name);
   const ports = await choosePorts(settings.folder, names);
   let say = context.io.line;
-  const start = (spec: ChildSpec) => {
-    const onCrash = (name: string, how: string, delayMs: number) =>
-      say(`${name} ended (${how}), again in ${formatMs(delayMs)}; its log: ${spec.logPath}`);
-    const child = supervise(spec, { onCrash });
-    children.push(child);
-    return child;
+  const onCrash = ({ name, how, lastWords, delayMs }: Crash) =>
+    say(`${name} ended (${how}), again in ${formatMs(delayMs)}: ${lastWords}`);
+  const start: World['start'] = (name, describe) => {
+    children.push(supervise(name, describe, { onCrash }));
   };
   const world = { settings, context, shapes, ports, start, model: manifest.name };
   const controller = await startController(world);
@@ -76,7 +75,7 @@ async function run(settings: UpSettings, context: CommandContext, children: Supe
 async function startController(world: World): Promise<Controller | null> {
   const { settings, ports, context } = world;
   const spec = controllerSpec(settings.folder, ports);
-  world.start(spec);
+  world.start('controller', async () => spec);
   return await connectController({
     url: `http://127.0.0.1:${ports.controller}`,
     folder: controllerFolder(settings.folder),
@@ -91,9 +90,11 @@ async function startAgents(world: World, controller: Controller): Promise<void> 
   const strangers = shapes.filter(({ name }) => !isEnrolled(folder, name));
   const token = strangers.length > 0 ? await controller.enrolmentToken(strangers.length) : null;
   for (const shape of shapes) {
-    const port = ports.agents[shape.name] ?? 0;
-    const place = { folder, shape, port, controller: controller.url };
-    world.start(agentSpec({ ...place, token: strangers.includes(shape) ? token : null }));
+    const own = strangers.includes(shape) ? token : null;
+    world.start(shape.name, async () => {
+      const port = await freePort(ports.agents[shape.name] ?? 0, new Set());
+      return agentSpec({ folder, shape, port, controller: controller.url, token: own });
+    });
   }
 }
 

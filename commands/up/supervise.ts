@@ -1,6 +1,6 @@
 /** A child process that is started again when it ends by itself, and stopped when asked. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backoffMs } from '../../shared/backoff.ts';
 
@@ -20,9 +20,19 @@ export interface Supervised {
   stop(): Promise<void>;
 }
 
+export interface Crash {
+  readonly name: string;
+  /** The signal or the exit code. */
+  readonly how: string;
+  /** The last line of its log. */
+  readonly lastWords: string;
+  /** After which it is started again. */
+  readonly delayMs: number;
+}
+
 interface Watcher {
-  /** The process ended by itself and is started again after the delay. */
-  onCrash(name: string, how: string, delayMs: number): void;
+  /** The process ended by itself. */
+  onCrash(crash: Crash): void;
 }
 
 /** A process that ran so long has recovered: its next crash counts as the first one. */
@@ -30,14 +40,21 @@ const steadyMs = 30_000;
 const stopTimeoutMs = 10_000;
 const restartBackoff = { baseMs: 500, maxMs: 15_000 };
 
-export function supervise(spec: ChildSpec, watcher: Watcher): Supervised {
+/** `describe` is asked before every start: a port may have been taken meanwhile. */
+export function supervise(
+  name: string,
+  describe: () => Promise<ChildSpec>,
+  watcher: Watcher,
+): Supervised {
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let stopping = false;
   let crashes = 0;
-  const start = () => {
+  const start = async () => {
     timer = null;
     const startedMs = performance.now();
+    const spec = await describe();
+    if (stopping) return;
     child = launch(spec);
     const ended = (how: string) => {
       if (child === null) return;
@@ -45,7 +62,7 @@ export function supervise(spec: ChildSpec, watcher: Watcher): Supervised {
       if (stopping) return;
       crashes = performance.now() - startedMs > steadyMs ? 1 : crashes + 1;
       const delayMs = backoffMs(crashes - 1, restartBackoff);
-      watcher.onCrash(spec.name, how, delayMs);
+      watcher.onCrash({ name, how, delayMs, lastWords: lastLine(spec.logPath) });
       timer = setTimeout(start, delayMs);
     };
     child.once('error', (error) => ended(error.message));
@@ -53,7 +70,7 @@ export function supervise(spec: ChildSpec, watcher: Watcher): Supervised {
   };
   start();
   return {
-    name: spec.name,
+    name,
     pid: () => child?.pid ?? null,
     async stop() {
       stopping = true;
@@ -78,6 +95,22 @@ function launch(spec: ChildSpec): ChildProcess {
   });
   closeSync(log);
   return child;
+}
+
+const tailBytes = 4096;
+
+function lastLine(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const tail = Buffer.alloc(Math.min(size, tailBytes));
+    readSync(file, tail, 0, tail.length, size - tail.length);
+    const lines = tail.toString('utf8').trimEnd().split('\n');
+    // A hint stands indented below the error that it belongs to.
+    return lines.findLast((line) => !line.startsWith(' ')) ?? '';
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {
