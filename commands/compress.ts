@@ -10,6 +10,8 @@ import { packageOfModel } from '../shared/evaluate/package.ts';
 import type { Command, CommandContext } from './command.ts';
 
 const widths = [32, 8] as const;
+/** Of one comparison; two are made. */
+const timing = { threads: 1, seconds: 5 };
 
 export const command: Command = {
   args: ['MODEL.onnx'],
@@ -25,30 +27,35 @@ export const command: Command = {
       flags: '--target <name>',
       help: `the kernels to build for: ${Object.keys(targets).join(', ')}`,
     },
+    {
+      flags: '--measure',
+      help: 'time which layers are worth 8 bits on this machine; the others stay float',
+    },
     { flags: '--package <file>', help: 'the fettle.json to use; that beside the model if absent' },
   ],
   async run(context) {
     const start = performance.now();
     const { io, options, args, signal } = context;
     const out = required(context, 'out', 'a file to write the variant to');
-    const recipe = await recipeOf(context);
+    const asked = await recipeOf(context);
     const found = await packageOfModel(args['MODEL.onnx'] ?? '', text(options.package));
     const written = await compressFile(
       {
         modelPath: found.modelPath,
         manifest: found.manifestPath === null ? null : found.manifest,
         calibrationPath: text(options.calibration) ?? found.calibrationPath,
-        recipe,
+        recipe: asked,
+        ...(options.measure === true && { timing }),
         signal,
         onProgress: (progress) => io.progress(progress),
       },
       () => resolve(out),
     );
     const seconds = (performance.now() - start) / 1000;
-    const { sourceBytes, bytes, digest, layers, notes } = written;
+    const { recipe, sourceBytes, bytes, digest, layers, notes } = written;
     const peakMemoryMiB = process.resourceUsage().maxRSS / 1024;
     io.result({ sourceBytes, bytes, digest, recipe, layers, notes, seconds, peakMemoryMiB });
-    for (const line of summary(written, recipe, seconds)) io.line(line);
+    for (const line of summary(written, seconds)) io.line(line);
   },
 };
 
@@ -91,8 +98,8 @@ async function readRecipe(path: string): Promise<Recipe> {
   throw new FettleError('RECIPE_INVALID', { reason: `${path}: ${where}: ${issue.message}` });
 }
 
-function summary(written: FileResult, recipe: Recipe, seconds: number): string[] {
-  const { sourceBytes, bytes, layers, notes, path } = written;
+function summary(written: FileResult, seconds: number): string[] {
+  const { recipe, sourceBytes, bytes, layers, notes, path } = written;
   const integer = layers.filter(({ compute }) => compute === 'integer').length;
   const share = ((100 * bytes) / sourceBytes).toFixed(0);
   const float = layers

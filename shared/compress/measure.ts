@@ -37,7 +37,7 @@ export async function measure(
   const { limit = defaults.limit, memoryBytes = defaults.memoryBytes } = options;
   const threads = options.threads ?? Math.min(4, availableParallelism());
   const target = targetOf(recipe);
-  const float = floatByTable(canonical.graph, target);
+  const float = floatByTable(canonical.graph, target, recipe.layers ?? {});
   const run = { ...options, limit, memoryBytes, threads };
   const layers = correctable(canonical);
   const observed = await observeModel(canonical, {

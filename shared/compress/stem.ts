@@ -5,12 +5,17 @@ import { feeds } from '../onnx/graph.ts';
 import { type Rewriter, rewriterOf } from './rewriter.ts';
 import type { Target } from './targets.ts';
 
-/** The reason by layer name. */
-export function floatByTable(graph: Graph, target: Target): Record<string, string> {
+/** The reason by layer name; layers in `said`, whose bits the recipe names, are not judged. */
+export function floatByTable(
+  graph: Graph,
+  target: Target,
+  said: Readonly<Record<string, unknown>>,
+): Record<string, string> {
   const rewriter = rewriterOf(graph);
   const inputs = new Set(feeds(graph).map((input) => input.name));
   const float: Record<string, string> = {};
   for (const node of graph.nodes) {
+    if (node.name in said) continue;
     const reason = node.op === 'Conv' ? whyFloat(node, rewriter, { inputs, target }) : undefined;
     if (reason !== undefined) float[node.name] = reason;
   }

@@ -11,7 +11,7 @@ import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import type { Target } from '../targets.ts';
 import { emit } from './emit.ts';
 import { type Placement, place } from './place.ts';
-import { whyNoKernel } from './roles.ts';
+import { roleOf, whyNoKernel } from './roles.ts';
 
 export interface QuantizeOptions {
   readonly target: Target;
@@ -88,6 +88,14 @@ function rangeFrom(
       reason: `the record of measurements has no range for ${value}`,
     });
   };
+}
+
+/** The names of the layers that could compute in integers, first to last. */
+export function computeLayers(canonical: Model): string[] {
+  const rewriter = rewriterOf(canonical.graph);
+  return canonical.graph.nodes
+    .filter((node) => roleOf(node, rewriter) === 'compute')
+    .map((node) => node.name);
 }
 
 /** Nodes that hold constant weights: the layers of reports and recipes. */

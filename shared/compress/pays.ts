@@ -1,0 +1,148 @@
+/**
+ * Which layers are worth 8 bits on this machine, by timing: models with the first layers in float
+ * are timed in turns against each other and against the float model. First layers are where 8 bits
+ * lose: few input channels, large maps, and the conversion of the input either way.
+ */
+import { FettleError } from '../errors.ts';
+import { batches, type DataSet } from '../evaluate/dataset.ts';
+import { openSession } from '../evaluate/runtime.ts';
+import { type TimingLimits, timeInterleaved } from '../evaluate/timing.ts';
+import type { Model } from '../onnx/graph.ts';
+import { writeModel } from '../onnx/write.ts';
+import type { Progress } from '../variants.ts';
+import { floatByRecipe, targetOf } from './build.ts';
+import { observeModel } from './calibrate/observe.ts';
+import { rangeOf } from './calibrate/ranges.ts';
+import { computeLayers, quantizeModel, valuesToCalibrate } from './quantize/quantize.ts';
+import type { BitWidth, Recipe } from './recipe.ts';
+
+/** The median latency of each model in milliseconds, timed in turns. */
+export type TimeModels = (models: readonly Uint8Array[]) => Promise<number[]>;
+
+export interface PaysOptions {
+  readonly dataSet: DataSet;
+  readonly time: TimeModels;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface Pays {
+  /** With the bits of each layer as measured; 32 bits altogether where 8 bits do not pay. */
+  readonly recipe: Recipe;
+  readonly reason: string;
+}
+
+/** How many first layers are left in float, at most so many candidates. */
+const cuts = [0, 1, 2, 3, 4, 6, 8, 12, 16];
+/** Ranges only have to be plausible here: they do not change how long a kernel takes. */
+const samples = 4;
+/** A layer more in float must be worth this much, as it costs bytes. */
+const worthwhile = 1.01;
+/** Candidates that are timed again, side by side, before one is chosen. */
+const finalists = 3;
+
+export async function measurePays(
+  canonical: Model,
+  recipe: Recipe,
+  options: PaysOptions,
+): Promise<Pays> {
+  const layers = computeLayers(canonical).filter(
+    (name) => !(name in floatByRecipe(canonical, recipe)),
+  );
+  const candidates = cuts.filter((cut) => cut < layers.length);
+  if (candidates.length === 0) return { recipe, reason: 'no layer can compute in 8 bits' };
+  const models = await candidateModels(canonical, recipe, { layers, candidates, options });
+  const float = writeModel(canonical);
+  const first = await options.time([float, ...models]);
+  const best = ranked(candidates, first.slice(1)).slice(0, finalists);
+  options.signal.throwIfAborted();
+  const again = await options.time([
+    float,
+    ...best.flatMap((cut) => models[candidates.indexOf(cut)] ?? []),
+  ]);
+  const [floatMs = 0, ...times] = again;
+  const [chosen = 0] = ranked(best, times);
+  const chosenMs = times[best.indexOf(chosen)] ?? Number.POSITIVE_INFINITY;
+  const ratio = (floatMs / chosenMs).toFixed(2);
+  if (chosenMs > floatMs) {
+    const reason = `8 bits are not faster on this machine: ${ratio} times the float model's speed`;
+    return { recipe: { v: 1, bits: 32 }, reason };
+  }
+  const bits = layers.map((name, at): [string, BitWidth] => [name, at < chosen ? 32 : 8]);
+  const own = { ...recipe.layers, ...Object.fromEntries(bits) };
+  return {
+    recipe: { ...recipe, layers: own },
+    reason: `measured on this machine: ${ratio} times the float model's speed with the first ${chosen} layers in float`,
+  };
+}
+
+/** Fastest first; of those that are about as fast, the one with fewer layers in float. */
+function ranked(candidates: readonly number[], times: readonly number[]): number[] {
+  const least = Math.min(...times);
+  const timeOf = (cut: number) => times[candidates.indexOf(cut)] ?? Number.POSITIVE_INFINITY;
+  const close = candidates.filter((cut) => timeOf(cut) <= least * worthwhile);
+  const rest = candidates.filter((cut) => !close.includes(cut));
+  return [...close.toSorted((a, b) => a - b), ...rest.toSorted((a, b) => timeOf(a) - timeOf(b))];
+}
+
+async function candidateModels(
+  canonical: Model,
+  recipe: Recipe,
+  what: { layers: readonly string[]; candidates: readonly number[]; options: PaysOptions },
+): Promise<Uint8Array[]> {
+  const { layers, candidates, options } = what;
+  const observed = await observeModel(canonical, {
+    ...options,
+    values: valuesToCalibrate(canonical),
+    means: [],
+    limit: samples,
+    memoryBytes: Number.POSITIVE_INFINITY,
+  });
+  const ranges = Object.fromEntries(
+    [...observed.histograms].map(([value, histogram]) => [value, rangeOf(histogram, 'minmax')]),
+  );
+  return candidates.map((cut) => {
+    const float = Object.fromEntries(layers.slice(0, cut).map((name) => [name, 'a candidate']));
+    const { model } = quantizeModel(canonical, {
+      target: targetOf(recipe),
+      float: { ...floatByRecipe(canonical, recipe), ...float },
+      ranges,
+      biases: {},
+    });
+    return writeModel(model);
+  });
+}
+
+/** Times on this machine with the first sample of the data set, for about so many seconds a call. */
+export function timerOf(
+  dataSet: DataSet,
+  limits: Pick<TimingLimits, 'seconds' | 'signal'> & { readonly threads: number },
+): TimeModels {
+  return async (models) => {
+    const { feeds } = await firstBatch(dataSet);
+    const sessions = [];
+    try {
+      for (const model of models) {
+        sessions.push(await openSession(model, { threads: limits.threads }));
+      }
+      const { timings } = await timeInterleaved(
+        sessions.map((session) => ({ session, feeds })),
+        { ...limits, warmups: 5, maxRuns: 2000 },
+      );
+      return timings.map(({ latencyMsP50 }) => latencyMsP50);
+    } finally {
+      for (const session of sessions) await session.release();
+    }
+  };
+}
+
+async function firstBatch(dataSet: DataSet) {
+  for await (const batch of batches(dataSet, { limit: 1 })) return batch;
+  throw new FettleError('DATA_MISMATCH', {
+    path: dataSet.path,
+    name: '-',
+    expected: 'at least one sample',
+    got: '0',
+  });
+}
