@@ -7,6 +7,8 @@ export const bitWidths = [32, 16, 8, 4, 2] as const;
 export type BitWidth = (typeof bitWidths)[number];
 export const calibrators = ['auto', 'minmax', 'percentile', 'entropy', 'mse'] as const;
 export const corrections = ['bias', 'equalize', 'statistics'] as const;
+/** What the runtime's block-wise kernel takes (com.microsoft.MatMulNBits). */
+export const blockSizes = [16, 32, 64, 128, 256] as const;
 
 const Bits = v.picklist(bitWidths);
 const KeepRatio = v.pipe(v.number(), v.minValue(0.05), v.maxValue(1));
@@ -22,6 +24,13 @@ export const Recipe = v.strictObject({
   /** The share of prunable channels kept: of every group, or by group name. */
   keep: v.optional(v.union([KeepRatio, v.record(v.string(), KeepRatio)])),
   scheme: v.optional(v.picklist(['affine', 'pow2'])),
+  /**
+   * Bits of activations. 32 keeps them float, so that only weights are narrow; 8 computes in
+   * integers. Where nothing is said: 8 for weights of 8 bits, 32 for narrower ones.
+   */
+  activations: v.optional(v.picklist([32, 8])),
+  /** Weights that share a scale and a zero point, where only weights are narrow. */
+  blockSize: v.optional(v.picklist(blockSizes)),
   /** The kernels the variant is built for: a name in the compressor's table of targets. */
   target: v.optional(v.string()),
   calibrator: v.optional(v.picklist(calibrators)),
@@ -36,6 +45,11 @@ export function isSource(recipe: Recipe): boolean {
   return recipe.source === true;
 }
 
+/** Whether activations stay float, and weights alone are stored in fewer bits. */
+export function isWeightOnly({ bits, activations }: Recipe): boolean {
+  return (activations ?? (bits === 8 || bits === 32 ? 8 : 32)) === 32;
+}
+
 export function recipeDigest(recipe: Recipe): Digest {
   return digestOfJson(recipe);
 }
@@ -44,12 +58,22 @@ export function sameRecipe(a: Recipe, b: Recipe): boolean {
   return canonicalJson(a) === canonicalJson(b);
 }
 
-/** What people call a recipe: `source`, `float32`, `int8`, `int8 mixed`, `int8 keep 0.75`. */
+/**
+ * What people call a recipe: `source`, `float32`, `int8`, `int8 mixed`, `int8 keep 0.75`,
+ * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`.
+ */
 export function recipeName(recipe: Recipe): string {
   if (isSource(recipe)) return 'source';
-  const type = recipe.bits >= 16 ? `float${recipe.bits}` : `int${recipe.bits}`;
   const mixed = recipe.layers && Object.keys(recipe.layers).length > 0 ? ' mixed' : '';
   const kept =
     typeof recipe.keep === 'number' ? ` keep ${recipe.keep}` : recipe.keep ? ' pruned' : '';
-  return `${type}${mixed}${kept}`;
+  const scheme = recipe.scheme === 'pow2' ? ' pow2' : '';
+  return `${numbersName(recipe)}${scheme}${mixed}${kept}`;
+}
+
+function numbersName(recipe: Recipe): string {
+  const { bits } = recipe;
+  if (bits >= 16) return `float${bits}`;
+  if (isWeightOnly(recipe)) return `int${bits} weights`;
+  return bits === 8 ? 'int8' : `int${bits} weights int8`;
 }

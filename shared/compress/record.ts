@@ -8,6 +8,18 @@ import { Recipe } from './recipe.ts';
 
 const Range = v.strictObject({ min: v.number(), max: v.number() });
 
+/** Weights as they were rounded, in base64: what rounding decided depends on a machine's kernels. */
+const NarrowWeights = v.strictObject({
+  bits: v.picklist([8, 4, 2]),
+  blockSize: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Integers of so many bits, row by row, the first in the lowest bits. */
+  integers: v.string(),
+  /** Zero points in the same form, a row's blocks after another's. */
+  zeros: v.string(),
+  /** float32, little-endian. */
+  scales: v.string(),
+});
+
 export const MeasureRecord = v.strictObject({
   v: v.literal(1),
   /** The source model. */
@@ -22,8 +34,11 @@ export const MeasureRecord = v.strictObject({
   biases: v.record(v.string(), v.array(v.number())),
   /** Layers that measurements left in float, with the reason, by layer name. */
   float: v.record(v.string(), v.string()),
+  /** By layer name. */
+  narrow: v.optional(v.record(v.string(), NarrowWeights)),
   /** What measuring found out, one sentence each. */
   notes: v.array(v.string()),
 });
 export type MeasureRecord = v.InferOutput<typeof MeasureRecord>;
 export type ActivationRange = v.InferOutput<typeof Range>;
+export type NarrowWeights = v.InferOutput<typeof NarrowWeights>;

@@ -2,6 +2,9 @@
 import type { Digest } from '../digest.ts';
 import type { BitWidth } from './recipe.ts';
 
+/** Of the file, of the process that runs it, of each inference. */
+export type Saving = 'bytes' | 'memory' | 'time';
+
 export interface LayerReport {
   /** The node's name, or its first output where it has none. */
   readonly name: string;
@@ -10,6 +13,8 @@ export interface LayerReport {
   readonly bits: BitWidth;
   /** What computes it: 8-bit integers, or floats (whatever the weights are stored as). */
   readonly compute: 'integer' | 'float';
+  /** What narrow weights save at run time; absent where nothing is narrow. */
+  readonly saves?: readonly Saving[];
   /** Why it is so: the rule, the limit or the measurement that decided. */
   readonly reason: string;
 }

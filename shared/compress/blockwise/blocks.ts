@@ -3,6 +3,7 @@
  * `MatMulNBits` of ONNX Runtime computes with them (com.microsoft, docs/ContribOperators.md):
  * w ≈ scale·(q − zero), q and zero unsigned. Float64 in a fixed order.
  */
+import { fromFloat16, toFloat16 } from '../../evaluate/tensor.ts';
 import { clamp, roundToEven } from '../quantize/numbers.ts';
 
 export type NarrowBits = 8 | 4 | 2;
@@ -13,7 +14,7 @@ export interface BlockShape {
   readonly rows: number;
   /** Weights of a row; the last block may be shorter than the others. */
   readonly columns: number;
-  /** A power of two, 16 to 256. */
+  /** A power of two from 16 to 256 for `MatMulNBits`; any size where weights are only stored. */
   readonly blockSize: number;
 }
 
@@ -35,15 +36,21 @@ export function blocksOf({ columns, blockSize }: BlockShape): number {
   return Math.ceil(columns / blockSize);
 }
 
-/** Rounds every weight to the nearest of its block's levels. */
-export function roundToNearest(weights: Float64Array, shape: BlockShape): BlockWeights {
+/** Rounds every weight to the nearest of its block's levels; `importance` is that of each column. */
+export function roundToNearest(
+  weights: Float64Array,
+  shape: BlockShape,
+  importance?: Float64Array,
+): BlockWeights {
   const blocks = blocksOf(shape);
   const result = emptyBlocks(shape);
   for (let row = 0; row < shape.rows; row += 1) {
     for (let block = 0; block < blocks; block += 1) {
       const from = row * shape.columns + block * shape.blockSize;
       const to = Math.min(from + shape.blockSize, (row + 1) * shape.columns);
-      const chosen = blockScale(weights.subarray(from, to), shape.bits);
+      const start = block * shape.blockSize;
+      const matters = importance?.subarray(start, start + to - from);
+      const chosen = blockScale(weights.subarray(from, to), shape.bits, matters);
       result.scales[row * blocks + block] = chosen.scale;
       result.zeros[row * blocks + block] = chosen.zero;
       for (let i = from; i < to; i += 1) {
@@ -102,7 +109,7 @@ export function blockScale(
   let least = Number.POSITIVE_INFINITY;
   for (const shrink of shrinks[bits]) {
     for (const scale of candidateScales(low * shrink, high * shrink, bits)) {
-      const error = squaredError(weights, { scale, bits, importance });
+      const error = squaredError(weights, { scale, bits, importance, low });
       if (error.sum < least) {
         least = error.sum;
         best = error.at;
@@ -116,33 +123,47 @@ export function blockScale(
 function candidateScales(low: number, high: number, bits: NarrowBits): readonly number[] {
   const levels = 2 ** bits - 1;
   const symmetric = Math.max(-low, high) / 2 ** (bits - 1);
-  return [Math.fround((high - low) / levels), Math.fround(symmetric)].filter((s) => s > 0);
+  return [storable((high - low) / levels), storable(symmetric)].filter((s) => s > 0);
+}
+
+/** The nearest float16, which takes half the bytes; float32 beyond what float16 holds exactly. */
+export function storable(scale: number): number {
+  const normal = scale >= 2 ** -14 && scale <= 65504;
+  return normal ? fromFloat16(toFloat16(scale)) : Math.fround(scale);
 }
 
 interface Grid {
   readonly scale: number;
   readonly bits: NarrowBits;
   readonly importance: Float64Array | undefined;
+  /** The least weight of the block, or zero. */
+  readonly low: number;
 }
 
 /** The least error of this scale over the zero points that can be best: about where zero lies. */
 function squaredError(weights: Float64Array, grid: Grid): { sum: number; at: BlockScale } {
-  const { scale, bits, importance } = grid;
+  const { scale, bits, low } = grid;
   const most = 2 ** bits - 1;
-  let low = 0;
-  for (const weight of weights) low = Math.min(low, weight);
   const around = clamp(roundToEven(-low / scale), 0, most);
   let best = { sum: Number.POSITIVE_INFINITY, at: { scale, zero: around } };
   for (let zero = Math.max(around - 1, 0); zero <= Math.min(around + 1, most); zero += 1) {
-    let sum = 0;
-    for (const [i, weight] of weights.entries()) {
-      const level = clamp(roundToEven(weight / scale) + zero, 0, most);
-      const error = weight - scale * (level - zero);
-      sum += error * error * (importance?.[i] ?? 1);
-    }
+    const sum = errorAt(weights, zero, grid);
     if (sum < best.sum) best = { sum, at: { scale, zero } };
   }
   return best;
+}
+
+/** The loop that rounding spends its time in. */
+function errorAt(weights: Float64Array, zero: number, { scale, bits, importance }: Grid): number {
+  const [least, most] = [-zero, 2 ** bits - 1 - zero];
+  let sum = 0;
+  for (let i = 0; i < weights.length; i += 1) {
+    const weight = weights[i] ?? 0;
+    const level = Math.min(Math.max(roundToEven(weight / scale), least), most);
+    const error = weight - scale * level;
+    sum += error * error * (importance?.[i] ?? 1);
+  }
+  return sum;
 }
 
 function steps(from: number, to: number, count: number): readonly number[] {
