@@ -2,6 +2,7 @@
  * A variant under its plan: as many threads as the plan has instances, and one bounded queue before
  * them. A thread that dies is replaced; one that dies again and again ends the pool.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FettleError } from '../../shared/errors.ts';
 import type { GoldenResult } from '../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
@@ -28,8 +29,11 @@ export const poolLimits: PoolLimits = {
   loadMs: 120_000,
   runMs: 30_000,
   crashesMax: 2,
-  crashWindowMs: 60_000,
+  crashWindowMs: 600_000,
 };
+
+/** A process that exits while a thread is within the runtime is aborted by it: they get this long. */
+const abandonedMs = 5000;
 
 export interface PoolOptions {
   readonly limits?: PoolLimits;
@@ -66,6 +70,8 @@ interface State {
   readonly queue: Job[];
   /** When threads died, the oldest first. */
   readonly crashes: number[];
+  /** Threads that ran for too long, until they are gone. */
+  readonly abandoned: Set<Promise<void>>;
   underway: number;
   holds: number;
   draining: boolean;
@@ -100,6 +106,7 @@ export async function openPool(spec: PoolSpec, options: PoolOptions = {}): Promi
       pump(state);
       await state.drained.promise;
       await Promise.all([...state.live].map((thread) => thread.end()));
+      await waitFor(state.abandoned);
     },
   };
 }
@@ -113,6 +120,7 @@ function newState(spec: PoolSpec, limits: PoolLimits, onCrashLoop: State['onCras
     idle: [],
     queue: [],
     crashes: [],
+    abandoned: new Set(),
     underway: 0,
     holds: 0,
     draining: false,
@@ -163,7 +171,7 @@ function pump(state: State): void {
 
 async function runOn(state: State, thread: Thread, job: Job): Promise<void> {
   state.underway += 1;
-  const stuck = setTimeout(() => thread.kill(), state.limits.runMs);
+  const stuck = setTimeout(() => abandon(state, thread), state.limits.runMs);
   try {
     job.answer.resolve(await thread.run(job.feeds));
   } catch (thrown) {
@@ -174,6 +182,19 @@ async function runOn(state: State, thread: Thread, job: Job): Promise<void> {
   state.underway -= 1;
   if (state.live.has(thread)) state.idle.push(thread);
   pump(state);
+}
+
+function abandon({ abandoned }: State, thread: Thread): void {
+  thread.abandon();
+  const gone = thread.gone.then(() => void abandoned.delete(gone));
+  abandoned.add(gone);
+}
+
+async function waitFor(abandoned: ReadonlySet<Promise<void>>): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(abandonedMs, undefined, { signal: over.signal }).catch(() => {});
+  await Promise.race([Promise.all(abandoned), late]);
+  over.abort();
 }
 
 function adopt(state: State, thread: Thread): void {

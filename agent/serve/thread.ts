@@ -32,17 +32,18 @@ export interface Thread extends Signature {
   /** The feeds' memory goes to the thread and is gone here. Throws `SERVE_FAILED`. */
   run(feeds: Tensors): Promise<Tensors>;
   golden(path: string): Promise<GoldenResult>;
-  /** Resolves when it ended, for whatever reason. */
+  /** Resolves when it ended, for whatever reason, or was abandoned. */
   readonly ended: Promise<void>;
+  /** Resolves when it is really gone. */
+  readonly gone: Promise<void>;
   /** Frees the session and ends. */
   end(): Promise<void>;
-  kill(): void;
+  /** It runs for too long: it is not waited for any more, counts as ended, and ends when it can. */
+  abandon(): void;
 }
 
 /** What was asked of a thread and is not answered yet, by number. */
 type Asked<T> = Map<number, PromiseWithResolvers<T>>;
-
-const endMs = 5000;
 
 /** Throws `SERVE_FAILED` where the model does not load, or takes too long to. */
 export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<Thread> {
@@ -53,6 +54,7 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   const goldens: Asked<GoldenResult> = new Map();
   const opened = Promise.withResolvers<Signature>();
   const ended = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
   worker.on('message', (message: FromThread) => {
     if (message.kind === 'open') opened.resolve(message);
     else if (message.kind === 'unopened') opened.reject(failed(spec, message.error.message));
@@ -77,6 +79,7 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   // Known as ended before its work is known as failed, so that it's given nothing more.
   worker.on('exit', (code) => {
     ended.resolve();
+    gone.resolve();
     failAll(fault ?? `its thread ended with code ${code}`);
   });
   const error = failed(spec, `it did not load within ${timeoutMs} ms`);
@@ -86,6 +89,7 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
     inputs,
     outputs,
     ended: ended.promise,
+    gone: gone.promise,
     run(feeds) {
       const id = next++;
       worker.postMessage({ kind: 'run', id, feeds } satisfies ToThread, buffersOf(feeds));
@@ -96,8 +100,15 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
       worker.postMessage({ kind: 'golden', id, path } satisfies ToThread);
       return put(goldens, id);
     },
-    end: () => endWorker(worker, ended.promise),
-    kill: () => void worker.terminate(),
+    async end() {
+      worker.postMessage({ kind: 'end' } satisfies ToThread);
+      await ended.promise;
+    },
+    abandon() {
+      leave(worker);
+      ended.resolve();
+      failAll('it ran for too long');
+    },
   };
 }
 
@@ -122,19 +133,20 @@ async function openWithin<T>(
   try {
     return await opened.promise;
   } catch (thrown) {
-    await worker.terminate();
+    leave(worker);
     throw thrown;
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** What runs is waited for, but not for ever. */
-async function endWorker(worker: Worker, ended: Promise<void>): Promise<void> {
+/**
+ * A thread that is within the runtime can't be terminated: the runtime's call would come back into an
+ * environment that is gone, throw there, and end the process. It is asked to end instead.
+ */
+function leave(worker: Worker): void {
+  worker.unref();
   worker.postMessage({ kind: 'end' } satisfies ToThread);
-  const timer = setTimeout(() => void worker.terminate(), endMs);
-  await ended;
-  clearTimeout(timer);
 }
 
 function failed(spec: ThreadSpec, reason: string): FettleError {

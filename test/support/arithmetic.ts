@@ -1,0 +1,49 @@
+/** Models that compute something a test can compute too. */
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { Dimension, ElementType } from '../../shared/onnx/graph.ts';
+import { writeModelFile } from '../../shared/onnx/write.ts';
+import { temporaryFolder } from './fettle.ts';
+import { graphOf, modelOf, nodeOf, valueNamed, zeros } from './graphs.ts';
+
+export interface DoublingOptions {
+  readonly dims: readonly Dimension[];
+  readonly type?: ElementType;
+}
+
+/** `y = x + x`. Returns the model's path. */
+export async function doublingModel(
+  t: ExecutionContext,
+  { dims, type = 'float' }: DoublingOptions,
+): Promise<string> {
+  const path = join(temporaryFolder(t), 'doubling.onnx');
+  const nodes = [nodeOf('Add', ['x', 'x'], ['y'])];
+  const graph = graphOf({ nodes, inputs: [valueNamed('x', dims, type)], outputs: [] });
+  await writeModelFile(path, modelOf({ ...graph, outputs: [valueNamed('y', dims, type)] }));
+  return path;
+}
+
+/** `y = x`, whatever it is. */
+export async function identityOf(
+  t: ExecutionContext,
+  { dims, type = 'float' }: DoublingOptions,
+): Promise<string> {
+  const path = join(temporaryFolder(t), 'identity.onnx');
+  const nodes = [nodeOf('Identity', ['x'], ['y'])];
+  const graph = graphOf({ nodes, inputs: [valueNamed('x', dims, type)], outputs: [] });
+  await writeModelFile(path, modelOf({ ...graph, outputs: [valueNamed('y', dims, type)] }));
+  return path;
+}
+
+/** Multiplies a 1024×1024 matrix with itself 6 times: a quarter of a second on one core. */
+export async function slowModel(t: ExecutionContext): Promise<string> {
+  const path = join(temporaryFolder(t), 'slow.onnx');
+  const dims = [1024, 1024];
+  const nodes = Array.from({ length: 6 }, (_, at) =>
+    nodeOf('MatMul', [at === 0 ? 'x' : `t${at - 1}`, 'w'], [at === 5 ? 'y' : `t${at}`]),
+  );
+  const inputs = [valueNamed('x', dims)];
+  const graph = graphOf({ nodes, inputs, outputs: [], initializers: { w: zeros(dims) } });
+  await writeModelFile(path, modelOf({ ...graph, outputs: [valueNamed('y', dims)] }));
+  return path;
+}
