@@ -35,7 +35,10 @@ export function peakMiB(): number {
   return process.resourceUsage().maxRSS / 1024;
 }
 
-/** When memory runs out, the kernel shall end this process before any other. proc(5): oom_score_adj. */
+/**
+ * When memory runs out, the kernel shall end this process before any other. proc(5):
+ * oom_score_adj.
+ */
 function sacrifice(): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', '1000');

@@ -37,9 +37,10 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 const memoryPollMs = 50;
 const stderrBytesMax = 8192;
 
-/** The module beside the caller's, as TypeScript in a checkout and as JavaScript in `dist/`. */
+/** The module beside the caller's, named as TypeScript; in `dist/` it is JavaScript. */
 export function siblingModule(callerUrl: string, name: string): URL {
-  return new URL(`./${name}${callerUrl.endsWith('.ts') ? '.ts' : '.js'}`, callerUrl);
+  const built = !callerUrl.endsWith('.ts');
+  return new URL(built ? name.replace(/\.ts$/, '.js') : name, callerUrl);
 }
 
 export async function runChild(options: ChildRequest): Promise<ChildEnd> {
@@ -83,7 +84,10 @@ function start({ module, niceness }: ChildRequest): Child {
   return child;
 }
 
-/** Sends the request, hands out the lines, and waits for the end. Standard input stays open: a child whose parent died sees it end. */
+/**
+ * Sends the request, hands out the lines, and waits for the end. Standard input stays open: a
+ * child whose parent died sees it end.
+ */
 async function converse(child: Child, options: ChildRequest): Promise<ChildEnd['failure']> {
   const { promise, resolve } = Promise.withResolvers<ChildEnd['failure']>();
   let stderr = '';

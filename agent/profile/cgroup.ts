@@ -8,7 +8,10 @@ export interface CgroupLimits {
   readonly memoryMiB: number | null;
 }
 
-/** Version 1 says "unlimited" with the largest multiple of a page below 2^63 bytes; nobody has 2^50. */
+/**
+ * Version 1 says "unlimited" with the largest multiple of a page below 2^63 bytes; nobody has
+ * 2^50.
+ */
 const unlimitedBytes = 2 ** 50;
 
 /**
@@ -34,7 +37,10 @@ export async function readCgroupLimits(tree: Tree): Promise<CgroupLimits> {
   return { quotaCores: least(quotas), memoryMiB: least(memories) };
 }
 
-/** Controller → path of the group; '' is version 2's one hierarchy. cgroups(7), "/proc/[pid]/cgroup". */
+/**
+ * Controller → path of the group; '' is version 2's one hierarchy. cgroups(7),
+ * "/proc/[pid]/cgroup".
+ */
 export function parseGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>();
   for (const line of text.split('\n')) {

@@ -28,7 +28,10 @@ export const kernelFeatures = [
   ...['asimd', 'asimdhp', 'fphp', 'asimddp', 'i8mm', 'bf16', 'sve', 'sve2', 'sme'],
 ] as const;
 
-/** Implementer and part numbers: Linux arch/arm64/include/asm/cputype.h, util-linux sys-utils/lscpu-arm.c. */
+/**
+ * Implementer and part numbers: Linux arch/arm64/include/asm/cputype.h, util-linux sys-
+ * utils/lscpu-arm.c.
+ */
 const armParts: Readonly<Record<string, string>> = {
   '0x41:0xc07': 'Cortex-A7',
   '0x41:0xc09': 'Cortex-A9',
@@ -105,7 +108,9 @@ function modelOf(first: ReadonlyMap<string, string>, types: readonly CoreType[])
   return first.get('model name') ?? first.get('Processor') ?? first.get('cpu model') ?? '';
 }
 
-/** What every core has: a kernel chosen by one core's features must not meet a core without them. */
+/**
+ * What every core has: a kernel chosen by one core's features must not meet a core without them.
+ */
 function featuresOf(processors: readonly Map<string, string>[]): string[] {
   const sets = processors.map(
     (block) => new Set((block.get('flags') ?? block.get('Features') ?? '').split(/\s+/)),

@@ -21,7 +21,10 @@ export interface ProbeResult extends ProbeLines {
   readonly failure: string | null;
 }
 
-/** The measurements take about a second on a desktop; a small board may need this long to load the runtime. */
+/**
+ * The measurements take about a second on a desktop; a small board may need this long to load the
+ * runtime.
+ */
 const timeoutMs = 20_000;
 
 export async function runProbes(options: {
@@ -30,7 +33,7 @@ export async function runProbes(options: {
 }): Promise<ProbeResult> {
   let said: ProbeLines = {};
   const { failure } = await runChild({
-    module: siblingModule(import.meta.url, 'probe-child'),
+    module: siblingModule(import.meta.url, 'probe-child.ts'),
     request: {},
     timeoutMs,
     memoryLimitMiB: options.memoryLimitMiB,

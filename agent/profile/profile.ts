@@ -1,4 +1,7 @@
-/** What this device is: reads /proc, /sys and /etc, runs short probes, and names its hardware class. */
+/**
+ * What this device is: reads /proc, /sys and /etc, runs short probes, and names its hardware
+ * class.
+ */
 import * as v from 'valibot';
 import { reasonOf } from '../../shared/errors.ts';
 import { productVersion } from '../../shared/product.ts';

@@ -6,7 +6,10 @@ export interface Temperature {
   readonly celsius: number;
 }
 
-/** Outside of this a sensor is absent, off or broken; Tegra's BPMP prints −256 °C for one that is off. */
+/**
+ * Outside of this a sensor is absent, off or broken; Tegra's BPMP prints −256 °C for one that is
+ * off.
+ */
 const plausible = { min: -40, max: 150 } as const;
 /** The PMIC zone of Jetson boards prints this constant and measures nothing. */
 const pmicConstant = 100_000;
@@ -35,7 +38,7 @@ async function readZones(tree: Tree): Promise<Temperature[]> {
     const name = (await tree.text(`${folder}/${zone}/type`)) ?? zone;
     const milli = await tree.number(`${folder}/${zone}/temp`);
     if (/pmic/i.test(name) && milli === pmicConstant) continue;
-    keep(tree, zones, name, milli);
+    keep(tree, zones, { name, milli });
   }
   return zones;
 }
@@ -52,13 +55,20 @@ async function readMonitors(tree: Tree): Promise<Temperature[]> {
       if (input === undefined) continue;
       const label = await tree.text(`${folder}/${monitor}/${input}_label`);
       const milli = await tree.number(`${folder}/${monitor}/${file}`);
-      keep(tree, monitors, label ? `${chip} ${label}` : chip, milli);
+      keep(tree, monitors, { name: label ? `${chip} ${label}` : chip, milli });
     }
   }
   return monitors;
 }
 
-function keep(tree: Tree, list: Temperature[], name: string, milli: number | null): void {
+interface Sensor {
+  readonly name: string;
+  /** Thousandths of a degree; null where nothing was said. */
+  readonly milli: number | null;
+}
+
+function keep(tree: Tree, list: Temperature[], sensor: Sensor): void {
+  const { name, milli } = sensor;
   const celsius = milli === null ? null : milli / 1000;
   if (celsius === null || celsius < plausible.min || celsius > plausible.max) {
     const reason = celsius === null ? 'cannot be read' : `${celsius} °C is not plausible`;

@@ -25,7 +25,10 @@ export interface Tree {
   readonly live: boolean;
 }
 
-/** A file of /proc or /sys beyond this is not what it should be: /proc/cpuinfo of 256 cores is 400 KB. */
+/**
+ * A file of /proc or /sys beyond this is not what it should be: /proc/cpuinfo of 256 cores is 400
+ * KB.
+ */
 const fileBytesMax = 1 << 20;
 /** Names of one folder that are looked at. */
 const namesMax = 1024;

@@ -63,6 +63,12 @@ export function finalEffort(budgetSeconds: number): Effort {
   return { warmUpMs: 100, runsMin: 50, secondsMin: secondsMax / 4, spread: 0.01, secondsMax };
 }
 
+/** The same, within a limit. */
+export function atMost(limit: number, effort: Effort): Effort {
+  const secondsMax = Math.min(limit, effort.secondsMax);
+  return { ...effort, secondsMax, secondsMin: Math.min(effort.secondsMin, secondsMax / 2) };
+}
+
 export function finalSeconds(budgetSeconds: number): number {
   return clamp(budgetSeconds * share.final, 0.5, 10);
 }

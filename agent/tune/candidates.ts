@@ -31,7 +31,10 @@ const plansMax = 8;
 /** Resident memory of a process that holds the runtime and no model yet. */
 const runtimeMiB = 60;
 
-/** Every recipe of the goal, the source first, under every plan of the device; less what cannot fit. */
+/**
+ * Every recipe of the goal, the source first, under every plan of the device; less what cannot
+ * fit.
+ */
 export function searchSpace(goal: ModelGoal, profile: Profile): Space {
   const plans = plansOf(goal, profile);
   const main = plans[0];
@@ -69,8 +72,9 @@ function orderedRecipes(goal: ModelGoal): Recipe[] {
 }
 
 /**
- * All usable cores first, then one, then half of them; several sessions side by side where throughput
- * is the objective. More threads than cores is not tried: it was twice as slow wherever it was measured.
+ * All usable cores first, then one, then half of them; several sessions side by side where
+ * throughput is the objective. More threads than cores is not tried: it was twice as slow wherever
+ * it was measured.
  */
 function plansOf(goal: ModelGoal, profile: Profile): Plan[] {
   const { processor } = profile;

@@ -1,4 +1,6 @@
-/** Chooses among trials what suits the goal on this device, and says why. Pure and deterministic. */
+/**
+ * Chooses among trials what suits the goal on this device, and says why. Pure and deterministic.
+ */
 import { isSource } from '../../shared/compress/recipe.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import { explainChoice, explainNothing } from './explain.ts';

@@ -1,7 +1,7 @@
 /**
  * Times runners in alternating blocks until the figures are good enough, and compares them round by
- * round with the first: what disturbs the machine for a while disturbs all of them alike (the "duet"
- * of Bulej et al., "Duet Benchmarking", ICPE 2020).
+ * round with the first: what disturbs the machine for a while disturbs all of them alike (the
+ * "duet" of Bulej et al., "Duet Benchmarking", ICPE 2020).
  */
 import { quantileOf } from '../../shared/evaluate/timing.ts';
 import type { Block, Runner } from './runner.ts';

@@ -12,7 +12,9 @@ export async function feedsFor(session: Session, goldenPath: string | null): Pro
   return whole ? golden : findRandomFeeds(session, seed);
 }
 
-/** The rows of the first run: as many as the model's leading dimension says, one where it varies. */
+/**
+ * The rows of the first run: as many as the model's leading dimension says, one where it varies.
+ */
 async function goldenInputs(session: Session, path: string): Promise<Tensors> {
   const npz = await openNpz(path);
   const tensors: Tensors = {};

@@ -1,4 +1,6 @@
-/** Data parallel: several sessions of one variant side by side, each in a thread, as when serving. */
+/**
+ * Data parallel: several sessions of one variant side by side, each in a thread, as when serving.
+ */
 import { Worker } from 'node:worker_threads';
 import { siblingModule } from '../measured-child.ts';
 import type { Block, Runner } from './runner.ts';
@@ -41,7 +43,7 @@ interface Instance {
 
 /** An instance answers in the order it is asked; one question is open at a time. */
 function startOne(contestant: Contestant): Instance {
-  const module = siblingModule(import.meta.url, 'instance-worker');
+  const module = siblingModule(import.meta.url, 'instance-worker.ts');
   const worker = new Worker(module, { workerData: contestant });
   let waiting = Promise.withResolvers<FromInstance>();
   worker.on('message', (message: FromInstance) => {

@@ -1,4 +1,7 @@
-/** What to measure next, from what was measured so far. Pure: a tuning that was cut off goes on where it was. */
+/**
+ * What to measure next, from what was measured so far. Pure: a tuning that was cut off goes on
+ * where it was.
+ */
 import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
 import { type Space, trialKey } from './candidates.ts';

@@ -18,7 +18,10 @@ export function objectiveOf(goal: Pick<ModelGoal, 'objective'>, trial: Trial): n
   return values[goal.objective];
 }
 
-/** How much worse the other is than the leader, as a share of the leader: 0.1 is ten per cent worse. */
+/**
+ * How much worse the other is than the leader, as a share of the leader: 0.1 is ten per cent
+ * worse.
+ */
 export function gainOver(goal: Pick<ModelGoal, 'objective'>, leader: Trial, other: Trial): number {
   if (goal.objective === 'latency' && leader.versus && other.versus) {
     // Both were measured against the same source, alternating with it: that tells them apart best.

@@ -1,4 +1,7 @@
-/** The process of a trial: loads the contestants, checks their golden sets, times them, answers, ends. */
+/**
+ * The process of a trial: loads the contestants, checks their golden sets, times them, answers,
+ * ends.
+ */
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { childRequest, childResult, peakMiB } from '../child-side.ts';

@@ -21,7 +21,9 @@ export const Effort = v.object({
 });
 export type Effort = v.InferOutput<typeof Effort>;
 
-/** One contestant is measured alone; several alternate, and all but the first are compared with it. */
+/**
+ * One contestant is measured alone; several alternate, and all but the first are compared with it.
+ */
 export const TrialRequest = v.object({
   contestants: v.array(Contestant),
   compare: v.picklist(['latency', 'throughput']),

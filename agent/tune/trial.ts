@@ -35,8 +35,8 @@ export interface TrialOptions {
 }
 
 /**
- * One variant under one plan, measured alone. What goes wrong is the trial's `error`; only an aborted
- * signal throws.
+ * One variant under one plan, measured alone. What goes wrong is the trial's `error`; only an
+ * aborted signal throws.
  */
 export async function runTrial(entry: Entry, options: TrialOptions): Promise<Trial> {
   const blank = blankTrial({ ...entry.variant, plan: entry.plan, variant: entry.variant.digest });
@@ -46,7 +46,7 @@ export async function runTrial(entry: Entry, options: TrialOptions): Promise<Tri
   });
   if ('code' in answer) return { ...blank, error: { ...answer } };
   const [measured] = answer.measured;
-  const wrong = measured?.golden ? goldenReason(measured.golden) : null;
+  const wrong = measured?.golden ? goldenReason(measured.golden, blank.recipe) : null;
   const recipe = blank.recipeName;
   return {
     ...blank,
@@ -124,7 +124,7 @@ async function askChild(entries: readonly Entry[], options: TrialOptions): Promi
   }));
   const end = await runChild({
     ...options,
-    module: options.module ?? siblingModule(import.meta.url, 'trial-child'),
+    module: options.module ?? siblingModule(import.meta.url, 'trial-child.ts'),
     request: { contestants, compare, effort } satisfies TrialRequest,
     onLine(line) {
       said = line;

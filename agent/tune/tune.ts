@@ -8,7 +8,15 @@ import { conclude } from './conclude.ts';
 import { verifyHint } from './hint.ts';
 import { nextStep } from './next.ts';
 import { blankTrial } from './trial.ts';
-import { measure, measureFinal, note, startTuner, type TuneRequest, type Tuner } from './tuner.ts';
+import {
+  hasDone,
+  measure,
+  measureFinal,
+  note,
+  startTuner,
+  type TuneRequest,
+  type Tuner,
+} from './tuner.ts';
 
 /**
  * Never fails because a candidate does: the trials say what became of each, and `chosen` is null
@@ -39,7 +47,8 @@ async function search(tuner: Tuner): Promise<void> {
       noteUntried(tuner);
       step = nextStep({ ...situation, hurry: true });
     }
-    if (step.kind === 'end' || budget.leftSeconds() <= 0) return;
+    const over = budget.leftSeconds() <= 0 && hasDone(tuner.trials);
+    if (step.kind === 'end' || over) return;
     onStep?.(step.reason);
     if (step.kind === 'trial') {
       await measure(tuner, step.target);
@@ -52,9 +61,8 @@ async function search(tuner: Tuner): Promise<void> {
 
 /** Whether one more trial fits before the final round. The first one has all the time there is. */
 function hasTime({ request, budget, trials }: Tuner): boolean {
-  const first = ![...trials.values()].some((trial) => trial.state === 'done');
   const final = finalSeconds(request.budgetSeconds);
-  return first || budget.leftSeconds() > final + budget.usualTrialSeconds;
+  return !hasDone(trials) || budget.leftSeconds() > final + budget.usualTrialSeconds;
 }
 
 function skippedTrial(skipped: Skipped): Trial {

@@ -1,11 +1,14 @@
-/** What a tuning works with: its budget, its variants, and the trials so far; and how one is measured. */
+/**
+ * What a tuning works with: its budget, its variants, and the trials so far; and how one is
+ * measured.
+ */
 import { type Recipe, recipeName } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import type { Progress, VariantFile, VariantSource } from '../../shared/variants.ts';
-import { type Budget, finalEffort, lookEffort, startBudget } from './budget.ts';
+import { atMost, type Budget, finalEffort, lookEffort, startBudget } from './budget.ts';
 import { memoryFor, type Space, searchSpace, trialKey } from './candidates.ts';
 import type { Target } from './next.ts';
 import { blankTrial, runFinal, runTrial, type TrialOptions } from './trial.ts';
@@ -23,12 +26,16 @@ export interface TuneRequest {
   readonly hint?: Desired['hint'];
   /** Trials of an earlier, cut off call for the same model, class and runtime. */
   readonly finished: readonly Trial[];
-  /** To be kept, so that a later call need not repeat it. A trial may come again, better measured. */
+  /**
+   * To be kept, so that a later call need not repeat it. A trial may come again, better measured.
+   */
   readonly onTrial: (trial: Trial) => void;
   readonly onProgress?: (progress: Progress) => void;
   /** What is tried now, in words. */
   readonly onStep?: (text: string) => void;
   readonly niceness?: number;
+  /** Running time of one measurement at most: less is quicker and less certain. */
+  readonly trialSecondsMax?: number;
   readonly signal: AbortSignal;
   /** The module that runs in a trial's process. */
   readonly trialModule?: URL;
@@ -52,18 +59,19 @@ export function startTuner(request: TuneRequest): Tuner {
   const budget = startBudget({ seconds: budgetSeconds, countWaiting });
   // What failed for a passing reason is tried again.
   const kept = finished.filter((trial) => trial.error?.retryable !== true);
+  const trials = new Map(kept.map((trial) => [trialKey(trial), trial]));
   return {
     request,
     budget,
     space: searchSpace(goal, profile),
     memoryMiB: memoryFor(profile),
-    trials: new Map(kept.map((trial) => [trialKey(trial), trial])),
+    trials,
     notes: [],
     async fetch(recipe) {
       const known = files.get(JSON.stringify(recipe));
       if (known) return known;
       const { onProgress } = request;
-      const signal = fetchSignal(request, budget);
+      const signal = fetchSignal(request, budget, !hasDone(trials));
       const options = { signal, ...(onProgress && { onProgress }) };
       const file = await budget.wait(() => request.source.get(recipe, options));
       files.set(JSON.stringify(recipe), file);
@@ -75,8 +83,13 @@ export function startTuner(request: TuneRequest): Tuner {
 /** A variant that does not come is not waited for longer than the budget, or than this. */
 const fetchSecondsMax = 1800;
 
-function fetchSignal({ signal, countWaiting }: TuneRequest, budget: Budget): AbortSignal {
-  const seconds = countWaiting ? budget.leftSeconds() : fetchSecondsMax;
+/** The first trial is not cut off by the budget: there must be something to choose. */
+function fetchSignal(
+  { signal, countWaiting }: TuneRequest,
+  budget: Budget,
+  first: boolean,
+): AbortSignal {
+  const seconds = countWaiting && !first ? budget.leftSeconds() : fetchSecondsMax;
   return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(0.1, seconds) * 1000))]);
 }
 
@@ -115,19 +128,36 @@ export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Pr
 }
 
 function trialOptions(tuner: Tuner, round: 'look' | 'final'): TrialOptions {
-  const { request, budget, space, memoryMiB } = tuner;
+  const { request, space, memoryMiB } = tuner;
   const count = space.recipes.length * Math.max(1, space.plans.length);
+  const cap = request.trialSecondsMax ?? Number.POSITIVE_INFINITY;
   const { budgetSeconds, goal, niceness, signal, trialModule } = request;
   return {
-    effort: round === 'look' ? lookEffort(budgetSeconds, count) : finalEffort(budgetSeconds),
+    effort: atMost(
+      cap,
+      round === 'look' ? lookEffort(budgetSeconds, count) : finalEffort(budgetSeconds),
+    ),
     compare: goal.objective === 'throughput' ? 'throughput' : 'latency',
     memoryLimitMiB: memoryMiB,
-    // Up to a tenth more than the budget, so that the last one may end.
-    timeoutMs: 1000 * Math.max(1, budget.leftSeconds() + budgetSeconds * 0.1),
+    timeoutMs: 1000 * trialSeconds(tuner),
     niceness: niceness ?? 0,
     signal,
     ...(trialModule && { module: trialModule }),
   };
+}
+
+/** Loading and running once may take this long on a small board. */
+const firstSecondsMin = 120;
+
+/** Up to a tenth more than the budget, so that the last trial may end; the first has time. */
+function trialSeconds({ request, budget, trials }: Tuner): number {
+  const left = Math.max(1, budget.leftSeconds() + request.budgetSeconds * 0.1);
+  return hasDone(trials) ? left : Math.max(left, firstSecondsMin);
+}
+
+/** Whether there is anything to choose yet. */
+export function hasDone(trials: ReadonlyMap<string, Trial>): boolean {
+  return [...trials.values()].some((trial) => trial.state === 'done');
 }
 
 /** A budget that ran out while waiting reads as that. */

@@ -1,4 +1,7 @@
-/** The recipes that are worth trying for a model, the source first. Devices leave out what is for other kernels. */
+/**
+ * The recipes that are worth trying for a model, the source first. Devices leave out what is for
+ * other kernels.
+ */
 import { type Recipe, sourceRecipe } from './recipe.ts';
 
 /** Without calibration data nothing computes in integers. */

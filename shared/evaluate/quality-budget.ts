@@ -1,11 +1,11 @@
 /**
  * Whether a variant keeps within the quality it may lose, as honestly as the data allow. Pure.
  *
- * Few samples cannot prove that nothing is lost: of 400, a variant that answers two more wrongly
- * than right has a 95 % upper bound of 1.7 points. Asking for that bound would refuse every variant,
- * asking for the point estimate alone would pass one that is lucky. So one standard error must fit
- * into the budget beside the observed drop, but never takes more than half of the budget: see
- * `docs/decisions/quality-budget.md`.
+ * Few samples cannot prove that nothing is lost: of 400 with four answers lost and four gained, the
+ * 95 % upper bound is 1.3 points. To ask for the bound would refuse nearly every variant, to ask
+ * for the observed drop alone would pass what was lucky. So one standard error must fit into the
+ * budget beside the observed drop, but takes at most half of it: `docs/decisions/0006-quality-
+ * budget.md`.
  */
 import type { Quality } from '../protocol/tuning.ts';
 

@@ -2,7 +2,8 @@ import test from 'ava';
 import { parseCpuInfo } from '../../../agent/profile/cpuinfo.ts';
 
 const core = (processor: number, part: string, features: string) =>
-  `processor\t: ${processor}\nFeatures\t: ${features}\nCPU implementer\t: 0x41\nCPU part\t: ${part}\n`;
+  `processor\t: ${processor}\nFeatures\t: ${features}\n` +
+  `CPU implementer\t: 0x41\nCPU part\t: ${part}\n`;
 
 test('big and little cores are told apart, and only what all of them have counts', (t) => {
   const little = Array.from({ length: 4 }, (_, i) => core(i, '0xd05', 'fp asimd asimddp'));

@@ -27,7 +27,8 @@ test.before(async () => {
 async function request(change: Partial<TuneRequest> = {}): Promise<TuneRequest> {
   return {
     ...{ device: 'test', revision: 3, goal: await digitsGoal(), profile: deviceProfile() },
-    ...{ source: variants, budgetSeconds: 6, countWaiting: true, finished: [] },
+    ...{ source: variants, budgetSeconds: 90, countWaiting: true, finished: [] },
+    trialSecondsMax: 0.5,
     onTrial: () => {},
     signal: new AbortController().signal,
     ...change,
@@ -115,7 +116,7 @@ test.serial('a variant that cannot be built is a failed trial; the rest goes on'
       throw new FettleError('VARIANT_FAILED', { recipe: 'int8', reason: 'no calibration data' });
     },
   };
-  const tuning = await tune(await request({ source, budgetSeconds: 3 }));
+  const tuning = await tune(await request({ source }));
   t.is(tuning.chosen?.recipeName, 'source');
   const failed = tuning.trials.find((trial) => trial.recipeName === 'int8');
   t.is(failed?.error?.code, 'VARIANT_FAILED');
@@ -130,7 +131,7 @@ test.serial('what fails for a passing reason is not kept as finished', async (t)
     },
   };
   const onTrial = (trial: Trial) => journal.push(trial);
-  const tuning = await tune(await request({ source, onTrial, budgetSeconds: 3 }));
+  const tuning = await tune(await request({ source, onTrial }));
   t.is(tuning.trials.find((trial) => trial.recipeName === 'int8')?.state, 'failed');
   t.deepEqual(
     journal.filter((trial) => trial.recipeName === 'int8'),
@@ -141,7 +142,7 @@ test.serial('what fails for a passing reason is not kept as finished', async (t)
 test.serial('what does not fit is skipped with the figures; the rest is tuned', async (t) => {
   const goal = await digitsGoal({ bytes: 300 * 2 ** 20 });
   const profile = deviceProfile({ memory: { limitMiB: 256 } });
-  const tuning = await tune(await request({ goal, profile, budgetSeconds: 3 }));
+  const tuning = await tune(await request({ goal, profile }));
   const skipped = tuning.trials.find((trial) => trial.state === 'skipped');
   t.is(skipped?.recipeName, 'source');
   t.regex(skipped?.error?.message ?? '', /needs at least 360 MiB of memory, 256 MiB are free/);
@@ -171,7 +172,7 @@ const refused: [string, Partial<TuneRequest>, RegExp][] = [
 ];
 for (const [what, change, reason] of refused) {
   test.serial(`a hint of ${what} is not taken: it searches itself`, async (t) => {
-    const tuning = await tune(await request({ ...change, budgetSeconds: 4 }));
+    const tuning = await tune(await request(change));
     t.regex(tuning.notes?.[0] ?? '', reason);
     t.truthy(tuning.baseline);
     t.truthy(tuning.chosen);
