@@ -4,6 +4,7 @@ import { bitsLabel, lossLabel, qualityLabel, shortDigest } from '../format/model
 import { absent, formatBytes, formatCount, formatRatio } from '../format/numbers.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { Bar, Meter } from '../parts/meter.tsx';
+import { layersLabel, widestFirst } from './layers.ts';
 import type { Usage } from './usage.ts';
 
 interface VariantsTableProps {
@@ -102,15 +103,11 @@ function VariantState({ variant }: { readonly variant: VariantRecord }) {
 
 function Layers({ layers }: { readonly layers: VariantRecord['layers'] }) {
   if (layers.length === 0) return <>{absent}</>;
-  const kept = layers.filter((layer) => layer.reason !== null);
-  if (kept.length === 0) return <>{layers.length} as asked</>;
   return (
     <details class="layers">
-      <summary>
-        {kept.length} of {layers.length} kept wider
-      </summary>
+      <summary>{layersLabel(layers)}</summary>
       <ul>
-        {kept.map((layer) => (
+        {widestFirst(layers).map((layer) => (
           <li key={layer.name}>
             <code>{layer.name}</code> {layer.op}, {layer.bits} bit:{' '}
             <span class="quiet">{layer.reason}</span>

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { layersLabel, widestFirst } from '../../../../controller/dashboard/models/layers.ts';
 import { usageOf } from '../../../../controller/dashboard/models/usage.ts';
 import { variantPoints } from '../../../../controller/dashboard/models/variant-points.ts';
 import { makeModels, makeVariants } from '../../../support/dashboard/catalogue.ts';
@@ -33,4 +34,11 @@ test('variants become points of bytes and quality, the source among them', (t) =
 
 test('without measured quality there is no picture', (t) => {
   t.is(variantPoints(older, makeVariants()), null);
+});
+
+test('layers are counted by their bits, and the widest are told first', (t) => {
+  const layer = (name: string, bits: number) => ({ name, op: 'Conv', bits, reason: null });
+  const layers = [layer('a', 8), layer('b', 32), layer('c', 8)];
+  t.is(layersLabel(layers), '2 × 8\u202fbit, 1 × 32\u202fbit');
+  t.is(widestFirst(layers)[0]?.name, 'b');
 });

@@ -1,0 +1,137 @@
+/** How the fleet table bears ten thousand devices that report all the time. */
+import { existsSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { chromium, type Page } from 'playwright-core';
+import type { DeviceSummary } from '../shared/protocol/api.ts';
+import { makeModels, makeRollout, makeVariants } from '../test/support/dashboard/catalogue.ts';
+import { makeDetail } from '../test/support/dashboard/detail.ts';
+import { makeFleet } from '../test/support/dashboard/fleet.ts';
+import { type DashboardServer, startDashboardServer } from '../test/support/dashboard/server.ts';
+import type { Bench } from './bench.ts';
+
+const sizes = [3, 1000, 10_000] as const;
+/** Every device sends a window each 5 seconds. */
+const windowSeconds = 5;
+const scrollSeconds = 6;
+const chromiumPath = '/usr/bin/chromium';
+
+export const bench: Bench = {
+  what: 'the fleet table of the dashboard: first useful paint and frames while scrolling, live',
+  async run({ signal, note }) {
+    if (!existsSync(chromiumPath)) throw new Error(`${chromiumPath}: not installed`);
+    const rows: (string | number)[][] = [];
+    for (const size of sizes) {
+      note(`${size} devices`);
+      rows.push([size, ...(await measure(size, signal))]);
+    }
+    return {
+      columns: [
+        'devices',
+        'events/s',
+        'first row ms',
+        'frames/s',
+        'frame p95 ms',
+        'longest ms',
+        'rows drawn',
+        'heap MiB',
+      ],
+      rows,
+      notes: [
+        'Chromium without a GPU; the server that makes up the fleet shares the machine.',
+        `Scrolled through for ${scrollSeconds} s while every device reports each ${windowSeconds} s.`,
+      ],
+    };
+  },
+};
+
+async function measure(size: number, signal: AbortSignal): Promise<number[]> {
+  const devices = makeFleet(size);
+  const server = await startDashboardServer({
+    devices,
+    detail: makeDetail,
+    models: makeModels(),
+    variants: makeVariants(),
+    rollouts: [makeRollout(devices.slice(0, 1000))],
+  });
+  const browser = await chromium.launch({
+    executablePath: chromiumPath,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic'],
+  });
+  const stop = new AbortController();
+  try {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    await page.goto(server.address);
+    await page.waitForSelector('tr.row');
+    const firstRowMs = await numberFrom(page, 'performance.getEntriesByName("fleet")[0].startTime');
+    const reporting = report(server, AbortSignal.any([stop.signal, signal]));
+    const frames = await scroll(page);
+    stop.abort();
+    const events = await reporting;
+    const drawn = await page.locator('tr.row').count();
+    const heap = await numberFrom(page, 'performance.memory.usedJSHeapSize / 2 ** 20');
+    return [events / scrollSeconds, firstRowMs, ...frames, drawn, heap];
+  } finally {
+    stop.abort();
+    await browser.close();
+    await server.stop();
+  }
+}
+
+/** Sends every device's news once a window, evenly; returns how many it sent. */
+async function report(server: DashboardServer, signal: AbortSignal): Promise<number> {
+  const { devices } = server.documents;
+  const startMs = performance.now();
+  let sent = 0;
+  while (!signal.aborted) {
+    const due = ((performance.now() - startMs) / 1000 / windowSeconds) * devices.length;
+    for (; sent < due; sent += 1) {
+      const device = devices[sent % devices.length];
+      if (device) server.publish('device', stir(device, sent));
+    }
+    await pause(50);
+  }
+  return sent;
+}
+
+function stir(device: DeviceSummary, turn: number): DeviceSummary {
+  if (device.recent === null) return device;
+  const factor = 0.8 + (turn % 97) / 240;
+  const { recent } = device;
+  return {
+    ...device,
+    recent: {
+      ...recent,
+      requestsPerSecond: recent.requestsPerSecond * factor,
+      latencyMsP95: recent.latencyMsP95 * factor,
+    },
+  };
+}
+
+/** [frames a second, 95th percentile and longest of the time between frames]. */
+async function scroll(page: Page): Promise<number[]> {
+  const result: unknown = await page.evaluate(`new Promise((resolve) => {
+    const gaps = [];
+    let last = performance.now();
+    const end = last + ${scrollSeconds * 1000};
+    let down = true;
+    const frame = (now) => {
+      gaps.push(now - last);
+      last = now;
+      const bottom = document.documentElement.scrollHeight - innerHeight;
+      if (scrollY >= bottom - 1) down = false;
+      if (scrollY <= 0) down = true;
+      scrollBy(0, down ? 240 : -240);
+      if (now < end) return requestAnimationFrame(frame);
+      gaps.sort((a, b) => a - b);
+      const total = gaps.reduce((sum, gap) => sum + gap, 0);
+      const p95 = gaps[Math.floor(gaps.length * 0.95)];
+      resolve([gaps.length / (total / 1000), p95, gaps[gaps.length - 1]]);
+    };
+    requestAnimationFrame(frame);
+  })`);
+  return Array.isArray(result) ? result.map(Number) : [];
+}
+
+async function numberFrom(page: Page, expression: string): Promise<number> {
+  return Number(await page.evaluate(expression));
+}
