@@ -69,6 +69,7 @@ export async function openDataSet(path: string, options: DataSetOptions): Promis
   const labels = npz.arrays.has(labelsName) ? await readLabels(npz, samples) : null;
   const leading = options.inputs.map((input) => input.shape[0] ?? 1);
   const batch = Math.max(1, ...leading);
+  requireBatch(path, batch);
   return { path, samples, labels, batch, batchVaries: leading.every((n) => n < 0), sources, npz };
 }
 
@@ -97,6 +98,15 @@ export async function* batches(
   }
   const size = dataSet.batchVaries ? pending.length : batch;
   if (pending.length > 0) yield prepareBatch(dataSet, pending, size);
+}
+
+/** A run holds all of its samples, and the activations of each, in memory at once. */
+const batchMax = 1024;
+
+function requireBatch(path: string, batch: number): void {
+  if (batch <= batchMax) return;
+  const expected = `a leading dimension of at most ${batchMax} samples a run`;
+  throw new FettleError('DATA_MISMATCH', { path, name: 'of the input', expected, got: batch });
 }
 
 /**

@@ -46,7 +46,9 @@ const evaluators: Record<string, Evaluate> = {
   Ceil: (_, [x]) => unary(x, Math.ceil),
 };
 
-function withDims(tensor: Tensor, dims: readonly number[]): Tensor {
+/** undefined where these are no sizes, as in a model that means nonsense. */
+function withDims(tensor: Tensor, dims: readonly number[]): Tensor | undefined {
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) return undefined;
   return { type: tensor.type, dims, bytes: tensor.bytes };
 }
 
