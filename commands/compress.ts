@@ -2,21 +2,25 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { compressFile, type FileResult } from '../shared/compress/file.ts';
+import { compressFile } from '../shared/compress/file.ts';
 import { Recipe, recipeName } from '../shared/compress/recipe.ts';
+import type { FileResult, QualityBudget } from '../shared/compress/request.ts';
 import { isTarget, targets } from '../shared/compress/targets.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { packageOfModel } from '../shared/evaluate/package.ts';
 import type { Command, CommandContext } from './command.ts';
 
-const widths = [32, 8] as const;
+const widths = [32, 16, 8, 4, 2] as const;
 /** Of one comparison; two are made. */
 const timing = { threads: 1, seconds: 5 };
 
 export const command: Command = {
   args: ['MODEL.onnx'],
   options: [
-    { flags: '--bits <n>', help: `${widths.join(' or ')}; 32 is float, made canonical` },
+    {
+      flags: '--bits <n>',
+      help: `${widths.join(', ')}; 32 is float, made canonical; below 8 only weights are narrow`,
+    },
     { flags: '--out <file>', help: 'where the variant is written' },
     {
       flags: '--calibration <file>',
@@ -31,6 +35,14 @@ export const command: Command = {
       flags: '--measure',
       help: 'time which layers are worth 8 bits on this machine; the others stay float',
     },
+    {
+      flags: '--max-drop <d>',
+      help: 'what quality may fall by, e.g. 0.01; layers go back to float until that is sure',
+    },
+    {
+      flags: '--evaluation <file>',
+      help: 'the .npz to judge --max-drop with; that of the package if absent',
+    },
     { flags: '--package <file>', help: 'the fettle.json to use; that beside the model if absent' },
   ],
   async run(context) {
@@ -39,6 +51,7 @@ export const command: Command = {
     const out = required(context, 'out', 'a file to write the variant to');
     const asked = await recipeOf(context);
     const found = await packageOfModel(args['MODEL.onnx'] ?? '', text(options.package));
+    const budget = budgetOf(context, found.evaluationPath);
     const written = await compressFile(
       {
         modelPath: found.modelPath,
@@ -46,18 +59,32 @@ export const command: Command = {
         calibrationPath: text(options.calibration) ?? found.calibrationPath,
         recipe: asked,
         ...(options.measure === true && { timing }),
+        ...(budget && { budget }),
         signal,
         onProgress: (progress) => io.progress(progress),
       },
       () => resolve(out),
     );
     const seconds = (performance.now() - start) / 1000;
-    const { recipe, sourceBytes, bytes, digest, layers, notes } = written;
+    const { recipe, sourceBytes, bytes, digest, layers, notes, quality } = written;
     const peakMemoryMiB = process.resourceUsage().maxRSS / 1024;
-    io.result({ sourceBytes, bytes, digest, recipe, layers, notes, seconds, peakMemoryMiB });
+    const report = { sourceBytes, bytes, digest, recipe, layers, notes, seconds, peakMemoryMiB };
+    io.result({ ...report, ...(quality && { quality }) });
     for (const line of summary(written, seconds)) io.line(line);
   },
 };
+
+function budgetOf({ options }: CommandContext, packaged: string | null): QualityBudget | undefined {
+  const asked = text(options.maxDrop);
+  if (asked === undefined) return undefined;
+  const maxDrop = Number(asked);
+  if (!(maxDrop >= 0)) {
+    throw badArgument('--max-drop', { expected: 'a number of at least 0', got: asked });
+  }
+  const evaluationPath = text(options.evaluation) ?? packaged;
+  if (evaluationPath !== null) return { maxDrop, evaluationPath };
+  throw badArgument('--evaluation', { expected: 'an .npz data set to judge with', got: 'none' });
+}
 
 async function recipeOf(context: CommandContext): Promise<Recipe> {
   const { options } = context;

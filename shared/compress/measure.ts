@@ -8,7 +8,12 @@ import { floatByRecipe, targetOf } from './build.ts';
 import { correctBiases } from './calibrate/bias.ts';
 import { type Observations, observeModel } from './calibrate/observe.ts';
 import { type RangeRule, rangeOf } from './calibrate/ranges.ts';
-import { quantizeModel, valuesToCalibrate, weightedNodes } from './quantize/quantize.ts';
+import {
+  type QuantizeOptions,
+  quantizeModel,
+  valuesToCalibrate,
+  weightedNodes,
+} from './quantize/quantize.ts';
 import type { Recipe } from './recipe.ts';
 import type { ActivationRange, MeasureRecord } from './record.ts';
 import { rewriterOf } from './rewriter.ts';
@@ -28,39 +33,31 @@ export interface MeasureOptions {
 
 const defaults = { limit: 512, memoryBytes: 64 * 2 ** 20 };
 
+/** What the float model's activations are like; the same for every recipe of the model. */
+export function observe(canonical: Model, options: MeasureOptions): Promise<Observations> {
+  return observeModel(canonical, {
+    ...limitsOf(options),
+    values: valuesToCalibrate(canonical),
+    means: correctable(canonical).map(({ output }) => output),
+  });
+}
+
 /** `canonical` is the model in canonical form, `options.source` the digest of what it was made from. */
 export async function measure(
   canonical: Model,
   recipe: Recipe,
-  options: MeasureOptions,
+  options: MeasureOptions & { readonly observed?: Observations },
 ): Promise<MeasureRecord> {
-  const { limit = defaults.limit, memoryBytes = defaults.memoryBytes } = options;
-  const threads = options.threads ?? Math.min(4, availableParallelism());
-  const target = targetOf(recipe);
-  const float = floatByTable(canonical.graph, target, recipe.layers ?? {});
-  const run = { ...options, limit, memoryBytes, threads };
-  const layers = correctable(canonical);
-  const observed = await observeModel(canonical, {
-    ...run,
-    values: valuesToCalibrate(canonical),
-    means: layers.map(({ output }) => output),
-  });
+  const observed = options.observed ?? (await observe(canonical, options));
+  const float = floatByTable(canonical.graph, targetOf(recipe), recipe.layers ?? {});
   const ranges = rangesOf(observed, recipe);
-  const means = new Map(
-    layers.flatMap(({ name, output }) => {
-      const mean = observed.means.get(output);
-      return mean ? [[name, mean] as const] : [];
-    }),
-  );
+  const means = meansByLayer(canonical, observed);
   const zeros = Object.fromEntries([...means].map(([name, m]) => [name, Array.from(m, () => 0)]));
-  const { model } = quantizeModel(canonical, {
-    target,
-    float: { ...floatByRecipe(canonical, recipe), ...float },
-    ranges,
-    biases: zeros,
-  });
   const corrected = recipe.corrections?.includes('bias') ?? true;
-  const biases = corrected ? await correctBiases(model, { ...run, means }) : {};
+  const how = quantizeOptions(canonical, recipe, { float, ranges, biases: zeros });
+  const biases = corrected
+    ? await correctBiases(quantizeModel(canonical, how).model, { ...limitsOf(options), means })
+    : {};
   return {
     v: 1,
     model: options.source,
@@ -71,6 +68,31 @@ export async function measure(
     float,
     notes: [`Calibrated with ${observed.samples} samples.`],
   };
+}
+
+/** How the recipe and what was measured quantize the model. */
+export function quantizeOptions(
+  canonical: Model,
+  recipe: Recipe,
+  measured: Pick<MeasureRecord, 'float' | 'ranges' | 'biases'>,
+): QuantizeOptions {
+  const float = { ...floatByRecipe(canonical, recipe), ...measured.float };
+  return { target: targetOf(recipe), ...measured, float };
+}
+
+function limitsOf(options: MeasureOptions) {
+  const { limit = defaults.limit, memoryBytes = defaults.memoryBytes } = options;
+  const threads = options.threads ?? Math.min(4, availableParallelism());
+  return { ...options, limit, memoryBytes, threads };
+}
+
+function meansByLayer(canonical: Model, observed: Observations): Map<string, Float64Array> {
+  const means = new Map<string, Float64Array>();
+  for (const { name, output } of correctable(canonical)) {
+    const mean = observed.means.get(output);
+    if (mean) means.set(name, mean);
+  }
+  return means;
 }
 
 function rangesOf(observed: Observations, recipe: Recipe): Record<string, ActivationRange> {

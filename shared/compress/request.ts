@@ -1,4 +1,4 @@
-/** What is asked of `compressPackage` (`package.ts`) and what it answers. */
+/** What is asked of `compressFile` and `compressPackage`, and what they answer. */
 import type { Digest } from '../digest.ts';
 import type { Manifest } from '../evaluate/manifest.ts';
 import type { Outcome } from '../evaluate/outcome.ts';
@@ -41,4 +41,42 @@ export interface CompressResult {
   /** null where the recipe needs no measurements. */
   readonly record: MeasureRecord | null;
   readonly seconds: number;
+}
+
+export interface FileRequest {
+  readonly modelPath: string;
+  /** null for a bare model: inputs are then taken as they are stored. */
+  readonly manifest: Manifest | null;
+  /** null where there is none: what needs data is then refused with `VARIANT_FAILED`. */
+  readonly calibrationPath: string | null;
+  readonly recipe: Recipe;
+  /** What an earlier call for the same model and recipe measured; measuring is then skipped. */
+  readonly record?: MeasureRecord;
+  /** Times on this machine which layers are worth 8 bits, and leaves the others in float. */
+  readonly timing?: { readonly threads: number; readonly seconds: number };
+  /** Layers go back to float until this quality holds. */
+  readonly budget?: QualityBudget;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface QualityBudget {
+  /** What may be lost, as `Quality.dropUpper` counts it. */
+  readonly maxDrop: number;
+  readonly evaluationPath: string;
+}
+
+export interface FileResult {
+  /** As asked for, with what timing added. */
+  readonly recipe: Recipe;
+  readonly path: string;
+  readonly digest: Digest;
+  readonly bytes: number;
+  readonly sourceBytes: number;
+  readonly layers: readonly LayerReport[];
+  readonly notes: readonly string[];
+  /** null where the recipe needs no measurements. */
+  readonly record: MeasureRecord | null;
+  /** null where no budget asked for it. */
+  readonly quality: Quality | null;
 }

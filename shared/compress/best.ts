@@ -1,0 +1,179 @@
+/** From source and recipe to the variant's bytes: timing, measuring, and holding a quality budget. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { digestOf } from '../digest.ts';
+import { FettleError } from '../errors.ts';
+import { type DataSet, openDataSet } from '../evaluate/dataset.ts';
+import { openNpz } from '../evaluate/npz.ts';
+import { chooseMetric, type Outcome } from '../evaluate/outcome.ts';
+import { measureQuality } from '../evaluate/quality.ts';
+import type { Quality } from '../protocol/tuning.ts';
+import { buildFrom, buildVariant, checkRecipe, gainsFromRecord, needsRecord } from './build.ts';
+import type { Observations } from './calibrate/observe.ts';
+import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
+import { type Defended, defend } from './defend.ts';
+import { measure, observe, quantizeOptions } from './measure.ts';
+import { measureNarrow } from './narrow/measure.ts';
+import { measurePays, timerOf } from './pays.ts';
+import { isSource, isWeightOnly, type Recipe, recipeName } from './recipe.ts';
+import type { MeasureRecord } from './record.ts';
+import type { Built } from './report.ts';
+import type { FileRequest, QualityBudget } from './request.ts';
+import { layerNoises } from './sensitivity.ts';
+import { inputsOf, type Source } from './source.ts';
+
+export interface Best {
+  readonly recipe: Recipe;
+  readonly built: Built;
+  readonly record: MeasureRecord | null;
+  readonly quality: Quality | null;
+}
+
+/** Layers are judged on this many calibration samples. */
+const judgeSamples = 64;
+
+export async function buildBest(source: Source, request: FileRequest): Promise<Best> {
+  const { recipe } = request;
+  if (isSource(recipe)) {
+    return { recipe, built: buildVariant(source.bytes, recipe, null), record: null, quality: null };
+  }
+  checkRecipe(recipe);
+  const work: Work = { source, request, canonical: canonicalise(source.model), known: {} };
+  const timed = await timedRecipe(work);
+  if (!request.budget) {
+    const { built, record } = await buildOne(work, timed.recipe, timed.notes);
+    return { recipe: timed.recipe, built, record, quality: null };
+  }
+  return defended(work, timed, request.budget);
+}
+
+/** What is worked on, and what was found out about it so far. */
+interface Work {
+  readonly source: Source;
+  readonly request: FileRequest;
+  readonly canonical: Canonical;
+  readonly known: { dataSet?: DataSet; observed?: Observations; outcome?: Outcome };
+}
+
+interface Made {
+  readonly built: Built;
+  readonly record: MeasureRecord | null;
+}
+
+async function buildOne(work: Work, recipe: Recipe, notes: readonly string[]): Promise<Made> {
+  const { canonical, request } = work;
+  const prepared = { ...canonical, notes: [...canonical.notes, ...notes] };
+  if (!usesRecord(recipe, request)) {
+    return { built: buildFrom(prepared, recipe, null), record: null };
+  }
+  const same = request.record !== undefined && recipe === request.recipe;
+  const record = same && request.record ? request.record : await measured(work, recipe);
+  return { built: buildFrom(prepared, recipe, record), record };
+}
+
+/** Weight-only recipes can do without data, and do better with it. */
+function usesRecord(recipe: Recipe, { calibrationPath, record }: FileRequest): boolean {
+  const gains = gainsFromRecord(recipe) && (calibrationPath !== null || record !== undefined);
+  return needsRecord(recipe) || gains;
+}
+
+async function measured(work: Work, recipe: Recipe): Promise<MeasureRecord> {
+  const { canonical, known, request, source } = work;
+  const { signal, onProgress } = request;
+  const dataSet = await calibrationOf(work);
+  const options = { dataSet, source: digestOf(source.bytes), signal, onProgress };
+  if (isWeightOnly(recipe)) return measureNarrow(canonical.model, recipe, options);
+  known.observed ??= await observe(canonical.model, options);
+  return measure(canonical.model, recipe, { ...options, observed: known.observed });
+}
+
+async function calibrationOf({ canonical, known, request }: Work): Promise<DataSet> {
+  const { calibrationPath, manifest, recipe } = request;
+  if (calibrationPath === null) {
+    throw new FettleError('VARIANT_FAILED', {
+      recipe: recipeName(recipe),
+      reason: 'it needs calibration data, and there is none',
+    });
+  }
+  known.dataSet ??= await openDataSet(calibrationPath, {
+    inputs: inputsOf(canonical.model),
+    preparation: manifest?.inputs,
+  });
+  return known.dataSet;
+}
+
+/** The recipe with the layers that timing leaves in float, and what it found. */
+async function timedRecipe(work: Work): Promise<{ recipe: Recipe; notes: string[] }> {
+  const { recipe, timing, signal, onProgress } = work.request;
+  if (!timing || !needsRecord(recipe)) return { recipe, notes: [] };
+  const dataSet = await calibrationOf(work);
+  const time = timerOf(dataSet, { ...timing, signal });
+  const options = { dataSet, time, ...timing, signal, onProgress };
+  const found = await measurePays(work.canonical.model, recipe, options);
+  return { recipe: found.recipe, notes: [`8 bits where they pay: ${found.reason}.`] };
+}
+
+async function defended(
+  work: Work,
+  timed: { recipe: Recipe; notes: readonly string[] },
+  budget: QualityBudget,
+): Promise<Best> {
+  const folder = await mkdtemp(join(tmpdir(), 'fettle-defend-'));
+  try {
+    const found: Defended<Made> = await defend({
+      recipe: timed.recipe,
+      maxDrop: budget.maxDrop,
+      build: (recipe) => buildOne(work, recipe, timed.notes),
+      evaluate: ({ built }) => evaluate(work, budget, join(folder, 'candidate.onnx'), built),
+      worstFirst: (made) => worstFirst(work, timed.recipe, made),
+    });
+    const { recipe, quality, built: made, reason } = found;
+    const built = { ...made.built, notes: [...made.built.notes, `Quality: ${reason}.`] };
+    return { recipe, built, record: made.record, quality };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function evaluate(
+  { known, request }: Work,
+  { evaluationPath }: QualityBudget,
+  path: string,
+  { bytes }: Built,
+): Promise<Quality> {
+  const { manifest, modelPath, signal, onProgress } = request;
+  await writeFile(path, bytes);
+  const { arrays } = await openNpz(evaluationPath);
+  const { metric } = chooseMetric(
+    manifest ?? { name: 'model', model: modelPath },
+    arrays.has('labels'),
+  );
+  const { quality, source } = await measureQuality({
+    modelPath: path,
+    dataPath: evaluationPath,
+    preparation: manifest?.inputs,
+    metric,
+    threads: availableParallelism(),
+    source: { path: modelPath, outcome: known.outcome },
+    signal,
+    ...(onProgress && { onProgress }),
+  });
+  known.outcome = source;
+  return quality;
+}
+
+async function worstFirst(work: Work, recipe: Recipe, { record }: Made): Promise<string[]> {
+  if (!record) return [];
+  const { canonical, request } = work;
+  const { signal, onProgress } = request;
+  const how = quantizeOptions(canonical.model, recipe, record);
+  const noises = await layerNoises(canonical.model, how, {
+    dataSet: await calibrationOf(work),
+    limit: judgeSamples,
+    threads: Math.min(4, availableParallelism()),
+    signal,
+    onProgress,
+  });
+  return noises.map(({ name }) => name);
+}
