@@ -8,8 +8,10 @@ import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
+import { narrowModel } from './narrow/narrow.ts';
+import { savingsOf } from './narrow/savings.ts';
 import { quantizeModel, weightedNodes } from './quantize/quantize.ts';
-import { isSource, type Recipe } from './recipe.ts';
+import { isSource, isWeightOnly, type Recipe } from './recipe.ts';
 import type { MeasureRecord } from './record.ts';
 import type { Built, LayerReport } from './report.ts';
 import { rewriterOf } from './rewriter.ts';
@@ -17,8 +19,14 @@ import { defaultTarget, isTarget, type Target, targets } from './targets.ts';
 
 /** Whether building needs a record: whether anything computes in integers. */
 export function needsRecord(recipe: Recipe): boolean {
-  if (isSource(recipe)) return false;
+  if (isSource(recipe) || isWeightOnly(recipe)) return false;
   return recipe.bits === 8 || Object.values(recipe.layers ?? {}).includes(8);
+}
+
+/** Whether calibration data makes the variant better, though it can be built without. */
+export function gainsFromRecord(recipe: Recipe): boolean {
+  const widths = [recipe.bits, ...Object.values(recipe.layers ?? {})];
+  return !isSource(recipe) && isWeightOnly(recipe) && widths.some((bits) => bits < 16);
 }
 
 /** Throws `RECIPE_INVALID`, `VARIANT_FAILED` and what reading a model throws. */
@@ -43,6 +51,13 @@ export function buildFrom(
     ...canonical.notes,
     ...(record?.notes ?? []),
   ];
+  if (isWeightOnly(recipe)) {
+    const narrow = narrowModel(canonical.model, { recipe, target: targetOf(recipe), record });
+    return finish(narrow.model, {
+      layers: narrow.layers,
+      notes: [...notes, ...savingsOf(narrow.layers)],
+    });
+  }
   if (!needsRecord(recipe)) {
     return finish(canonical.model, { layers: floatLayers(canonical.model), notes });
   }
@@ -73,7 +88,7 @@ export function targetOf(recipe: Recipe): Target {
 export function checkRecipe(recipe: Recipe): void {
   const bits = [recipe.bits, ...Object.values(recipe.layers ?? {})];
   const strange = bits.find((width) => width !== 8 && width !== 32);
-  if (strange !== undefined) throw refused(`${strange} bits`);
+  if (!isWeightOnly(recipe) && strange !== undefined) throw refused(`${strange} bits`);
   if (recipe.keep !== undefined && recipe.keep !== 1) throw refused('a keep ratio');
   if (recipe.scheme === 'pow2') throw refused('scheme pow2');
   targetOf(recipe);

@@ -3,6 +3,7 @@
  * (dispatch), convsym.cpp and qlinearconv.cc (which shapes have a fast kernel), and measurements
  * of single nodes on x86-64 with VNNI.
  */
+import type { BitWidth } from './recipe.ts';
 
 export interface Target {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface Target {
   readonly floatStem: { readonly inputs: number; readonly outputs: number };
   /** Depthwise convolutions need this many channels to have a fast 8-bit kernel. */
   readonly depthwiseChannels: number;
+  /** Widths of block-wise weights with a fast kernel (onnxruntime/core/mlas/lib/qnbitgemm.cpp). */
+  readonly blockBits: readonly BitWidth[];
 }
 
 const x64: Target = {
@@ -28,10 +31,11 @@ const x64: Target = {
   saturates: true,
   floatStem: { inputs: 4, outputs: 16 },
   depthwiseChannels: 16,
+  blockBits: [8, 4],
 };
 
 export const targets = {
-  'x64-vnni': { ...x64, name: 'x64-vnni', saturates: false },
+  'x64-vnni': { ...x64, name: 'x64-vnni', saturates: false, blockBits: [8, 4, 2] },
   x64,
   'arm64-dotprod': {
     name: 'arm64-dotprod',
@@ -40,6 +44,7 @@ export const targets = {
     saturates: false,
     floatStem: { inputs: 4, outputs: 8 },
     depthwiseChannels: 8,
+    blockBits: [8, 4],
   },
   arm64: {
     name: 'arm64',
@@ -48,6 +53,7 @@ export const targets = {
     saturates: false,
     floatStem: { inputs: 4, outputs: 8 },
     depthwiseChannels: 8,
+    blockBits: [4],
   },
 } as const satisfies Record<string, Target>;
 

@@ -35,9 +35,21 @@ export function packBits(values: Uint8Array, bits: NarrowBits): Uint8Array {
   if (bits === 8) return values.slice();
   const perByte = 8 / bits;
   const bytes = new Uint8Array(Math.ceil(values.length / perByte));
-  for (const [i, value] of values.entries()) {
+  for (let i = 0; i < values.length; i += 1) {
     const at = Math.floor(i / perByte);
-    bytes[at] = (bytes[at] ?? 0) | (value << (bits * (i % perByte)));
+    bytes[at] = (bytes[at] ?? 0) | ((values[i] ?? 0) << (bits * (i % perByte)));
   }
   return bytes;
+}
+
+/** The inverse of `packBits`; a last byte that was not full gives values past the end. */
+export function unpackBits(bytes: Uint8Array, bits: NarrowBits): Uint8Array {
+  if (bits === 8) return bytes.slice();
+  const perByte = 8 / bits;
+  const values = new Uint8Array(bytes.length * perByte);
+  for (let i = 0; i < values.length; i += 1) {
+    const byte = bytes[Math.floor(i / perByte)] ?? 0;
+    values[i] = (byte >> (bits * (i % perByte))) & (2 ** bits - 1);
+  }
+  return values;
 }
