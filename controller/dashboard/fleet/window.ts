@@ -15,7 +15,7 @@ export interface RowRange {
 }
 
 /** Rows beyond the edge that are drawn, so that a quick scroll doesn't show blank paper. */
-const beyond = 12;
+const beyond = 8;
 /** The range moves in steps, so that not every scrolled pixel draws the table anew. */
 const step = 6;
 

@@ -42,7 +42,7 @@ export function startLive(api: Api, store: Store): Live {
       });
       if (stopped.signal.aborted) return;
       showFault(store, fault);
-      await pause(fault.kind === 'unauthorized' ? 2 ** 31 - 1 : waitMs(failures));
+      await pause(isRefusal(fault) ? 2 ** 31 - 1 : waitMs(failures));
       failures += 1;
     }
   };
@@ -146,13 +146,18 @@ function applyEvent(store: Store, { name, data }: SseEvent): void {
 }
 
 function showFault(store: Store, fault: Fault): void {
-  if (fault.kind === 'unauthorized') {
+  if (isRefusal(fault)) {
     store.setStatus({ state: 'unauthorized', reason: fault.message });
     return;
   }
   const before = store.status();
   const sinceMs = before.state === 'offline' ? before.sinceMs : Date.now();
   store.setStatus({ state: 'offline', sinceMs, reason: fault.message });
+}
+
+/** Asking again with the same token would not help. */
+function isRefusal({ kind }: Fault): boolean {
+  return kind === 'unauthorized' || kind === 'forbidden';
 }
 
 function waitMs(failures: number): number {

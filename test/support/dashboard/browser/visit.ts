@@ -37,10 +37,15 @@ const flags = [
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
 
+export interface SharedBrowser {
+  open(path: string): Promise<Browser>;
+  close(): Promise<void>;
+}
+
 /**
  * One browser for all tests of a file, started by the first and closed by the returned function.
  */
-export function createBrowser(): { open(path: string): Promise<Browser>; close(): Promise<void> } {
+export function createBrowser(): SharedBrowser {
   let browser: Promise<Browser> | null = null;
   return {
     open(executablePath) {
@@ -58,35 +63,45 @@ export async function textOf(locator: Locator): Promise<string> {
   return (await locator.allInnerTexts()).join('\n').replaceAll('\u202f', ' ');
 }
 
-/**
- * The page with its first documents drawn; null where Chromium is absent and the test is skipped.
- */
+/** The page with its first documents drawn; null where Chromium is absent: the test is skipped. */
 export async function visit(
   t: ExecutionContext,
-  browser: ReturnType<typeof createBrowser>,
+  browser: SharedBrowser,
   options: VisitOptions = {},
 ): Promise<Visit | null> {
+  const server = await startDashboardServer(fill(options.documents ?? {}));
+  t.teardown(server.stop);
+  const to = options.to ? `&to=${encodeURIComponent(options.to)}` : '';
+  const address = options.unknown ? server.url : `${server.address}${to}`;
+  const opened = await openPage(t, browser, { ...options, address });
+  return opened && { ...opened, server };
+}
+
+export interface PageOptions extends Pick<VisitOptions, 'width' | 'height' | 'dark' | 'unknown'> {
+  readonly address: string;
+}
+
+/** Any controller's page, drawn; null where Chromium is absent: the test is skipped. */
+export async function openPage(
+  t: ExecutionContext,
+  browser: SharedBrowser,
+  { address, width = 1440, height = 900, dark, unknown }: PageOptions,
+): Promise<Pick<Visit, 'page' | 'troubles'> | null> {
   const executable = programOrSkip(t, 'chromium');
   if (executable === null) return null;
   if (!existsSync(join(dashboardFolder, 'index.html'))) {
     throw new Error('the dashboard is not built: npm run build:dashboard');
   }
-  const server = await startDashboardServer(fill(options.documents ?? {}));
-  const { width = 1440, height = 900 } = options;
   const context = await (await browser.open(executable)).newContext({
     viewport: { width, height },
-    colorScheme: options.dark ? 'dark' : 'light',
+    colorScheme: dark ? 'dark' : 'light',
   });
-  t.teardown(async () => {
-    await context.close();
-    await server.stop();
-  });
+  t.teardown(() => context.close());
   const page = await context.newPage();
-  const troubles = watchTroubles(page, server.url);
-  const to = options.to ? `&to=${encodeURIComponent(options.to)}` : '';
-  await page.goto(options.unknown ? server.url : `${server.address}${to}`);
-  await page.waitForSelector(options.unknown ? '.sign-in' : '.link-live');
-  return { page, server, troubles };
+  const troubles = watchTroubles(page, new URL(address).origin);
+  await page.goto(address);
+  await page.waitForSelector(unknown ? '.sign-in' : '.link-live');
+  return { page, troubles };
 }
 
 function fill(documents: Partial<Documents>): Documents {
