@@ -44,7 +44,7 @@ async function search(tuner: Tuner): Promise<void> {
     const situation = { goal, space, trials, finalOver, memoryMiB };
     let step = nextStep({ ...situation, hurry: false });
     if (step.kind === 'trial' && !hasTime(tuner)) {
-      noteUntried(tuner);
+      if (!finalOver) noteUntried(tuner);
       step = nextStep({ ...situation, hurry: true });
     }
     const over = budget.leftSeconds() <= 0 && hasDone(tuner.trials);
