@@ -2,6 +2,7 @@
  * The one door to the MQTT client: connections that come back by themselves, with jitter, and queues
  * that have an end. MQTT 3.1.1, which every broker speaks.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { type Backoff, backoffMs } from './backoff.ts';
 import { FettleError, reasonOf } from './errors.ts';
@@ -116,7 +117,7 @@ export function openMqtt(options: BusOptions): Bus {
     get connected() {
       return client.connected;
     },
-    end: () => endClient(client),
+    end: () => endClient(client, () => pending),
   };
 }
 
@@ -193,13 +194,19 @@ async function sendSubscriptions(
   if (bad) throw refusal(`subscription to ${bad.topic} refused`);
 }
 
-async function endClient(client: MqttClient): Promise<void> {
-  const timer = setTimeout(() => client.end(true), defaults.endMs);
-  try {
-    await client.endAsync(!client.connected);
-  } finally {
-    clearTimeout(timer);
-  }
+/**
+ * A publication that the broker will never acknowledge (it closed the connection because of it) would
+ * keep the client waiting for ever: it is waited for a second, then the connection is cut.
+ */
+async function endClient(client: MqttClient, pending: () => number): Promise<void> {
+  const endAtMs = performance.now() + defaults.endMs;
+  while (client.connected && pending() > 0 && performance.now() < endAtMs) await sleep(10);
+  const graceful = client.connected && pending() === 0;
+  await Promise.race([
+    client.endAsync(!graceful),
+    sleep(defaults.endMs, undefined, { ref: false }),
+  ]);
+  client.stream.destroy();
 }
 
 function refused(url: string, reason: string, cause?: unknown): FettleError {
