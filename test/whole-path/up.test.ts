@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import * as v from 'valibot';
 import { DeviceDetail, DeviceSummary } from '../../shared/protocol/api.ts';
+import { createBrowser } from '../support/dashboard/browser/visit.ts';
 import { fettle, startFettle, temporaryFolder } from '../support/fettle.ts';
 import { classify, sampleDigit } from '../support/inference.ts';
+import { programOrSkip } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 
 const names = ['all-cores', 'one-core', 'small-memory'];
@@ -20,6 +22,7 @@ test('up brings a model to three devices, stops cleanly, and starts again from d
     t.is(await classify(reported?.endpoint ?? ''), sampleDigit, reported?.device);
   }
   await assertOneChoice(t, home, devices);
+  await assertDashboard(t, first, devices);
   await assertTelemetry(home);
   await stop(t, first);
 
@@ -52,7 +55,7 @@ function startUp(t: ExecutionContext, home: string): Up {
 /** Waits until every device serves, as `fettle devices` says it. */
 async function servingDevices({ child, text }: Up, home: string): Promise<DeviceSummary[]> {
   const look = async () => {
-    if (child.exitCode !== null) throw new Error(`up ended:\n${text()}`);
+    if (child.exitCode !== null) throw new Error(`up ended with ${child.exitCode}:\n${text()}`);
     const { code, stdout } = await fettle(['devices', '--json'], { home });
     if (code !== 0) return null;
     const devices = v.parse(Devices, JSON.parse(stdout));
@@ -80,6 +83,32 @@ async function assertOneChoice(t: ExecutionContext, home: string, devices: Devic
     t.true((chosen?.reason.length ?? 0) > 20, device);
     const why = await fettle(['device', 'why', device], { home });
     t.true(why.stdout.includes(chosen?.reason ?? 'no reason'), why.stdout);
+  }
+}
+
+/** The real dashboard in Chromium: the fleet's table and each device's page say the same. */
+async function assertDashboard(t: ExecutionContext, { text }: Up, devices: DeviceSummary[]) {
+  const program = programOrSkip(t, 'chromium');
+  if (!program) return;
+  const address = /dashboard: (\S+)/.exec(text())?.[1] ?? '';
+  const browser = createBrowser();
+  try {
+    const page = await (await browser.open(program)).newPage();
+    await page.goto(address);
+    for (const { device, reported } of devices) {
+      const recipe = reported?.serving?.recipeName ?? 'no recipe';
+      const row = page.getByRole('row').filter({ hasText: device });
+      await row.filter({ hasText: recipe }).waitFor();
+      await page.goto(`${address}&to=${encodeURIComponent(`/devices/${device}`)}`);
+      const why = page
+        .locator('.why-reason')
+        .filter({ hasText: reported?.serving?.reason ?? 'none' });
+      await why.waitFor();
+      t.is(await page.locator('.why-what .accent').textContent(), recipe);
+      await page.goto(`${address}&to=%2F`);
+    }
+  } finally {
+    await browser.close();
   }
 }
 
