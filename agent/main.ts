@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Digest } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
 import { productVersion } from '../shared/product.ts';
+import type { Profile } from '../shared/protocol/profile.ts';
 import { openConversation } from './conversation.ts';
 import { deviceProfile } from './device-profile.ts';
 import { identify } from './enrol.ts';
@@ -27,6 +28,8 @@ export interface AgentOptions {
   /** Aborted to give up a start that waits, for the controller say. */
   readonly signal: AbortSignal;
   readonly onReport?: (reported: Reported) => void;
+  /** What the device is, where looking at it is not wanted. */
+  readonly profile?: Profile;
 }
 
 export interface Agent {
@@ -41,12 +44,8 @@ export interface Agent {
 const bodyBytesMax = 64 << 20;
 
 /** Throws `ENROLMENT_REFUSED`, `CONTROLLER_UNREACHABLE`, `BAD_SETTING` or `PORT_IN_USE`. */
-export async function startAgent({
-  settings,
-  log,
-  signal,
-  onReport,
-}: AgentOptions): Promise<Agent> {
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { settings, log, signal, onReport } = options;
   const { device } = settings;
   const identity = await identify(settings, signal);
   const state = openState(settings.dataFolder, log);
@@ -54,7 +53,7 @@ export async function startAgent({
   const meter = createMeter();
   const server = createServer({ meter, risk });
   const ending = new AbortController();
-  let profiling: ReturnType<typeof deviceProfile> | null = null;
+  let profiling = options.profile ? Promise.resolve(options.profile) : null;
   const profile = () => {
     profiling ??= deviceProfile(settings, journal, ending.signal);
     return profiling;

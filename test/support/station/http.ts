@@ -1,0 +1,85 @@
+/** The HTTP routes that a device calls, answered with what a test offers. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { ExecutionContext } from 'ava';
+import * as v from 'valibot';
+import { Recipe, recipeName } from '../../../shared/compress/recipe.ts';
+import { type Digest, digestOfJson } from '../../../shared/digest.ts';
+import type { EnrolAnswer, VariantRecord } from '../../../shared/protocol/api.ts';
+
+export interface Offer {
+  readonly recipe: Recipe;
+  readonly bytes: Buffer;
+  readonly digest: Digest;
+}
+
+export interface HttpOptions {
+  /** By the digest of the recipe. */
+  readonly offers: ReadonlyMap<string, Offer>;
+  /** Files are answered after this. */
+  readonly gate: () => Promise<void> | null;
+  readonly enrol: () => EnrolAnswer;
+}
+
+export const enrolmentToken = 'token';
+const Asked = v.object({ recipe: Recipe });
+const Enrolling = v.object({ token: v.string() });
+
+export async function startHttp(t: ExecutionContext, options: HttpOptions): Promise<string> {
+  const server = createServer((request, response) => {
+    answer(options, request, response).catch(() => response.destroy());
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : 0);
+    });
+  });
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+async function answer(
+  { offers, gate, enrol }: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = request.url ?? '';
+  if (url.endsWith('/enrol')) {
+    const { token } = v.parse(Enrolling, await readJson(request));
+    if (token === enrolmentToken) return json(response, 200, enrol());
+    return json(response, 403, { code: 'ENROLMENT_REFUSED', detail: 'unknown token' });
+  }
+  if (url.endsWith('/variants')) {
+    const { recipe } = v.parse(Asked, await readJson(request));
+    const offer = offers.get(digestOfJson(recipe));
+    if (offer) return json(response, 200, recordOf(offer));
+    return json(response, 422, { code: 'VARIANT_FAILED', detail: 'nobody offers it' });
+  }
+  const digest = /blobs\/(sha256:\w+)$/.exec(url)?.[1];
+  const offer = [...offers.values()].find((one) => one.digest === digest);
+  if (!offer) return json(response, 404, {});
+  await gate();
+  response.writeHead(200, { 'content-length': offer.bytes.length }).end(offer.bytes);
+}
+
+function recordOf({ recipe, bytes, digest }: Offer): VariantRecord {
+  return {
+    id: digestOfJson(recipe),
+    ...{ model: 'model', version: 1, recipe, recipeName: recipeName(recipe), state: 'ready' },
+    ...{ progress: null, error: null, digest, bytes: bytes.length, quality: null, golden: null },
+    ...{ layers: [], seconds: null, createdAt: '2026-01-01T00:00:00.000Z' },
+  };
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+function json(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
