@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-/** `fettle`: finds the command in the table, loads only that file, parses its options and runs it. */
+/**
+ * `fettle`: finds the command in the table, loads only that file, parses its options and runs it.
+ */
 import { CommanderError, Command as Program } from 'commander';
 import type { Command } from './commands/command.ts';
 import { createOutput } from './commands/output.ts';

@@ -1,4 +1,7 @@
-/** What the agent hears from its controller and tells it, over whichever connection there is at the time. */
+/**
+ * What the agent hears from its controller and tells it, over whichever connection there is at the
+ * time.
+ */
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { judgeDesired } from './desired.ts';

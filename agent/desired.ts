@@ -1,4 +1,7 @@
-/** Whether a desired document is to be followed: for this device, from the pinned controller, and newer. Pure. */
+/**
+ * Whether a desired document is to be followed: for this device, from the pinned controller, and
+ * newer. Pure.
+ */
 import { FettleError } from '../shared/errors.ts';
 import type { Desired } from '../shared/protocol/messages.ts';
 import { verify } from '../shared/signature.ts';

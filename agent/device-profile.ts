@@ -1,4 +1,6 @@
-/** The profile of this device, kept from one start to the next: probing again costs seconds of load. */
+/**
+ * The profile of this device, kept from one start to the next: probing again costs seconds of load.
+ */
 import { readFileSync } from 'node:fs';
 import { digestOfJson } from '../shared/digest.ts';
 import { productVersion } from '../shared/product.ts';

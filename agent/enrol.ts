@@ -1,6 +1,6 @@
 /**
- * Who this device is to its controller. Trust on first use: the enrolment token vouches for the first
- * contact, the controller's key is pinned with it, and a different key later is refused.
+ * Who this device is to its controller. Trust on first use: the enrolment token vouches for the
+ * first contact, the controller's key is pinned with it, and a different key later is refused.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,8 +40,8 @@ export async function identify(settings: AgentSettings, signal: AbortSignal): Pr
 }
 
 /**
- * Asks the controller anew, for credentials that it no longer takes. The pinned key must be the same:
- * throws `SIGNATURE_INVALID` otherwise.
+ * Asks the controller anew, for credentials that it no longer takes. The pinned key must be the
+ * same: throws `SIGNATURE_INVALID` otherwise.
  */
 export async function enrol(
   settings: AgentSettings,

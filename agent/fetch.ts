@@ -1,6 +1,6 @@
 /**
- * Brings a file of known digest and size here: resumed where it stopped, even after a restart, capped,
- * verified, and under its name only when it is whole. Redirections are not followed.
+ * Brings a file of known digest and size here: resumed where it stopped, even after a restart,
+ * capped, verified, and under its name only when it is whole. Redirections are not followed.
  */
 import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -52,8 +52,8 @@ export const fetchLimits: FetchLimits = {
 type Attempt = { readonly state: 'whole' } | { readonly state: 'partial'; readonly reason: string };
 
 /**
- * Throws `DISK_FULL` before it begins where the space is short, `TOO_LARGE` where more comes than was
- * declared, `DIGEST_MISMATCH` where twice other bytes came, `DOWNLOAD_FAILED` for the rest.
+ * Throws `DISK_FULL` before it begins where the space is short, `TOO_LARGE` where more comes than
+ * was declared, `DIGEST_MISMATCH` where twice other bytes came, `DOWNLOAD_FAILED` for the rest.
  */
 export async function fetchFile(request: FetchRequest): Promise<void> {
   const limits = { ...fetchLimits, ...request.limits };

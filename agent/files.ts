@@ -11,7 +11,10 @@ export interface Files {
   digestOfPath(path: string | null): Digest | null;
   /** Where a download of it grows. */
   partPathOf(digest: Digest): string;
-  /** Whether the file is there with the right bytes. Hashed once a process, then remembered by size and time. */
+  /**
+   * Whether the file is there with the right bytes. Hashed once a process, then remembered by size
+   * and time.
+   */
   has(digest: Digest): Promise<boolean>;
   /** Removes every file but these, parts of downloads included. Returns how many went. */
   keepOnly(digests: ReadonlySet<string>): Promise<number>;

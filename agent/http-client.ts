@@ -1,4 +1,7 @@
-/** JSON over HTTP to the controller: bounded in time and bytes, and nothing heavier than `node:http`. */
+/**
+ * JSON over HTTP to the controller: bounded in time and bytes, and nothing heavier than
+ * `node:http`.
+ */
 import type { IncomingMessage } from 'node:http';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { http, https } from '../shared/node-http.ts';

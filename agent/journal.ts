@@ -1,4 +1,7 @@
-/** What the agent is doing and has done, one typed row each; the only memory that decides what it does next. */
+/**
+ * What the agent is doing and has done, one typed row each; the only memory that decides what it
+ * does next.
+ */
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { reasonOf } from '../shared/errors.ts';
@@ -36,7 +39,9 @@ const rows = {
     /** A fault of the way there, that is tried again by itself: the revision has not failed. */
     waiting: v.boolean(),
   }),
-  /** What was loaded last, and how many processes died one after the other: loading it, running it. */
+  /**
+   * What was loaded last, and how many processes died one after the other: loading it, running it.
+   */
   risk: v.object({ key: v.string(), loads: Count, runs: Count }),
   /** The device as it was profiled, and what that depends on. */
   profile: v.object({ basis: DigestText, profile: Profile }),

@@ -19,8 +19,9 @@ export interface LinkHandlers {
 
 export interface Link {
   /**
-   * Sends a document now, if there is a connection. False: it was not taken, and whoever cares sends it
-   * again at the next `onConnected`; nothing waits in memory for a broker that may be gone for a day.
+   * Sends a document now, if there is a connection. False: it was not taken, and whoever cares
+   * sends it again at the next `onConnected`; nothing waits in memory for a broker that may be gone
+   * for a day.
    */
   send<C extends UpChannel>(channel: C, document: Message<C>): Promise<boolean>;
   readonly connected: boolean;

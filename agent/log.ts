@@ -1,4 +1,6 @@
-/** What the agent says of itself: lines for people at a terminal, JSON lines for a service manager. */
+/**
+ * What the agent says of itself: lines for people at a terminal, JSON lines for a service manager.
+ */
 
 export const logLevels = { debug: 20, info: 30, warn: 40, error: 50 } as const;
 export type LogLevel = keyof typeof logLevels;
@@ -17,8 +19,8 @@ export interface JsonLogOptions {
 }
 
 /**
- * JSON lines in pino's format, so that its tools read them. pino itself would be a tenth of what an idle
- * agent may take.
+ * JSON lines in pino's format, so that its tools read them. pino itself would be a tenth of what an
+ * idle agent may take.
  */
 export function jsonLog({ base, level, write }: JsonLogOptions): Log {
   return (at, msg, fields) => {

@@ -1,6 +1,6 @@
 /**
- * What an agent does next: one step at a time, decided from what should be and what is. Pure: after a
- * crash, a reboot, a lost message or a newer revision the same function is asked again.
+ * What an agent does next: one step at a time, decided from what should be and what is. Pure: after
+ * a crash, a reboot, a lost message or a newer revision the same function is asked again.
  */
 import { type Digest, digestOfJson } from '../shared/digest.ts';
 import type { ErrorReport } from '../shared/errors.ts';

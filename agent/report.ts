@@ -1,4 +1,6 @@
-/** What this device says of itself: every change of state at once, progress at most once a second. */
+/**
+ * What this device says of itself: every change of state at once, progress at most once a second.
+ */
 import type { ErrorReport } from '../shared/errors.ts';
 import type { Message, Serving } from '../shared/protocol/messages.ts';
 import type { DeviceState } from '../shared/protocol/states.ts';
@@ -18,7 +20,10 @@ export interface Status {
 
 export interface Reporter {
   report(status: Status): void;
-  /** Sends the present report again, with a new number: after a connection, or while not acknowledged. */
+  /**
+   * Sends the present report again, with a new number: after a connection, or while not
+   * acknowledged.
+   */
   repeat(): void;
   acknowledge(seq: number): void;
   last(): Reported | null;

@@ -1,4 +1,7 @@
-/** When a revision that failed is tried again: faults of the way soon, others rarely, the rest never. */
+/**
+ * When a revision that failed is tried again: faults of the way soon, others rarely, the rest
+ * never.
+ */
 import { backoffMs } from '../shared/backoff.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import type { JournalRow } from './journal.ts';

@@ -1,4 +1,6 @@
-/** What an agent is told at its start; everything else it learns from its device and its controller. */
+/**
+ * What an agent is told at its start; everything else it learns from its device and its controller.
+ */
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { FettleError } from '../shared/errors.ts';

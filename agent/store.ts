@@ -1,6 +1,6 @@
 /**
- * What the agent must not forget, in one SQLite file: the journal, trial results and the telemetry spool.
- * WAL with `synchronous = FULL`: what a call has returned from survives a power cut.
+ * What the agent must not forget, in one SQLite file: the journal, trial results and the telemetry
+ * spool. WAL with `synchronous = FULL`: what a call has returned from survives a power cut.
  */
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,9 @@ export interface Store {
   read(key: string): string | null;
   /** All or none; null removes the key. */
   write(entries: Readonly<Record<string, string | null>>): void;
-  /** The trials of one group (a model on a hardware class), in the order they were first written. */
+  /**
+   * The trials of one group (a model on a hardware class), in the order they were first written.
+   */
   readTrials(group: string): string[];
   writeTrial(trial: StoredTrial, atMs: number): void;
   forgetTrialsBefore(atMs: number): void;
@@ -56,8 +58,8 @@ const schema = `
 `;
 
 /**
- * Opens or creates `agent.db` in the folder. A file that is no database is put aside, not lost. Throws
- * `CONFLICT` where another agent has it open.
+ * Opens or creates `agent.db` in the folder. A file that is no database is put aside, not lost.
+ * Throws `CONFLICT` where another agent has it open.
  */
 export function openStore(folder: string): Store {
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,4 +1,7 @@
-/** Variants from the controller: asked for by recipe, waited for while they are built, fetched by digest. */
+/**
+ * Variants from the controller: asked for by recipe, waited for while they are built, fetched by
+ * digest.
+ */
 import * as v from 'valibot';
 import { waitBackoff } from '../shared/backoff.ts';
 import type { Recipe } from '../shared/compress/recipe.ts';

@@ -1,4 +1,6 @@
-/** What a bench is: a file of this folder that exports `bench`. `npm run bench` lists and runs them. */
+/**
+ * What a bench is: a file of this folder that exports `bench`. `npm run bench` lists and runs them.
+ */
 
 export interface Bench {
   /** What it measures, in one line. */

@@ -1,4 +1,7 @@
-/** 8 bits against the reference quantizer on real models: agreement, top-1, bytes, speed, time, memory. */
+/**
+ * 8 bits against the reference quantizer on real models: agreement, top-1, bytes, speed, time,
+ * memory.
+ */
 
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';

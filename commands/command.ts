@@ -1,4 +1,7 @@
-/** What a command is: its arguments, its options and what it runs. `commands/table.ts` lists them all. */
+/**
+ * What a command is: its arguments, its options and what it runs. `commands/table.ts` lists them
+ * all.
+ */
 
 export interface Option {
   /** As commander writes it: `--bits <n>`, `--label <key=value...>`, `--measure`, `--no-golden`. */
@@ -8,9 +11,15 @@ export interface Option {
 }
 
 export interface CommandContext {
-  /** Arguments by the names in `args`, without brackets; an optional one that is absent has no member. */
+  /**
+   * Arguments by the names in `args`, without brackets; an optional one that is absent has no
+   * member.
+   */
   readonly args: Readonly<Record<string, string>>;
-  /** Options by their long name in camelCase; what the user did not give and has no default is absent. */
+  /**
+   * Options by their long name in camelCase; what the user did not give and has no default is
+   * absent.
+   */
   readonly options: Readonly<Record<string, string | boolean | string[] | undefined>>;
   /** `--json` was given: standard output must hold one JSON document and nothing else. */
   readonly json: boolean;

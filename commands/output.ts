@@ -1,4 +1,6 @@
-/** What a command prints: lines for people, one document for programs, progress on standard error. */
+/**
+ * What a command prints: lines for people, one document for programs, progress on standard error.
+ */
 import { formatAmount, formatBar } from '../shared/terminal/bar.ts';
 import { isTerminal } from '../shared/terminal/style.ts';
 import { fit } from '../shared/terminal/table.ts';

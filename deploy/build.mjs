@@ -24,7 +24,9 @@ function compile() {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** What the sources read beside them and the compiler does not emit: generated code, probe models. */
+/**
+ * What the sources read beside them and the compiler does not emit: generated code, probe models.
+ */
 function copyAssets() {
   for (const part of parts) {
     for (const path of readdirSync(join(root, part), { recursive: true, encoding: 'utf8' })) {

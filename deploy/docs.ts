@@ -1,4 +1,7 @@
-/** `npm run docs`: writes the pages that are lists in the code, so that they cannot disagree with it. */
+/**
+ * `npm run docs`: writes the pages that are lists in the code, so that they cannot disagree with
+ * it.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CommandRow, commandTable } from '../commands/table.ts';

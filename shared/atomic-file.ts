@@ -3,7 +3,10 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FettleError, reasonOf } from './errors.ts';
 
-/** Writes the file so that a crash at any moment leaves the old content or the new. Throws `DISK_FULL` or `FILE_UNREADABLE`. */
+/**
+ * Writes the file so that a crash at any moment leaves the old content or the new. Throws
+ * `DISK_FULL` or `FILE_UNREADABLE`.
+ */
 export async function writeFileAtomic(
   path: string,
   bytes: Uint8Array | string,

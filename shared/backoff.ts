@@ -1,4 +1,7 @@
-/** Waiting between attempts, so that a fleet which lost its controller doesn't come back all at once. */
+/**
+ * Waiting between attempts, so that a fleet which lost its controller doesn't come back all at
+ * once.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Backoff {
@@ -7,8 +10,8 @@ export interface Backoff {
 }
 
 /**
- * Milliseconds to wait before attempt `attempt` (0 is the first retry): "full jitter", a uniform draw
- * below min(max, base·2^attempt), floored at half the base so that a retry is never immediate.
+ * Milliseconds to wait before attempt `attempt` (0 is the first retry): "full jitter", a uniform
+ * draw below min(max, base·2^attempt), floored at half the base so that a retry is never immediate.
  * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export function backoffMs(attempt: number, backoff: Backoff, random = Math.random): number {

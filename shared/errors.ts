@@ -1,4 +1,7 @@
-/** Every error the product can raise: one table, so that a code, its hint and whether a retry helps are said once. */
+/**
+ * Every error the product can raise: one table, so that a code, its hint and whether a retry helps
+ * are said once.
+ */
 
 interface ErrorKind {
   /** What went wrong; `{name}` is replaced by the detail of that name. */

@@ -1,6 +1,6 @@
 /**
- * The one door to the MQTT client: connections that come back by themselves, with jitter, and queues
- * that have an end. MQTT 3.1.1, which every broker speaks.
+ * The one door to the MQTT client: connections that come back by themselves, with jitter, and
+ * queues that have an end. MQTT 3.1.1, which every broker speaks.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
@@ -40,8 +40,9 @@ export interface PublishOptions {
 
 export interface Bus {
   /**
-   * Resolves when the broker has the message (qos 1) or it was written (qos 0). While disconnected it
-   * waits in a bounded queue. Throws `BROKER_REFUSED` when the queue is full or the bus has ended.
+   * Resolves when the broker has the message (qos 1) or it was written (qos 0). While disconnected
+   * it waits in a bounded queue. Throws `BROKER_REFUSED` when the queue is full or the bus has
+   * ended.
    */
   publish(topic: string, payload: Buffer | string, options?: PublishOptions): Promise<void>;
   /** Kept across reconnections. Throws `BROKER_REFUSED` where the broker does not allow it. */
@@ -60,8 +61,8 @@ const defaults = {
 } as const;
 
 /**
- * A connected bus. Throws `BROKER_REFUSED` when the first attempt is refused or fails; from then on it
- * reconnects by itself.
+ * A connected bus. Throws `BROKER_REFUSED` when the first attempt is refused or fails; from then on
+ * it reconnects by itself.
  */
 export async function connectMqtt(options: BusOptions): Promise<Bus> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -82,7 +83,10 @@ export async function connectMqtt(options: BusOptions): Promise<Bus> {
   }
 }
 
-/** A bus at once, that connects in the background for as long as it takes; `onState` says how that goes. */
+/**
+ * A bus at once, that connects in the background for as long as it takes; `onState` says how that
+ * goes.
+ */
 export function openMqtt(options: BusOptions): Bus {
   const backoff = options.backoff ?? defaults.backoff;
   const client = connect(options.url, clientOptions(options, backoffMs(0, backoff)));
@@ -130,7 +134,8 @@ function clientOptions(options: BusOptions, reconnectPeriod: number): IClientOpt
     reconnectPeriod,
     // Wrong credentials may become right (a device enrolled again), so it goes on trying, slowly.
     reconnectOnConnackError: true,
-    // The map of subscriptions is sent on every connection instead: retained documents then come again.
+    // The map of subscriptions is sent on every connection instead: retained documents then come
+    // again.
     resubscribe: false,
     queueQoSZero: true,
     // Its cache of all 16-bit numbers as buffers is 10 MiB of heap (mqtt-packet, numbers.js).
@@ -195,8 +200,8 @@ async function sendSubscriptions(
 }
 
 /**
- * A publication that the broker will never acknowledge (it closed the connection because of it) would
- * keep the client waiting for ever: it is waited for a second, then the connection is cut.
+ * A publication that the broker will never acknowledge (it closed the connection because of it)
+ * would keep the client waiting for ever: it is waited for a second, then the connection is cut.
  */
 async function endClient(client: MqttClient, pending: () => number): Promise<void> {
   const endAtMs = performance.now() + defaults.endMs;

@@ -1,4 +1,7 @@
-/** Numbers from 0 up to 1 from a seed: mulberry32 (T. Ettinger, 2017, public domain), 32 bits of state. */
+/**
+ * Numbers from 0 up to 1 from a seed: mulberry32 (T. Ettinger, 2017, public domain), 32 bits of
+ * state.
+ */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

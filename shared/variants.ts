@@ -1,4 +1,7 @@
-/** Where variants come from: the controller over HTTP, or this process. The tuner knows only this door. */
+/**
+ * Where variants come from: the controller over HTTP, or this process. The tuner knows only this
+ * door.
+ */
 import type { Recipe } from './compress/recipe.ts';
 import type { Digest } from './digest.ts';
 import type { Quality } from './protocol/tuning.ts';

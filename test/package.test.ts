@@ -1,4 +1,6 @@
-/** The packed product: installed into an empty folder it runs, and an idle agent of it stays small. */
+/**
+ * The packed product: installed into an empty folder it runs, and an idle agent of it stays small.
+ */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';

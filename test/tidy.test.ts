@@ -1,4 +1,7 @@
-/** Style as a test: sizes, import fences, one door per package, dead files, and lists that must agree. */
+/**
+ * Style as a test: sizes, import fences, one door per package, dead files, and lists that must
+ * agree.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';

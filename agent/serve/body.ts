@@ -12,8 +12,8 @@ export interface Body {
 const alignment = 8;
 
 /**
- * `jsonBytes` is how much of the body is JSON; null is all of it. Throws `TOO_LARGE` as soon as that
- * is known, `BAD_ARGUMENT` where the body ends early.
+ * `jsonBytes` is how much of the body is JSON; null is all of it. Throws `TOO_LARGE` as soon as
+ * that is known, `BAD_ARGUMENT` where the body ends early.
  */
 export async function readBody(
   request: IncomingMessage,

@@ -1,4 +1,6 @@
-/** Inference over MQTT, for devices whose application speaks only that: the same bodies, with an id. */
+/**
+ * Inference over MQTT, for devices whose application speaks only that: the same bodies, with an id.
+ */
 import { reportError } from '../../shared/errors.ts';
 import type { Message } from '../../shared/protocol/messages.ts';
 import type { Link } from '../link.ts';

@@ -32,7 +32,9 @@ export const poolLimits: PoolLimits = {
   crashWindowMs: 600_000,
 };
 
-/** A process that exits while a thread is within the runtime is aborted by it: they get this long. */
+/**
+ * A process that exits while a thread is within the runtime is aborted by it: they get this long.
+ */
 const abandonedMs = 5000;
 
 export interface PoolOptions {
@@ -49,7 +51,9 @@ export interface Pool {
   golden(path: string): Promise<GoldenResult>;
   /** Runs that wait or are under way. */
   load(): number;
-  /** A request that may run several times is under way; until it releases, draining waits for it. */
+  /**
+   * A request that may run several times is under way; until it releases, draining waits for it.
+   */
   hold(): () => void;
   /** Finishes what it has and what holds it, and frees everything. */
   drain(): Promise<void>;

@@ -1,8 +1,8 @@
 /**
  * Whether what is about to be loaded has killed this process before. A native crash leaves no word
- * behind, so that what was going on is noted beforehand: a load in the journal, and runs under way in
- * one byte of a file, which costs a request microseconds and outlives the process. Deaths count only
- * one after the other: answers in between forgive them, so that power cuts add up to nothing.
+ * behind, so that what was going on is noted beforehand: a load in the journal, and runs under way
+ * in one byte of a file, which costs a request microseconds and outlives the process. Deaths count
+ * only one after the other: answers in between forgive them, so that power cuts add up to nothing.
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

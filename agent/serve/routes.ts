@@ -1,4 +1,7 @@
-/** What is answered under which path: the routes of the Open Inference Protocol, version 2, and two of our own. */
+/**
+ * What is answered under which path: the routes of the Open Inference Protocol, version 2, and two
+ * of our own.
+ */
 import type { IncomingMessage } from 'node:http';
 import { FettleError } from '../../shared/errors.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';

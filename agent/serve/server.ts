@@ -1,7 +1,7 @@
 /**
- * What answers inference requests: one variant at a time, switched without losing a request. The new
- * pool is loaded and proven beside the old one; then new requests go to it while the old one finishes
- * what it has.
+ * What answers inference requests: one variant at a time, switched without losing a request. The
+ * new pool is loaded and proven beside the old one; then new requests go to it while the old one
+ * finishes what it has.
  */
 import type { Digest } from '../../shared/digest.ts';
 import { FettleError } from '../../shared/errors.ts';

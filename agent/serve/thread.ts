@@ -1,4 +1,7 @@
-/** One model in one worker thread: the runtime's `run` blocks its thread, and must not block the agent. */
+/**
+ * One model in one worker thread: the runtime's `run` blocks its thread, and must not block the
+ * agent.
+ */
 import { Worker } from 'node:worker_threads';
 import { type ErrorReport, FettleError } from '../../shared/errors.ts';
 import type { GoldenResult } from '../../shared/evaluate/golden.ts';
@@ -141,8 +144,8 @@ async function openWithin<T>(
 }
 
 /**
- * A thread that is within the runtime can't be terminated: the runtime's call would come back into an
- * environment that is gone, throw there, and end the process. It is asked to end instead.
+ * A thread that is within the runtime can't be terminated: the runtime's call would come back into
+ * an environment that is gone, throw there, and end the process. It is asked to end instead.
  */
 function leave(worker: Worker): void {
   worker.unref();

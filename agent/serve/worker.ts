@@ -1,4 +1,7 @@
-/** The worker thread of `thread.ts`: loads one model, and answers what it is sent, one after the other. */
+/**
+ * The worker thread of `thread.ts`: loads one model, and answers what it is sent, one after the
+ * other.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { reportError } from '../../shared/errors.ts';
 import { checkGolden } from '../../shared/evaluate/golden.ts';

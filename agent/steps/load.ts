@@ -1,4 +1,7 @@
-/** Loads a chosen variant beside whatever serves, and sees that it answers rightly, before it is switched to. */
+/**
+ * Loads a chosen variant beside whatever serves, and sees that it answers rightly, before it is
+ * switched to.
+ */
 
 import { FettleError } from '../../shared/errors.ts';
 import type { Slot } from '../journal.ts';
@@ -10,7 +13,8 @@ import type { StepContext } from './step.ts';
 
 /**
  * Switches to the slot's variant; what served until then finishes its requests. Throws
- * `SERVE_CRASH_LOOP` where loading it has killed the agent before, `GOLDEN_MISMATCH`, `SERVE_FAILED`.
+ * `SERVE_CRASH_LOOP` where loading it has killed the agent before, `GOLDEN_MISMATCH`,
+ * `SERVE_FAILED`.
  */
 export async function loadSlot(context: StepContext, slot: Slot): Promise<void> {
   const { server } = context;

@@ -1,4 +1,7 @@
-/** Loads what served before, after a start or a fall back; what can't be loaded makes room for the one before it. */
+/**
+ * Loads what served before, after a start or a fall back; what can't be loaded makes room for the
+ * one before it.
+ */
 import { FettleError } from '../../shared/errors.ts';
 import { fallBack } from '../fallback.ts';
 import { loadSlot } from './load.ts';

@@ -1,6 +1,6 @@
 /**
- * The variant answers; the one before it is kept until this one has answered through its soak. Whether
- * that is success is for the controller to judge.
+ * The variant answers; the one before it is kept until this one has answered through its soak.
+ * Whether that is success is for the controller to judge.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filesOf, keyOf } from '../look.ts';

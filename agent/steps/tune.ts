@@ -1,4 +1,6 @@
-/** Finds out, by measuring, which variant this device runs best; a restart goes on where it stopped. */
+/**
+ * Finds out, by measuring, which variant this device runs best; a restart goes on where it stopped.
+ */
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import type { ModelGoal, Serving } from '../../shared/protocol/messages.ts';

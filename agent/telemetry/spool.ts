@@ -1,6 +1,6 @@
 /**
- * Windows on disk until the controller has stored them: in order, each once, within a cap of bytes and
- * age. What the cap costs is counted, so that a gap is seen as one.
+ * Windows on disk until the controller has stored them: in order, each once, within a cap of bytes
+ * and age. What the cap costs is counted, so that a gap is seen as one.
  */
 import * as v from 'valibot';
 import { type Message, Window } from '../../shared/protocol/messages.ts';

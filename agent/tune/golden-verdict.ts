@@ -2,7 +2,9 @@
 import { isSource, type Recipe } from '../../shared/compress/recipe.ts';
 import { type GoldenResult, judgeGolden } from '../../shared/evaluate/golden.ts';
 
-/** null where it does; else what differs. Without a recipe it is held to what 8 bits are held to. */
+/**
+ * null where it does; else what differs. Without a recipe it is held to what 8 bits are held to.
+ */
 export function goldenReason(result: GoldenResult, recipe?: Recipe): string | null {
   const verdict = judgeGolden(result, { bits: narrowest(recipe) });
   return verdict.ok ? null : verdict.reason;

@@ -1,7 +1,9 @@
 /** Ports that can be listened on: the usual one where it is free, otherwise any. */
 import { createServer } from 'node:net';
 
-/** The preferred port of the loopback, or a free one where it is taken. `taken` are never chosen. */
+/**
+ * The preferred port of the loopback, or a free one where it is taken. `taken` are never chosen.
+ */
 export async function freePort(preferred: number, taken: ReadonlySet<number>): Promise<number> {
   const first = taken.has(preferred) ? null : await tryPort(preferred);
   if (first !== null) return first;

@@ -1,4 +1,7 @@
-/** A controller and agents on this machine, a model rolled out to them, all of it shown until Ctrl-C. */
+/**
+ * A controller and agents on this machine, a model rolled out to them, all of it shown until
+ * Ctrl-C.
+ */
 
 import { reasonOf } from '../../shared/errors.ts';
 import { loadPackage } from '../../shared/evaluate/package.ts';
@@ -109,7 +112,9 @@ async function bringModel(world: World, controller: Controller, show: Show): Pro
   }
 }
 
-/** Shows the fleet until Ctrl-C; the first time that every device has settled, says what to do next. */
+/**
+ * Shows the fleet until Ctrl-C; the first time that every device has settled, says what to do next.
+ */
 async function follow(world: World, controller: Controller, show: Show): Promise<void> {
   const { context, shapes, settings, model } = world;
   const names = shapes.map(({ name }) => name);

@@ -32,7 +32,9 @@ export function deviceShapes(count: number): readonly Shape[] {
   });
 }
 
-/** One core by the scheduler's affinity where `taskset` exists, otherwise by the agent's own limit. */
+/**
+ * One core by the scheduler's affinity where `taskset` exists, otherwise by the agent's own limit.
+ */
 function oneCore(): Shape {
   const core = firstAllowedCore();
   return isOnPath('taskset') && core !== null

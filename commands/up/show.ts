@@ -1,4 +1,7 @@
-/** Shows what happens: a block that is redrawn on a terminal, lines of a log elsewhere, nothing for programs. */
+/**
+ * Shows what happens: a block that is redrawn on a terminal, lines of a log elsewhere, nothing for
+ * programs.
+ */
 import type { DeviceSummary } from '../../shared/protocol/api.ts';
 import { createScreen } from '../../shared/terminal/screen.ts';
 import { createStyle } from '../../shared/terminal/style.ts';

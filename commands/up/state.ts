@@ -19,7 +19,9 @@ export type Ports = v.InferOutput<typeof Ports>;
 const usual: Ports = { controller: 8900, broker: 1883, agents: {} };
 const firstAgentPort = 8910;
 
-/** The ports of the last start where they are still free, otherwise others; kept for the next one. */
+/**
+ * The ports of the last start where they are still free, otherwise others; kept for the next one.
+ */
 export async function choosePorts(folder: string, agents: readonly string[]): Promise<Ports> {
   const path = join(folder, 'ports.json');
   const last = await readPorts(path);
@@ -48,8 +50,8 @@ async function readPorts(path: string): Promise<Ports> {
 }
 
 /**
- * Held while the process lives: on Linux the kernel frees an abstract socket (unix(7)) however the process
- * ends. Throws `CONFLICT` where another process holds it. Elsewhere nothing is locked.
+ * Held while the process lives: on Linux the kernel frees an abstract socket (unix(7)) however the
+ * process ends. Throws `CONFLICT` where another process holds it. Elsewhere nothing is locked.
  */
 export async function lockFolder(folder: string): Promise<() => void> {
   await mkdir(folder, { recursive: true });

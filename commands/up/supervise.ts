@@ -81,8 +81,8 @@ export function supervise(
 }
 
 /**
- * In a process group of its own, so that Ctrl-C reaches only the parent, which then ends the children
- * in order; the IPC channel tells the child when the parent is gone.
+ * In a process group of its own, so that Ctrl-C reaches only the parent, which then ends the
+ * children in order; the IPC channel tells the child when the parent is gone.
  */
 function launch(spec: ChildSpec): ChildProcess {
   mkdirSync(dirname(spec.logPath), { recursive: true });

@@ -1,4 +1,6 @@
-/** From source and recipe to the variant's bytes: timing, measuring, and holding a quality budget. */
+/**
+ * From source and recipe to the variant's bytes: timing, measuring, and holding a quality budget.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** Fits one model file by one recipe: measured where the recipe needs it, built, written, verified. */
+/**
+ * Fits one model file by one recipe: measured where the recipe needs it, built, written, verified.
+ */
 import { writeFileAtomic } from '../atomic-file.ts';
 import type { Digest } from '../digest.ts';
 import { buildBest } from './best.ts';

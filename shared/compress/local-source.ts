@@ -1,4 +1,7 @@
-/** Variants built in this process, from a package on this machine: what tuning without a controller uses. */
+/**
+ * Variants built in this process, from a package on this machine: what tuning without a controller
+ * uses.
+ */
 import type { Outcome } from '../evaluate/outcome.ts';
 import type { Package } from '../evaluate/package.ts';
 import type { VariantFile, VariantSource } from '../variants.ts';

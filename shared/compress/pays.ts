@@ -114,7 +114,9 @@ async function candidateModels(
   });
 }
 
-/** Times on this machine with the first sample of the data set, for about so many seconds a call. */
+/**
+ * Times on this machine with the first sample of the data set, for about so many seconds a call.
+ */
 export function timerOf(
   dataSet: DataSet,
   limits: Pick<TimingLimits, 'seconds' | 'signal'> & { readonly threads: number },

@@ -1,4 +1,7 @@
-/** A recipe says how to fit a model: with the model and the record of measurements it determines the variant's bytes. */
+/**
+ * A recipe says how to fit a model: with the model and the record of measurements it determines the
+ * variant's bytes.
+ */
 import * as v from 'valibot';
 import { canonicalJson } from '../canonical-json.ts';
 import { type Digest, digestOfJson } from '../digest.ts';

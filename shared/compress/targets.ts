@@ -59,7 +59,9 @@ export const targets = {
 
 export type TargetName = keyof typeof targets;
 
-/** What a variant is built for where the recipe does not say: exact on every processor but old x86. */
+/**
+ * What a variant is built for where the recipe does not say: exact on every processor but old x86.
+ */
 export const defaultTarget: TargetName = 'x64-vnni';
 
 export function isTarget(name: string): name is TargetName {

@@ -14,7 +14,10 @@ export function inverseFactor(a: Float64Array, n: number): Float64Array | null {
   return r && invertUpper(r, n);
 }
 
-/** R upper triangular with A = R·Rᵀ: Cholesky from the last row upwards; null if A is not positive definite. */
+/**
+ * R upper triangular with A = R·Rᵀ: Cholesky from the last row upwards; null if A is not positive
+ * definite.
+ */
 function upperFactor(a: Float64Array, n: number): Float64Array | null {
   const r = new Float64Array(n * n);
   for (let j = n - 1; j >= 0; j -= 1) {

@@ -1,4 +1,7 @@
-/** The documents of the controller's HTTP API. Routes are listed in `controller/api/`, and in its OpenAPI. */
+/**
+ * The documents of the controller's HTTP API. Routes are listed in `controller/api/`, and in its
+ * OpenAPI.
+ */
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { Manifest } from '../evaluate/manifest.ts';

@@ -1,4 +1,7 @@
-/** The documents that travel over MQTT, one schema a channel. Unknown members are kept, unknown versions refused. */
+/**
+ * The documents that travel over MQTT, one schema a channel. Unknown members are kept, unknown
+ * versions refused.
+ */
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { FettleError } from '../errors.ts';
@@ -116,7 +119,9 @@ export const Window = v.looseObject({
 });
 export type Window = v.InferOutput<typeof Window>;
 
-/** Windows in order. `spool` changes when a device loses its store, so that `seq` may begin again. */
+/**
+ * Windows in order. `spool` changes when a device loses its store, so that `seq` may begin again.
+ */
 export const Telemetry = v.looseObject({
   v: v.literal(1),
   device: Name,
@@ -155,7 +160,10 @@ export const Presence = v.looseObject({
 });
 export type Presence = v.InferOutput<typeof Presence>;
 
-/** An inference request and its answer, for devices whose application speaks only MQTT: Open Inference Protocol v2 bodies. */
+/**
+ * An inference request and its answer, for devices whose application speaks only MQTT: Open
+ * Inference Protocol v2 bodies.
+ */
 export const InferMessage = v.looseObject({ v: v.literal(1), id: v.string(), model: Name });
 export type InferMessage = v.InferOutput<typeof InferMessage>;
 

@@ -29,7 +29,10 @@ export const Profile = v.looseObject({
     cores: Count,
     /** Physical cores among them; null where siblings are not told apart. */
     physicalCores: v.optional(Gauge),
-    /** Processor time allowed by the cgroup or the device's own setting, in cores; null is unlimited. */
+    /**
+     * Processor time allowed by the cgroup or the device's own setting, in cores; null is
+     * unlimited.
+     */
     quotaCores: Gauge,
     /** Core types, the most numerous first. */
     clusters: v.optional(v.array(v.looseObject({ name: v.string(), cores: Count }))),

@@ -42,7 +42,9 @@ export function topicOfAll(channel: Channel): string {
   return `${prefix}/+/${channel}`;
 }
 
-/** Devices, models and label values: 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. */
+/**
+ * Devices, models and label values: 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit.
+ */
 export const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 export function isName(text: string): boolean {

@@ -49,7 +49,10 @@ export const Trial = v.looseObject({
   memoryMiB: v.number(),
   loadMs: v.number(),
   runs: Count,
-  /** Agreement with the golden outputs: the share of samples with the same top-1, and the worst signal-to-noise ratio. */
+  /**
+   * Agreement with the golden outputs: the share of samples with the same top-1, and the worst
+   * signal-to-noise ratio.
+   */
   golden: v.nullable(v.looseObject({ samples: Count, agreement: v.number(), sqnrDb: v.number() })),
   temperatureC: v.nullable(v.number()),
   /** Half the width of the 95 % confidence interval of the median latency, over the median. */

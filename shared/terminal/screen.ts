@@ -1,4 +1,7 @@
-/** A block of lines at the end of a terminal that is redrawn in place, with a log scrolling above it. */
+/**
+ * A block of lines at the end of a terminal that is redrawn in place, with a log scrolling above
+ * it.
+ */
 import { fit } from './table.ts';
 
 export interface Screen {

@@ -25,7 +25,10 @@ export function displayWidth(text: string): number {
   return Array.from(stripVTControlCharacters(text)).length;
 }
 
-/** The text cut to `width` cells, with an ellipsis where something was cut. Colours are dropped then. */
+/**
+ * The text cut to `width` cells, with an ellipsis where something was cut. Colours are dropped
+ * then.
+ */
 export function fit(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   const cells = Array.from(stripVTControlCharacters(text));

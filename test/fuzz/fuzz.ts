@@ -1,4 +1,7 @@
-/** Damaged models and data sets through `inspect` and `compress`: each must end in a typed error or a valid result. */
+/**
+ * Damaged models and data sets through `inspect` and `compress`: each must end in a typed error or
+ * a valid result.
+ */
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,7 +66,9 @@ export async function fuzz(request: FuzzRequest): Promise<FuzzReport> {
   }
 }
 
-/** Run `n` damages the same bytes whatever ran before it, so that a finding can be seen again alone. */
+/**
+ * Run `n` damages the same bytes whatever ran before it, so that a finding can be seen again alone.
+ */
 async function damagedInput(
   { seed, models }: FuzzRequest,
   { run, folder, bases }: { run: number; folder: string; bases: readonly Base[] },

@@ -1,4 +1,5 @@
-// `npm run fuzz -- --seed 1 --models 20000 --sets 2000 [--keep DIR]`: the whole fuzzer, exit 1 on a finding.
+// `npm run fuzz -- --seed 1 --models 20000 --sets 2000 [--keep DIR]`: the whole fuzzer, exit 1 on a
+// finding.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sharedModel } from '../support/models.ts';

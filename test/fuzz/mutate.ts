@@ -1,4 +1,7 @@
-/** Damages a file the way disks, networks and attackers do. Pure: the same random numbers, the same damage. */
+/**
+ * Damages a file the way disks, networks and attackers do. Pure: the same random numbers, the same
+ * damage.
+ */
 
 type Random = () => number;
 type Damage = (bytes: Uint8Array, random: Random) => Uint8Array;

@@ -21,7 +21,10 @@ export interface Supervisor {
   readonly peakMiB: () => number;
 }
 
-/** A child is replaced after so many jobs, so that the runtime's own leak is not taken for a finding. */
+/**
+ * A child is replaced after so many jobs, so that the runtime's own leak is not taken for a
+ * finding.
+ */
 const jobsOfAChild = 200;
 
 export function supervise(limits: Limits): Supervisor {

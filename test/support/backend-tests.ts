@@ -1,4 +1,6 @@
-/** Cases of the official ONNX backend tests: a model, the inputs of its first data set, the outputs. */
+/**
+ * Cases of the official ONNX backend tests: a model, the inputs of its first data set, the outputs.
+ */
 import { decodeTensor } from '../../shared/onnx/decode-tensor.ts';
 import type { Tensor } from '../../shared/onnx/graph.ts';
 import { startReading } from '../../shared/onnx/wire.ts';

@@ -1,4 +1,6 @@
-/** A controller and agents as real processes, which a test may kill and start again at any moment. */
+/**
+ * A controller and agents as real processes, which a test may kill and start again at any moment.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -6,8 +6,8 @@ import type { ExecutionContext } from 'ava';
 const moreFolders = ['/usr/sbin', '/usr/local/sbin'];
 
 /**
- * The program's path. Where it is absent the test says so in one line and passes, so return from it;
- * with `FETTLE_TEST_ALL` set that is a failure.
+ * The program's path. Where it is absent the test says so in one line and passes, so return from
+ * it; with `FETTLE_TEST_ALL` set that is a failure.
  */
 export function programOrSkip(t: ExecutionContext, name: string): string | null {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...moreFolders];

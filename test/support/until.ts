@@ -1,4 +1,7 @@
-/** Waits for a condition instead of a time: looks again and again until it holds or the limit is over. */
+/**
+ * Waits for a condition instead of a time: looks again and again until it holds or the limit is
+ * over.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface UntilOptions {
@@ -6,7 +9,10 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
-/** The first value that is neither false, null nor undefined. Throws with `what` after 30 s or `timeoutMs`. */
+/**
+ * The first value that is neither false, null nor undefined. Throws with `what` after 30 s or
+ * `timeoutMs`.
+ */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,

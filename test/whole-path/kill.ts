@@ -1,4 +1,6 @@
-/** `npm run test:kill -- --seed 1 --kills 50`: the long form of kill.test.ts, printed as it goes. */
+/**
+ * `npm run test:kill -- --seed 1 --kills 50`: the long form of kill.test.ts, printed as it goes.
+ */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

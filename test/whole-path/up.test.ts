@@ -1,4 +1,7 @@
-/** The whole product by one command: push, fit, serve, show; stop, and continue from what is on disk. */
+/**
+ * The whole product by one command: push, fit, serve, show; stop, and continue from what is on
+ * disk.
+ */
 import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import * as v from 'valibot';

@@ -4,7 +4,9 @@ import { datatypes } from './datatypes.ts';
 import type { Wanted } from './json.ts';
 import { wrong } from './wrong.ts';
 
-/** A view of the bytes where they lie aligned for their type, else a copy. Throws `BAD_ARGUMENT`. */
+/**
+ * A view of the bytes where they lie aligned for their type, else a copy. Throws `BAD_ARGUMENT`.
+ */
 export function tensorFromBytes(
   { what, datatype, shape, count }: Wanted,
   bytes: Uint8Array<ArrayBuffer>,

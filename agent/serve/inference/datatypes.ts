@@ -1,6 +1,6 @@
 /**
- * The tensor data types of the Open Inference Protocol, version 2 ("Tensor Data Types" in the KServe
- * specification), and how each is stored here.
+ * The tensor data types of the Open Inference Protocol, version 2 ("Tensor Data Types" in the
+ * KServe specification), and how each is stored here.
  */
 import type { StorableType } from '../../../shared/evaluate/tensor.ts';
 import type { ElementType } from '../../../shared/onnx/graph.ts';

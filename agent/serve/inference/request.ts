@@ -1,6 +1,7 @@
 /**
- * Inference requests of the Open Inference Protocol, version 2, with the binary tensor data extension
- * (Triton, `extension_binary_data.md`): tensors in JSON, or as raw bytes behind the JSON. Pure.
+ * Inference requests of the Open Inference Protocol, version 2, with the binary tensor data
+ * extension (Triton, `extension_binary_data.md`): tensors in JSON, or as raw bytes behind the JSON.
+ * Pure.
  */
 import * as v from 'valibot';
 import { elementsOf, type RuntimeTensor, type Tensors } from '../../../shared/evaluate/tensor.ts';
@@ -46,8 +47,8 @@ export interface InferenceRequest {
 }
 
 /**
- * A request from its document and the bytes behind it. The tensors are views of those bytes wherever
- * they lie aligned. Throws `BAD_ARGUMENT`.
+ * A request from its document and the bytes behind it. The tensors are views of those bytes
+ * wherever they lie aligned. Throws `BAD_ARGUMENT`.
  */
 export function readRequest(document: unknown, tail: Uint8Array<ArrayBuffer>): InferenceRequest {
   const result = v.safeParse(InferBody, document);

@@ -1,4 +1,7 @@
-/** Inference answers of the Open Inference Protocol, version 2: JSON, and raw bytes behind it where asked for. Pure. */
+/**
+ * Inference answers of the Open Inference Protocol, version 2: JSON, and raw bytes behind it where
+ * asked for. Pure.
+ */
 import { numbersOf, type RuntimeTensor, type Tensors } from '../../../shared/evaluate/tensor.ts';
 import { bytesOf } from './binary.ts';
 import { datatypeOf } from './datatypes.ts';

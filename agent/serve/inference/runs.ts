@@ -1,6 +1,6 @@
 /**
- * How a request becomes runs of the model: as it is where it fits, else cut along the leading axis into
- * the batch that the model has, and the outputs joined again. Pure.
+ * How a request becomes runs of the model: as it is where it fits, else cut along the leading axis
+ * into the batch that the model has, and the outputs joined again. Pure.
  */
 import {
   allocate,

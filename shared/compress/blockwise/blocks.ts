@@ -36,7 +36,9 @@ export function blocksOf({ columns, blockSize }: BlockShape): number {
   return Math.ceil(columns / blockSize);
 }
 
-/** Rounds every weight to the nearest of its block's levels; `importance` is that of each column. */
+/**
+ * Rounds every weight to the nearest of its block's levels; `importance` is that of each column.
+ */
 export function roundToNearest(
   weights: Float64Array,
   shape: BlockShape,

@@ -142,7 +142,10 @@ async function meansBehind(model: Model, step: Step, run: Run): Promise<Float64A
   return sums?.map((sum) => sum / count);
 }
 
-/** Runs the piece once per batch, fed with stored tensors or, where it needs them, the model's inputs. */
+/**
+ * Runs the piece once per batch, fed with stored tensors or, where it needs them, the model's
+ * inputs.
+ */
 async function runPiece(
   model: Model,
   what: { piece: Piece; outputs: readonly string[] },

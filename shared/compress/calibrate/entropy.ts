@@ -7,7 +7,9 @@ import type { ActivationRange } from '../record.ts';
 import { halfBins, type ValueHistogram } from './histogram.ts';
 
 const levels = 128;
-/** Every n-th threshold is tried: 1 costs 16 times as much and moves the result within a bin or two. */
+/**
+ * Every n-th threshold is tried: 1 costs 16 times as much and moves the result within a bin or two.
+ */
 const stride = 16;
 const smoothing = 1e-4;
 
@@ -34,7 +36,9 @@ function foldSigns({ counts, zeros }: ValueHistogram): Float64Array {
   return folded;
 }
 
-/** KL(P‖Q): P the first `bins` with what lies beyond in the last, Q those merged into the levels. */
+/**
+ * KL(P‖Q): P the first `bins` with what lies beyond in the last, Q those merged into the levels.
+ */
 function divergenceAt(folded: Float64Array, bins: number): number {
   let beyond = 0;
   for (let i = bins; i < folded.length; i += 1) beyond += folded[i] ?? 0;

@@ -31,7 +31,10 @@ export const arithmeticAfter: Rewrite = {
   },
 };
 
-/** Folds the same, and BatchNormalization, into the only Conv after it (He et al. write networks so). */
+/**
+ * Folds the same, and BatchNormalization, into the only Conv after it (He et al. write networks
+ * so).
+ */
 export const arithmeticBefore: Rewrite = {
   name: 'arithmetic-before',
   reason: 'arithmetic with one constant per channel is part of the layer after it',

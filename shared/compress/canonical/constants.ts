@@ -49,7 +49,9 @@ function storedValue(node: Node): Tensor | undefined {
   return undefined;
 }
 
-/** Shapes computed from shapes: with a batch that varies, `Gather(Shape(x), 2)` is still a number. */
+/**
+ * Shapes computed from shapes: with a batch that varies, `Gather(Shape(x), 2)` is still a number.
+ */
 function knownShapes(context: RewriteContext): number {
   const { rewriter } = context;
   let count = 0;

@@ -17,7 +17,9 @@ export function evaluate(node: Node, inputs: readonly (Tensor | undefined)[]): T
   return node.domain === '' ? evaluators[node.op]?.(node, inputs) : undefined;
 }
 
-/** Constants larger than this are computed at run time rather than stored: the file grows otherwise. */
+/**
+ * Constants larger than this are computed at run time rather than stored: the file grows otherwise.
+ */
 const maxElements = 1 << 16;
 
 const evaluators: Record<string, Evaluate> = {

@@ -50,7 +50,9 @@ function biasFor(
   return rewriter.addConstant(`${product.name}.bias`, floatTensor([channels], values));
 }
 
-/** Merges alpha and beta into constants, transposes weights to [outputs, inputs], flattens biases. */
+/**
+ * Merges alpha and beta into constants, transposes weights to [outputs, inputs], flattens biases.
+ */
 function plainGemms(context: RewriteContext): number {
   const { rewriter } = context;
   let count = 0;

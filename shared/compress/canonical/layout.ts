@@ -1,4 +1,7 @@
-/** Moves the elements of constants about, whatever their type: transpose, concatenate, gather, slice. */
+/**
+ * Moves the elements of constants about, whatever their type: transpose, concatenate, gather,
+ * slice.
+ */
 import type { Tensor } from '../../onnx/graph.ts';
 import { integersOf, sizeOf } from '../tensors.ts';
 

@@ -151,7 +151,9 @@ function adaptSlice({ node, rewriter }: Place): undefined {
   });
 }
 
-/** "To the end" is written as the largest int64, which a float64 rounds up past the end of int64. */
+/**
+ * "To the end" is written as the largest int64, which a float64 rounds up past the end of int64.
+ */
 function toInt64(value: number): number {
   return Math.min(Math.max(value, -(2 ** 53)), 2 ** 53);
 }

@@ -88,7 +88,9 @@ function sinkThroughBinary(user: Node, perm: readonly number[], context: Rewrite
   return true;
 }
 
-/** What gives this value before the Transpose; made only when called, as all operands must have one. */
+/**
+ * What gives this value before the Transpose; made only when called, as all operands must have one.
+ */
 function untransposed(
   name: string,
   perm: readonly number[],

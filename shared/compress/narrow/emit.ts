@@ -54,7 +54,9 @@ export function emitBias(node: Node, added: readonly number[], { rewriter }: Emi
   rewriter.setInput(node, at, rewriter.addConstant('u', floatTensor([sums.length], sums)));
 }
 
-/** Turns the node into a `MatMulNBits` of the same name (com.microsoft, docs/ContribOperators.md). */
+/**
+ * Turns the node into a `MatMulNBits` of the same name (com.microsoft, docs/ContribOperators.md).
+ */
 function multiply(node: Node, blocks: BlockWeights, { rewriter, shared }: Emitter): void {
   const packed = packBlocks(blocks);
   const { rows, columns, bits, blockSize } = blocks;

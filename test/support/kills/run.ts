@@ -1,10 +1,10 @@
 /**
- * Kills processes of a working fleet at random moments, as a power cut would, and sees that it comes
- * back to what it should be.
+ * Kills processes of a working fleet at random moments, as a power cut would, and sees that it
+ * comes back to what it should be.
  *
- * Goal: after every kill each device serves what it should, right answers only, from whole files; in
- * the end no request was counted twice. Method: a seed decides whom to kill and when; every other
- * kill happens while a new version of the model is being tuned and rolled out.
+ * Goal: after every kill each device serves what it should, right answers only, from whole files;
+ * in the end no request was counted twice. Method: a seed decides whom to kill and when; every
+ * other kill happens while a new version of the model is being tuned and rolled out.
  */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

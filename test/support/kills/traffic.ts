@@ -1,4 +1,6 @@
-/** Requests to every device while processes are killed: what was answered, and whether it was right. */
+/**
+ * Requests to every device while processes are killed: what was answered, and whether it was right.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { classify, sampleDigit } from '../inference.ts';
 

@@ -1,4 +1,6 @@
-/** Which part may import which, which file alone opens a heavy package, what a device must not load. */
+/**
+ * Which part may import which, which file alone opens a heavy package, what a device must not load.
+ */
 import { closureOf, type Import, type ImportGraph } from './imports.ts';
 import type { Finding } from './rules.ts';
 

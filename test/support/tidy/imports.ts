@@ -16,7 +16,10 @@ export function importGraph(sources: readonly Source[]): ImportGraph {
   return new Map(sources.map((source) => [source.path, importsOf(source, paths)]));
 }
 
-/** Files reached from the entries along imports of these kinds, each with the file it was reached from. */
+/**
+ * Files reached from the entries along imports of these kinds, each with the file it was reached
+ * from.
+ */
 export function closureOf(
   graph: ImportGraph,
   entries: readonly string[],
