@@ -16,6 +16,26 @@ export interface EventRecord {
 
 const messageCharsMax = 4000;
 
+/** The same complaint about a device is recorded once in this time, however often there is cause. */
+const quietMs = 10_000;
+/** Complaints remembered; beyond that all are forgotten, and may be recorded again. */
+const remembered = 10_000;
+
+/** Records complaints about devices, each at most once in ten seconds: who misbehaves may do so often. */
+export function createComplaints(
+  world: World,
+): (event: Pick<EventRecord, 'device' | 'level' | 'code' | 'message'>) => void {
+  const last = new Map<string, number>();
+  return (event) => {
+    const key = `${event.device} ${event.code} ${event.message}`;
+    const now = world.now();
+    if (now - (last.get(key) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
+    if (last.size >= remembered) last.clear();
+    last.set(key, now);
+    noteEvent(world, event);
+  };
+}
+
 /** Records an event of the controller about a device; a failure to do so is logged, not thrown. */
 export function noteEvent(world: World, event: Omit<EventRecord, 'atMs'>): void {
   const record = { ...event, atMs: world.now() };

@@ -15,7 +15,7 @@ import {
 import type { Profile } from '../shared/protocol/profile.ts';
 import { type Address, topicOf } from '../shared/protocol/topics.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
-import { insertEvents, noteEvent } from './events.ts';
+import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
 import { storeProfile, storeReported, storeTelemetry, storeTuning } from './store/measurements.ts';
 import { recentMs, summaryOf } from './summary.ts';
@@ -52,8 +52,6 @@ const bounds = {
   batch: 1000,
   /** How long a failed batch holds up the next one. */
   retryMs: 1000,
-  /** One complaint about bad messages per device in this time. */
-  complaintMs: 10_000,
   eventsPerBatch: 50,
 } as const;
 
@@ -67,15 +65,12 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
     duplicates: 0,
     batches: 0,
   };
-  const complaints = new Map<string, number>();
+  const record = createComplaints(world);
   let running: Promise<void> | null = null;
   const complain = (address: Address, thrown: unknown) => {
     counters.invalid += 1;
-    const last = complaints.get(address.device) ?? 0;
-    if (world.now() - last < bounds.complaintMs) return;
-    complaints.set(address.device, world.now());
     const { code, message } = reportError(thrown);
-    noteEvent(world, { device: address.device, level: 'error', code, message });
+    record({ device: address.device, level: 'error', code, message });
   };
   const drain = async () => {
     // One turn of the loop lets what arrives together be stored together.

@@ -14,7 +14,7 @@ import { type Server, startServer } from './api/server.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
-import { noteEvent } from './events.ts';
+import { createComplaints } from './events.ts';
 import { loadFleet } from './fleet.ts';
 import { createIngest, type Ingest } from './ingest.ts';
 import { connectLink, type Link } from './link.ts';
@@ -178,6 +178,7 @@ async function openBroker(world: World, closers: Closers): Promise<BrokerAccount
     };
   }
   const password = newToken('ftm');
+  const complain = createComplaints(world);
   const broker = await startBroker({
     host: settings.host,
     port: settings.brokerPort,
@@ -186,7 +187,7 @@ async function openBroker(world: World, closers: Closers): Promise<BrokerAccount
     onViolation(account, what) {
       if (account.role !== 'device') return;
       const message = `refused ${what}`;
-      noteEvent(world, { device: account.device, level: 'warn', code: 'FORBIDDEN', message });
+      complain({ device: account.device, level: 'warn', code: 'FORBIDDEN', message });
     },
   });
   closers.push(() => broker.stop());

@@ -15,7 +15,8 @@ interface Rules {
 export function judgeMember(member: Member, view: DeviceView, rules: Rules): Member | null {
   const own = adopt(member, view, rules.nowMs);
   if (own.revision === null) return view.wanted ? own : null;
-  if (!view.ours) return isSettled(own) ? own : null;
+  // Another rollout took it: what was reached stays said, a failure may be tried anew.
+  if (!view.ours) return own.state === 'succeeded' ? own : null;
   const { state, reason } = stateOf(own, view, rules);
   if (state === own.state) return { ...own, reason };
   const accepted = state === 'failed' && own.accepted;
@@ -76,8 +77,4 @@ function silenceOf(
 function waitingFor({ online, revision }: DeviceView): string {
   const offline = online ? '' : '; it is offline';
   return `has not taken up revision ${revision} yet${offline}`;
-}
-
-function isSettled({ state }: Member): boolean {
-  return state === 'succeeded' || state === 'failed';
 }

@@ -119,7 +119,11 @@ function tokens(text: string): Token[] {
     }
     const token = matchAt(text, at);
     if (!token) {
-      throw syntax(text, 'a key, a value or an operator', `${text.charAt(at)} at ${at + 1}`);
+      throw syntax(
+        text,
+        'a key, a value or an operator',
+        `${text.charAt(at)} at position ${at + 1}`,
+      );
     }
     found.push(token);
     at += token.text.length;

@@ -1,0 +1,132 @@
+import test, { type ExecutionContext } from 'ava';
+import { quantile } from '../../shared/histogram.ts';
+import { DeviceDetail } from '../../shared/protocol/api.ts';
+import { topicOf } from '../../shared/protocol/topics.ts';
+import { startTestController, type TestController } from '../support/controller.ts';
+import { type SimulatedDevice, startDevice } from '../support/device.ts';
+import { reportOf, windowOf } from '../support/documents.ts';
+import { until } from '../support/until.ts';
+
+async function scene(t: ExecutionContext) {
+  const test = await startTestController(t);
+  const { url } = test.controller;
+  const token = await test.enrolmentToken();
+  const device = await startDevice(t, { url, token, name: 'pi-1', behaviour: 'manual' });
+  return { test, device };
+}
+
+function detailOf({ client }: TestController): Promise<DeviceDetail> {
+  return client.call(DeviceDetail, '/api/v1/devices/pi-1');
+}
+
+function telemetry(spool: string, seqs: readonly number[], dropped = 0) {
+  const windows = seqs.map((seq) => windowOf(seq));
+  return { v: 1, device: 'pi-1', spool, dropped, windows };
+}
+
+function acked(device: SimulatedDevice, spool: string, seq: number): Promise<unknown> {
+  return until(`the acknowledgement of ${spool} ${seq}`, () =>
+    device.acks.some(({ telemetry: ack }) => ack?.spool === spool && ack.seq >= seq),
+  );
+}
+
+test('windows are counted once: doubled, out of order, in one batch, across a restart', async (t) => {
+  const { test, device } = await scene(t);
+  await device.send('telemetry', telemetry('a', [0, 1, 2]));
+  await device.send('telemetry', telemetry('a', [1, 2, 3]));
+  await device.send('telemetry', telemetry('a', [3, 3, 5]));
+  await acked(device, 'a', 5);
+  await device.send('telemetry', telemetry('a', [4]));
+  await device.send('telemetry', telemetry('b', [0, 1]));
+  await acked(device, 'b', 1);
+  const again = await test.restart();
+  await until('the device back', async () => (await detailOf(again)).online);
+  const before = device.acks.length;
+  await device.send('telemetry', telemetry('a', [0, 1, 2, 3, 4, 5]));
+  await until('acknowledged again', () => device.acks.length > before);
+  const { windows } = await detailOf(again);
+  t.deepEqual(windows.map(({ seq }) => seq).sort(), [0, 0, 1, 1, 2, 3, 4, 5]);
+  const metrics = await (await fetch(`${again.controller.url}/metrics`)).text();
+  t.regex(metrics, /fettle_ingest_duplicates_total 6\n/);
+});
+
+test('what is acknowledged is stored: the controller is killed right after', async (t) => {
+  const { test, device } = await scene(t);
+  for (let seq = 0; seq < 20; seq += 1) void device.send('telemetry', telemetry('a', [seq]));
+  await acked(device, 'a', 5);
+  const highest = Math.max(...device.acks.map((ack) => ack.telemetry?.seq ?? 0));
+  const again = await test.restart();
+  const { windows } = await detailOf(again);
+  const stored = new Set(windows.map(({ seq }) => seq));
+  for (let seq = 0; seq <= highest; seq += 1) t.true(stored.has(seq), `window ${seq}`);
+});
+
+test('the last minute is merged, not averaged', async (t) => {
+  const { test, device } = await scene(t);
+  await device.send('telemetry', telemetry('a', [0, 1, 2]));
+  await acked(device, 'a', 2);
+  const { recent, windows } = await detailOf(test);
+  t.is(recent?.requestsPerSecond, 2);
+  const [window] = windows;
+  t.is(recent?.latencyMsP95, window && quantile(window.latencyMs, 0.95));
+});
+
+test('a report that is older than the last one changes nothing, and is acknowledged', async (t) => {
+  const { test, device } = await scene(t);
+  await device.report('tuning', { seq: 7 });
+  await until('the report', async () => (await detailOf(test)).reported?.seq === 7);
+  await device.report('failed', { seq: 6 });
+  await until('both acknowledged', () => device.acks.filter((ack) => ack.reportedSeq === 7)[1]);
+  const { reported } = await detailOf(test);
+  t.deepEqual([reported?.seq, reported?.state], [7, 'tuning']);
+});
+
+const bad: readonly (readonly [string, string | object, RegExp])[] = [
+  ['no JSON', '{', /not JSON/],
+  ['no object', '[]', /Invalid/],
+  ['another version', { ...report(), v: 2 }, /v: /],
+  ['an unknown state', { ...report(), state: 'dancing' }, /state: /],
+  ['a member of the wrong type', { ...report(), seq: 'many' }, /seq: /],
+  ['the name of another', { ...report(), device: 'pi-2' }, /names device pi-2/],
+  ['too many bytes', ' '.repeat((1 << 20) + 1), /1048577 bytes/],
+];
+
+function report(): object {
+  return reportOf(null, { device: 'pi-1', seq: 1, state: 'idle' });
+}
+
+for (const [what, document, message] of bad) {
+  test(`${what} is an event of the device, and the next message is taken`, async (t) => {
+    const { test, device } = await scene(t);
+    const payload = typeof document === 'string' ? document : JSON.stringify(document);
+    const topic = topicOf({ device: 'pi-1', channel: 'reported' });
+    await device.bus.publish(topic, payload, { qos: 1 });
+    const events = await until('the event', async () => {
+      const { events } = await detailOf(test);
+      return events.length > 0 ? events : null;
+    });
+    t.like(events[0], { code: 'MESSAGE_INVALID', level: 'error' });
+    t.regex(events[0]?.message ?? '', message);
+    await device.report('idle');
+    await until('the good report', async () => (await detailOf(test)).reported?.state === 'idle');
+  });
+}
+
+test('events of a device are kept, the newest of them', async (t) => {
+  const { test, device } = await scene(t);
+  for (let index = 0; index < 230; index += 1) {
+    await device.send('event', {
+      v: 1,
+      device: 'pi-1',
+      at: new Date().toISOString(),
+      level: 'info',
+      code: 'TEST',
+      message: `event ${index}`,
+    });
+  }
+  const { events } = await until('the last event', async () => {
+    const found = await detailOf(test);
+    return found.events[0]?.message === 'event 229' ? found : null;
+  });
+  t.is(events.length, 50);
+});

@@ -1,0 +1,70 @@
+/** The smallest package worth pushing: one matrix product, with calibration and labelled evaluation data. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NpyArray } from '../../shared/evaluate/npz.ts';
+import { writeNpz } from '../../shared/evaluate/npz.ts';
+import { writeModel } from '../../shared/onnx/write.ts';
+import { floats, graphOf, modelOf, nodeOf, valueNamed } from './graphs.ts';
+
+export interface TinyOptions {
+  readonly name?: string;
+  /** false leaves both data sets out. */
+  readonly data?: boolean;
+  /** Makes the content differ: what the biases are. */
+  readonly bias?: number;
+}
+
+const features = 4;
+const classes = 3;
+
+/** Writes the package into the folder and returns its path. */
+export async function writeTinyPackage(
+  folder: string,
+  { name = 'tiny', data = true, bias = 0 }: TinyOptions = {},
+): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'model.onnx'), tinyModel(bias));
+  if (data) {
+    await writeNpz(join(folder, 'calibration.npz'), samples(16, 1));
+    await writeNpz(join(folder, 'evaluation.npz'), samples(24, 2, true));
+  }
+  const manifest = {
+    name,
+    model: 'model.onnx',
+    ...(data ? { calibration: 'calibration.npz', evaluation: 'evaluation.npz' } : {}),
+  };
+  await writeFile(join(folder, 'fettle.json'), JSON.stringify(manifest));
+  return folder;
+}
+
+/** `y = x·W + b`: the class is the largest of the first three features. */
+export function tinyModel(bias = 0): Uint8Array {
+  const weights = Array.from({ length: features * classes }, (_, index) =>
+    Math.floor(index / classes) === index % classes ? 1 : 0,
+  );
+  const graph = graphOf({
+    nodes: [nodeOf('Gemm', ['x', 'w', 'b'], ['y'])],
+    inputs: [valueNamed('x', ['N', features])],
+    outputs: [],
+    initializers: {
+      w: floats([features, classes], weights),
+      b: floats([classes], Array(classes).fill(bias)),
+    },
+  });
+  return writeModel(modelOf({ ...graph, outputs: [valueNamed('y', ['N', classes])] }));
+}
+
+function samples(count: number, seed: number, labels = false): Record<string, NpyArray> {
+  const rows = Array.from({ length: count }, (_, sample) =>
+    Array.from({ length: features }, (_, feature) =>
+      Math.abs(Math.sin((sample + 1) * (feature + 2) * seed)),
+    ),
+  );
+  const best = rows.map((row) => row.slice(0, classes).indexOf(Math.max(...row.slice(0, classes))));
+  return {
+    x: { type: 'float', shape: [count, features], data: Float32Array.from(rows.flat()) },
+    ...(labels
+      ? { labels: { type: 'int64', shape: [count], data: BigInt64Array.from(best.map(BigInt)) } }
+      : {}),
+  };
+}
