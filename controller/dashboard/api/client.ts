@@ -32,6 +32,8 @@ export interface Api {
   variants(model: string, version: number): Promise<Answer<VariantRecord[]>>;
   rollouts(): Promise<Answer<RolloutRecord[]>>;
   act(rollout: string, action: RolloutAction): Promise<Answer<RolloutRecord>>;
+  /** A file by its digest, whole. */
+  blob(digest: string): Promise<Answer<Blob>>;
   /** The stream of live events; it stays open until `signal` ends it. */
   events(signal: AbortSignal): Promise<Answer<ReadableStream<Uint8Array>>>;
 }
@@ -70,6 +72,12 @@ export function createApi(token: TokenBox, baseUrl: string): Api {
     variants: (model, version) => all(`models/${part(model)}/${version}/variants`),
     rollouts: () => all('rollouts'),
     act: (rollout, action) => one(`rollouts/${part(rollout)}/${action}`, { method: 'POST' }),
+    async blob(digest) {
+      // A file takes as long as it takes: it is the browser's to give up.
+      const init = { signal: new AbortController().signal };
+      const answer = await call(`blobs/${part(digest)}`, init);
+      return answer.ok ? { ok: true, value: await answer.value.blob() } : answer;
+    },
     async events(signal) {
       const answer = await call('events', { signal, headers: { accept: 'text/event-stream' } });
       if (!answer.ok) return answer;

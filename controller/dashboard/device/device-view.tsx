@@ -8,6 +8,7 @@ import { counted } from '../format/numbers.ts';
 import { formatAgo, formatSpan } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
+import { useTitle } from '../parts/use-title.ts';
 import { healthOf } from '../state/health.ts';
 import { fleetHref } from '../state/route.ts';
 import { useNow } from '../state/world.ts';
@@ -21,6 +22,7 @@ import { Why } from './why.tsx';
 
 export function DeviceView({ device }: { readonly device: string }) {
   const { detail, fault } = useDetail(device);
+  useTitle(device);
   if (detail === null && fault === null) return <Skeleton rows={5} />;
   if (detail === null) {
     return (

@@ -4,7 +4,9 @@ import type { DeviceSummary } from '../../../shared/protocol/api.ts';
 import { counted } from '../format/numbers.ts';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { useDocumentKeys } from '../parts/use-document-keys.ts';
+import { useTitle } from '../parts/use-title.ts';
 import { RolloutStrip } from '../rollouts/strip.tsx';
+import { tally } from '../state/health.ts';
 import { deviceHref, fleetHref, parseRoute } from '../state/route.ts';
 import { useTopics, useWorld } from '../state/world.ts';
 import { parseFilter } from './filter.ts';
@@ -38,6 +40,9 @@ export function FleetView({ query }: { readonly query: URLSearchParams }) {
     () => sortDevices(all.filter(parseFilter(filter)), order, store.rankOf),
     [all, filter, order, store],
   );
+  const { failed } = tally(all);
+  // A tab in the background still tells that something needs a person.
+  useTitle(failed > 0 ? `(${failed} failed) Fleet` : 'Fleet');
   if (!store.loaded()) return <Skeleton rows={8} />;
   if (all.length === 0) return <NoDevices />;
   return (

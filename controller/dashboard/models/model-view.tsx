@@ -9,6 +9,7 @@ import { lossText, metricName, metricValue, modelVersion, qualityLabel } from '.
 import { counted, formatBytes, formatMs, shortTick } from '../format/numbers.ts';
 import { FrontPicture } from '../parts/front-picture.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
+import { useTitle } from '../parts/use-title.ts';
 import { modelKey } from '../state/store.ts';
 import { useTopics, useWorld } from '../state/world.ts';
 import { ClassUses } from './class-uses.tsx';
@@ -21,6 +22,7 @@ import { VariantsTable } from './variants-table.tsx';
 export function ModelView({ name, version }: { readonly name: string; readonly version: number }) {
   const { store } = useWorld();
   useTopics('models', 'devices', 'status');
+  useTitle(modelVersion(name, version));
   const { variants, fault } = useVariants(name, version);
   const model = store.models.get(modelKey({ name, version }));
   if (!store.loaded()) return <Skeleton rows={4} />;

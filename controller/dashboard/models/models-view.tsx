@@ -6,6 +6,7 @@ import { formatAgo, formatInstant } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
+import { useTitle } from '../parts/use-title.ts';
 import { modelHref } from '../state/route.ts';
 import { useNow, useTopics, useWorld } from '../state/world.ts';
 import { usageOf } from './usage.ts';
@@ -13,6 +14,7 @@ import { usageOf } from './usage.ts';
 export function ModelsView() {
   const { store } = useWorld();
   useTopics('models', 'devices', 'status');
+  useTitle('Models');
   if (!store.loaded()) return <Skeleton rows={4} />;
   const models = [...store.models.values()].sort(
     (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0) || b.version - a.version,

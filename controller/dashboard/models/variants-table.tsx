@@ -1,9 +1,10 @@
 /** The variants of a model: size, bits, quality, and who serves them. */
 import type { ModelRecord, VariantRecord } from '../../../shared/protocol/api.ts';
-import { bitsLabel, lossLabel, qualityLabel, shortDigest } from '../format/model.ts';
+import { bitsLabel, lossLabel, qualityLabel } from '../format/model.ts';
 import { absent, formatBytes, formatCount, formatRatio } from '../format/numbers.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { Bar, Meter } from '../parts/meter.tsx';
+import { Download } from './download.tsx';
 import { layersLabel, widestFirst } from './layers.ts';
 import type { Usage } from './usage.ts';
 
@@ -40,7 +41,7 @@ export function VariantsTable({ model, variants, usage, active, onActive }: Vari
               Devices
             </th>
             <th scope="col">Layers</th>
-            <th scope="col">Digest</th>
+            <th scope="col">File</th>
           </tr>
         </thead>
         <tbody>
@@ -67,9 +68,7 @@ export function VariantsTable({ model, variants, usage, active, onActive }: Vari
                 <Layers layers={variant.layers} />
               </td>
               <td>
-                {variant.digest && (
-                  <code title={variant.digest}>{shortDigest(variant.digest)}</code>
-                )}
+                {variant.digest && <Download digest={variant.digest} name={fileName(variant)} />}
               </td>
             </tr>
           ))}
@@ -116,4 +115,9 @@ function Layers({ layers }: { readonly layers: VariantRecord['layers'] }) {
       </ul>
     </details>
   );
+}
+
+/** `digits-3-int8-keep-0.75`. */
+function fileName({ model, version, recipeName }: VariantRecord): string {
+  return `${model}-${version}-${recipeName.replaceAll(' ', '-')}`;
 }

@@ -9,6 +9,7 @@ import { formatAgo } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { Bar } from '../parts/meter.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
+import { useTitle } from '../parts/use-title.ts';
 import { modelHref } from '../state/route.ts';
 import { useNow, useTopics, useWorld } from '../state/world.ts';
 import { Actions } from './actions.tsx';
@@ -20,6 +21,7 @@ import { Waves } from './waves.tsx';
 export function RolloutView({ id }: { readonly id: string }) {
   const { store } = useWorld();
   useTopics('rollouts', 'status');
+  useTitle(`Rollout ${id}`);
   const now = useNow();
   if (!store.loaded()) return <Skeleton rows={4} />;
   const rollout = store.rollouts.get(id);

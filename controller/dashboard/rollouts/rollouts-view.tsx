@@ -4,6 +4,7 @@ import { formatCount } from '../format/numbers.ts';
 import { formatAgo, formatInstant } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
+import { useTitle } from '../parts/use-title.ts';
 import { rolloutHref } from '../state/route.ts';
 import { useNow, useTopics, useWorld } from '../state/world.ts';
 import { byInterest, progressOf } from './progress.ts';
@@ -13,6 +14,7 @@ export function RolloutsView() {
   const { store } = useWorld();
   const now = useNow();
   useTopics('rollouts', 'status');
+  useTitle('Rollouts');
   if (!store.loaded()) return <Skeleton rows={4} />;
   const rollouts = [...store.rollouts.values()].sort(byInterest);
   if (rollouts.length === 0) {

@@ -1,8 +1,10 @@
 /** The page against the real controller, with devices that speak the true protocol. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { pushPackage } from '../../../../commands/push.ts';
-import { RolloutRecord } from '../../../../shared/protocol/api.ts';
+import { sourceRecipe } from '../../../../shared/compress/recipe.ts';
+import { RolloutRecord, VariantRecord } from '../../../../shared/protocol/api.ts';
 import { startTestController } from '../../../support/controller.ts';
 import { createBrowser, openPage, textOf } from '../../../support/dashboard/browser/visit.ts';
 import { injection } from '../../../support/dashboard/fleet.ts';
@@ -61,6 +63,20 @@ test.serial('from the first device to its choice, live', async (t) => {
   t.is(await textOf(page.locator('.why-reason')), 'the only one');
   t.true((await page.locator('.chart canvas').count()) >= 3);
   t.is(await page.locator('#app img').count(), 0);
+
+  await page.getByRole('link', { name: 'tiny@1' }).click();
+  await client.call(VariantRecord, '/api/v1/models/tiny/1/variants', {
+    method: 'POST',
+    body: { recipe: sourceRecipe },
+  });
+  const save = page.getByRole('button', { name: 'download' }).first();
+  const [download] = await Promise.all([page.waitForEvent('download'), save.click()]);
+  t.is(download.suggestedFilename(), 'tiny-1-source.onnx');
+  t.deepEqual(
+    await readFile(await download.path()),
+    await readFile(join(folder, 'tiny/model.onnx')),
+  );
+  await page.goBack();
 
   await device.send('presence', { v: 1, device: 'pi-1', online: false, boot: 'one' });
   await until('its absence', async () =>

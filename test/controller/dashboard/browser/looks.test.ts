@@ -65,6 +65,21 @@ for (const width of [320, 390, 768, 1024]) {
   });
 }
 
+test.serial('the table fits at every width, and the names keep their room', async (t) => {
+  const seen = await visit(t, browser);
+  if (seen === null) return;
+  const { page } = seen;
+  for (const width of [720, 859, 860, 1023, 1024, 1239, 1240, 1280, 1399, 1400, 1479, 1480, 1700]) {
+    await page.setViewportSize({ width, height: 800 });
+    const name = await page.locator('td.col-name').first().boundingBox();
+    t.true((name?.width ?? 0) >= 100, `${width}: the name has ${name?.width} px`);
+    const over = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    t.true(over <= 0, `${width}: ${over} px too wide`);
+  }
+});
+
 test.serial('on a phone a row is a card with name, state, variant and latency', async (t) => {
   const seen = await visit(t, browser, { width: 390, height: 800 });
   if (seen === null) return;
