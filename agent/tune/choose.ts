@@ -31,10 +31,11 @@ export function choose(goal: ChoiceGoal, trials: readonly Trial[]): Choosing {
   if (chosen === undefined || winner === undefined) {
     return { chosen: null, reason: explainNothing(trials, refusals), front, baseline, refusals };
   }
+  const second = runnerUp(trials, winner, others);
   const reason = explainChoice(goal, winner, {
     baseline: baseline === null ? null : (trials[baseline] ?? null),
-    runnerUp: runnerUp(trials, winner, others),
-    fastestRefused: fastestRefused(goal, winner, { trials, refusals }),
+    runnerUp: second,
+    bestRefused: bestRefused(goal, second === null ? null : winner, { trials, refusals }),
   });
   return { chosen, reason, front, baseline, refusals };
 }
@@ -106,20 +107,18 @@ function runnerUp(trials: readonly Trial[], winner: Trial, others: readonly numb
   return list.find((trial) => trial.variant !== winner.variant) ?? list[0] ?? null;
 }
 
-/** The best by the objective that was refused although it would have won. */
-function fastestRefused(
+/** The best that was refused; with a runner-up, only what would have won is worth telling. */
+function bestRefused(
   goal: ChoiceGoal,
-  winner: Trial,
+  winner: Trial | null,
   { trials, refusals }: { trials: readonly Trial[]; refusals: readonly (string | null)[] },
 ) {
-  const better = trials.flatMap((trial, index) =>
-    refusals[index] !== null &&
-    trial.state === 'done' &&
-    objectiveOf(goal, trial) < objectiveOf(goal, winner)
-      ? [index]
-      : [],
-  );
-  const best = bestOf(goal, trials, better);
+  const floor = winner === null ? Number.POSITIVE_INFINITY : objectiveOf(goal, winner);
+  const refused = [...trials.entries()].flatMap(([index, trial]) => {
+    const worth = refusals[index] !== null && trial.state === 'done' && !isSource(trial.recipe);
+    return worth && objectiveOf(goal, trial) < floor ? [index] : [];
+  });
+  const best = bestOf(goal, trials, refused);
   const trial = best === null ? undefined : trials[best];
   if (best === null || trial === undefined) return null;
   return { trial, refusal: refusals[best] ?? '' };

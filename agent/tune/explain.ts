@@ -7,18 +7,18 @@ import { type ChoiceGoal, gainOver, tieMargin } from './objective.ts';
 interface Rivals {
   readonly baseline: Trial | null;
   readonly runnerUp: Trial | null;
-  readonly fastestRefused: { readonly trial: Trial; readonly refusal: string } | null;
+  readonly bestRefused: { readonly trial: Trial; readonly refusal: string } | null;
 }
 
 export function explainChoice(goal: ChoiceGoal, winner: Trial, rivals: Rivals): string {
-  const { baseline, runnerUp, fastestRefused } = rivals;
+  const { baseline, runnerUp, bestRefused } = rivals;
   const sentences = [
     `${name(winner)}: ${figure(goal, winner)}${againstSource(goal, winner, baseline)}` +
       `${quality(goal, winner)}.`,
   ];
   if (runnerUp !== null) sentences.push(`${againstRunnerUp(goal, winner, runnerUp)}.`);
-  if (fastestRefused !== null) {
-    const { trial, refusal } = fastestRefused;
+  if (bestRefused !== null) {
+    const { trial, refusal } = bestRefused;
     sentences.push(`${name(trial)} (${figure(goal, trial)}) was refused: ${refusal}.`);
   }
   return sentences.join(' ').slice(0, reasonMax);

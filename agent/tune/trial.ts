@@ -113,8 +113,20 @@ function disturbance(spread: number): string | null {
     : `the median is known only to ±${(spread * 100).toFixed(0)} %: something else was running`;
 }
 
+/** A process that is killed from outside is no fault of the variant: it gets a second chance. */
+const attempts = 2;
+
 /** The child's answer. Throws `TRIAL_FAILED` with what it said, or how it ended. */
 async function askChild(entries: readonly Entry[], options: TrialOptions): Promise<TrialAnswer> {
+  for (let attempt = 1; ; attempt++) {
+    const { said, end } = await askOnce(entries, options);
+    const answer = v.safeParse(TrialAnswer, said);
+    if (end.failure === null && answer.success) return answer.output;
+    if (end.failure?.why !== 'crash' || attempt === attempts) throw refusal(entries, said, end);
+  }
+}
+
+async function askOnce(entries: readonly Entry[], options: TrialOptions) {
   let said: unknown;
   const { compare, effort } = options;
   const contestants = entries.map(({ variant, plan }) => ({
@@ -130,9 +142,7 @@ async function askChild(entries: readonly Entry[], options: TrialOptions): Promi
       said = line;
     },
   });
-  const answer = v.safeParse(TrialAnswer, said);
-  if (end.failure === null && answer.success) return answer.output;
-  throw refusal(entries, said, end);
+  return { said, end };
 }
 
 function refusal(entries: readonly Entry[], said: unknown, end: ChildEnd): FettleError {

@@ -1,9 +1,10 @@
 /** Finds the variant and the plan that suit this device best, by measuring them here. */
-import { recipeName } from '../../shared/compress/recipe.ts';
+import { recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Trial, Tuning } from '../../shared/protocol/tuning.ts';
 import { finalSeconds } from './budget.ts';
 import { type Skipped, trialKey } from './candidates.ts';
+import { choose } from './choose.ts';
 import { conclude } from './conclude.ts';
 import { verifyHint } from './hint.ts';
 import { nextStep } from './next.ts';
@@ -31,7 +32,30 @@ export async function tune(request: TuneRequest): Promise<Tuning> {
   }
   for (const skipped of tuner.space.skipped) note(tuner, skippedTrial(skipped));
   await search(tuner);
+  if (await dropOutdated(tuner)) await search(tuner);
   return conclude(tuner, null);
+}
+
+/**
+ * A trial of an earlier call may be of bytes that are built otherwise by now. Whether the one that
+ * would be chosen is; its recipe's trials are then forgotten.
+ */
+async function dropOutdated(tuner: Tuner): Promise<boolean> {
+  const { request, trials } = tuner;
+  const list = [...trials.values()];
+  const chosen = list[choose(request.goal, list).chosen ?? -1];
+  if (chosen === undefined || request.finished.length === 0) return false;
+  try {
+    const { digest } = await tuner.fetch(chosen.recipe);
+    if (digest === chosen.variant) return false;
+  } catch {
+    request.signal.throwIfAborted();
+    // It cannot be had now; whoever loads it will see.
+    return false;
+  }
+  for (const [key, trial] of trials)
+    if (sameRecipe(trial.recipe, chosen.recipe)) trials.delete(key);
+  return true;
 }
 
 async function search(tuner: Tuner): Promise<void> {

@@ -24,17 +24,18 @@ export function judgeQuality(quality: Quality, maxDrop: number): QualityVerdict 
   const proven = dropUpper <= maxDrop;
   const margin = Math.min(Math.max(0, dropUpper - drop) / z95, maxDrop / 2);
   const within = proven || drop + margin <= maxDrop;
-  const said = `${sayDrop(quality, drop)} lost, ${sayDrop(quality, maxDrop)} allowed`;
-  if (!within && drop <= maxDrop) {
-    const left = `too close for ${quality.samples} samples`;
-    return { within, proven, reason: `${said}: ${left}` };
+  const said = `${sayLoss(quality, drop)}, ${sayDrop(quality, maxDrop)} allowed`;
+  if (!within) {
+    const tooFew = drop <= maxDrop ? `: too close for ${quality.samples} samples` : '';
+    return { within, proven, reason: `${said}${tooFew}` };
   }
-  const upper = proven ? 'at most' : 'not more than';
-  return {
-    within,
-    proven,
-    reason: within ? `${said}, ${upper} ${sayDrop(quality, dropUpper)} with 95 % confidence` : said,
-  };
+  const worst = `at worst ${sayLoss(quality, dropUpper)}, with 95 % confidence`;
+  return { within, proven, reason: `${said}, ${proven ? 'proven' : 'not proven'}: ${worst}` };
+}
+
+/** `0.5 points of top1 lost`, or gained. */
+function sayLoss(quality: Pick<Quality, 'metric'>, drop: number): string {
+  return drop < 0 ? `${sayDrop(quality, -drop)} gained` : `${sayDrop(quality, drop)} lost`;
 }
 
 /** Metrics that are shares are told in points, others in their own unit. */

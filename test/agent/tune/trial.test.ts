@@ -109,6 +109,14 @@ for (const [path, change, reason] of misbehaving) {
   });
 }
 
+test('a process that was killed from outside gets a second chance', async (t) => {
+  process.env.FETTLE_TEST_FOLDER = folder;
+  const module = new URL('../../support/trials/killed-once.ts', import.meta.url);
+  const trial = await runTrial({ variant: fitted, plan: plan() }, { ...options, module });
+  t.is(trial.error, null);
+  t.is(trial.state, 'done');
+});
+
 test('an aborted trial throws, and its process is gone', async (t) => {
   const controller = new AbortController();
   const module = new URL('../../support/trials/hanging.ts', import.meta.url);

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { trialKey } from '../../../agent/tune/candidates.ts';
 import { tune } from '../../../agent/tune/tune.ts';
 import type { TuneRequest } from '../../../agent/tune/tuner.ts';
+import { digestOf } from '../../../shared/digest.ts';
 import { FettleError } from '../../../shared/errors.ts';
 import type { Trial } from '../../../shared/protocol/tuning.ts';
 import { Tuning } from '../../../shared/protocol/tuning.ts';
@@ -78,6 +79,20 @@ test.serial('a tuning that was cut off repeats no finished trial', async (t) => 
   );
   t.deepEqual(repeated, []);
 });
+
+test.serial(
+  'what was measured of bytes that are built otherwise by now is measured again',
+  async (t) => {
+    const outdated: Trial[] = [];
+    await tune(await request({ onTrial: (trial) => outdated.push(trial) }));
+    const finished = outdated.map((trial) =>
+      trial.recipe.source ? trial : { ...trial, variant: digestOf('an older build') },
+    );
+    const tuning = await tune(await request({ finished }));
+    const fresh = await variants.get(int8, { signal: new AbortController().signal });
+    t.is(tuning.chosen?.variant, fresh.digest);
+  },
+);
 
 const same = (a: Trial) => (b: Trial) => trialKey(a) === trialKey(b);
 
