@@ -3,6 +3,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { classify, sampleDigit } from '../inference.ts';
+import { until } from '../until.ts';
 
 export interface Count {
   sent: number;
@@ -15,7 +16,9 @@ export interface Count {
 
 export interface Traffic {
   readonly counts: ReadonlyMap<string, Count>;
-  /** One more request to each, which must be answered rightly. */
+  /**
+   * Asks each until it answers: one that has just been started says that it serves before it does.
+   */
   mustAnswer(endpoints: ReadonlyMap<string, string>): Promise<void>;
   stop(): Promise<void>;
 }
@@ -38,7 +41,14 @@ export function startTraffic(endpoints: ReadonlyMap<string, string>): Traffic {
   return {
     counts,
     async mustAnswer(asked) {
-      for (const [name, endpoint] of asked) await ask(counts.get(name), endpoint);
+      for (const [name, endpoint] of asked) {
+        const look = () =>
+          ask(counts.get(name), endpoint).then(
+            () => true,
+            () => false,
+          );
+        await until(`an answer of ${name}`, look);
+      }
     },
     async stop() {
       stop.abort();
