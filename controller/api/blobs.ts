@@ -77,8 +77,17 @@ async function sendBlob(
   const { start, end } = range ?? { start: 0, end: size - 1 };
   if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
   reply.header('content-length', end - start + 1);
-  if (request.method === 'HEAD' || size === 0) return reply.send();
+  if (request.method === 'HEAD') return sendHead(reply);
+  if (size === 0) return reply.send('');
   return reply.send(blobs.read(digest, { start, end }));
+}
+
+/** The framework would replace the length by that of the body, which isn't sent. */
+function sendHead(reply: FastifyReply): FastifyReply {
+  reply.hijack();
+  const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]);
+  reply.raw.writeHead(reply.statusCode, Object.fromEntries(headers)).end();
+  return reply;
 }
 
 type Range = { start: number; end: number };

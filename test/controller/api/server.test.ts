@@ -1,0 +1,131 @@
+import test from 'ava';
+import * as v from 'valibot';
+import { createSseParser } from '../../../controller/dashboard/api/sse.ts';
+import { DeviceSummary, Problem } from '../../../shared/protocol/api.ts';
+import { startTestController } from '../../support/controller.ts';
+import { startDevice } from '../../support/device.ts';
+import { until } from '../../support/until.ts';
+
+const Route = v.looseObject({ responses: v.optional(v.looseObject({})) });
+const OpenApi = v.looseObject({
+  openapi: v.string(),
+  paths: v.record(v.string(), v.record(v.string(), Route)),
+});
+
+test('the OpenAPI document names every route, with its schemas and who may use it', async (t) => {
+  const { controller } = await startTestController(t);
+  const answer = await fetch(`${controller.url}/openapi.json`);
+  const document = v.parse(OpenApi, await answer.json());
+  t.is(document.openapi, '3.1.0');
+  const routes = Object.entries(document.paths);
+  t.true(routes.length >= 20, `${routes.length} paths`);
+  for (const [path, methods] of routes) {
+    for (const [method, route] of Object.entries(methods)) {
+      t.truthy(route.responses, `${method} ${path}`);
+      const open = path === '/health' || path === '/metrics' || path.endsWith('/enrol');
+      t.is('security' in route, !open, `${method} ${path}: says who may use it`);
+    }
+  }
+});
+
+test('errors are problem documents, whatever went wrong', async (t) => {
+  const { controller } = await startTestController(t);
+  const { url, adminToken } = controller;
+  const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
+  const cases: readonly (readonly [string, RequestInit, number])[] = [
+    ['/nowhere', {}, 404],
+    ['/api/v1/devices/none', {}, 404],
+    ['/api/v1/devices?limit=0', {}, 400],
+    ['/api/v1/devices?selector=((', {}, 400],
+    ['/api/v1/models/a/x', {}, 400],
+    ['/api/v1/rollouts', { method: 'POST', body: '{' }, 400],
+    ['/api/v1/rollouts', { method: 'POST', body: '[]' }, 400],
+    ['/api/v1/rollouts', { method: 'POST', body: 'x'.repeat(5 << 20) }, 400],
+  ];
+  for (const [path, init, status] of cases) {
+    const answer = await fetch(url + path, { ...init, headers });
+    t.is(answer.status, status, path);
+    t.regex(answer.headers.get('content-type') ?? '', /^application\/problem\+json/, path);
+    const problem = v.parse(Problem, await answer.json());
+    t.like(problem, { status, retryable: false }, path);
+  }
+});
+
+test('live events: a device that reports is seen by who watches', async (t) => {
+  const { controller, enrolmentToken } = await startTestController(t);
+  const { url, adminToken } = controller;
+  const watching = new AbortController();
+  t.teardown(() => watching.abort());
+  const stream = await fetch(`${url}/api/v1/events`, {
+    headers: { authorization: `Bearer ${adminToken}` },
+    signal: watching.signal,
+  });
+  t.is(stream.headers.get('content-type'), 'text/event-stream');
+  const seen: DeviceSummary[] = [];
+  const reading = read(stream, (name, data) => {
+    if (name === 'device') seen.push(v.parse(DeviceSummary, JSON.parse(data)));
+  });
+  const token = await enrolmentToken();
+  const device = await startDevice(t, { url, token, name: 'pi-1', behaviour: 'manual' });
+  await device.report('tuning');
+  await until('the report seen', () => seen.some(({ reported }) => reported?.state === 'tuning'));
+  watching.abort();
+  await reading;
+  t.pass();
+});
+
+async function read(
+  stream: Response,
+  onEvent: (name: string, data: string) => void,
+): Promise<void> {
+  const parse = createSseParser();
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of stream.body ?? []) {
+      for (const { name, data } of parse(decoder.decode(chunk, { stream: true }))) {
+        onEvent(name, data);
+      }
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof DOMException)) throw thrown;
+  }
+}
+
+test('lists come in pages that can be followed', async (t) => {
+  const { controller, client, enrolmentToken } = await startTestController(t);
+  const { url } = controller;
+  const token = await enrolmentToken(5);
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    const body = { token, device: name };
+    await client.call(v.unknown(), '/api/v1/enrol', { method: 'POST', body });
+  }
+  const Page = v.object({ items: v.array(DeviceSummary), next: v.nullable(v.string()) });
+  const found: string[] = [];
+  let cursor = '';
+  for (let page = 0; page < 3; page += 1) {
+    const answer = await client.call(Page, `/api/v1/devices?limit=2${cursor}`);
+    found.push(...answer.items.map(({ device }) => device));
+    if (answer.next === null) break;
+    cursor = `&cursor=${answer.next}`;
+  }
+  t.deepEqual(found, ['a', 'b', 'c', 'd', 'e']);
+  t.truthy(url);
+});
+
+test('without a built dashboard the page says how to build it', async (t) => {
+  const { controller } = await startTestController(t, { dashboard: '/nonexistent' });
+  const answer = await fetch(controller.url);
+  t.is(answer.status, 404);
+  t.regex(await answer.text(), /npm run build/);
+});
+
+test('the metrics count what happens', async (t) => {
+  const { controller, enrolmentToken } = await startTestController(t);
+  const { url } = controller;
+  await startDevice(t, { url, token: await enrolmentToken(), name: 'pi-1' });
+  await until('the device counted', async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return text.includes('fettle_devices{state="unknown",online="true"} 1');
+  });
+  t.pass();
+});
