@@ -2,8 +2,10 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import * as v from 'valibot';
+import { openJournal } from '../../agent/journal.ts';
 import { type Agent, startAgent } from '../../agent/main.ts';
 import { type AgentInput, agentSettings } from '../../agent/settings.ts';
+import { openStore } from '../../agent/store.ts';
 import { type Recipe, sourceRecipe } from '../../shared/compress/recipe.ts';
 import type { Desired } from '../../shared/protocol/messages.ts';
 import { createKeyPair } from '../../shared/signature.ts';
@@ -179,6 +181,7 @@ test('switching under load loses no request', async (t) => {
       answered += 1;
     }
   });
+  station.withdraw();
   const second = await offerModel(t, station, { recipe: int8, version: 2 });
   await station.publish('desired', second({ revision: 2 }));
   await station.reported('version 2', ({ serving, state }) => {
@@ -217,6 +220,70 @@ test('inference over MQTT: the same bodies with an id, errors too', async (t) =>
     until(id, () => station.heard.inferred.find((message) => message.id === id));
   t.like(await answer('one'), { model: 'model', outputs: [{ name: 'y', data: [6, 8] }] });
   t.like(await answer('two'), { code: 'NOT_FOUND' });
+});
+
+test('a variant of which processes die is not loaded a third time: the one before serves', async (t) => {
+  const station = await startStation(t);
+  const dataFolder = temporaryFolder(t);
+  const first = await start(t, station, { dataFolder });
+  const good = await offerModel(t, station);
+  await station.publish('desired', good({ revision: 1 }));
+  await station.reported('version 1', ({ state }) => state === 'serving');
+  station.withdraw();
+  const bad = await offerModel(t, station, { recipe: int8, version: 2, width: 3 });
+  await station.publish('desired', bad({ revision: 2 }));
+  await station.reported('version 2', ({ state, serving }) => {
+    return state === 'serving' && serving?.version === 2;
+  });
+  await first.stop();
+  const store = openStore(dataFolder);
+  const journal = openJournal(store, (text) => t.fail(text));
+  const risk = journal.get('risk');
+  t.not(risk, null);
+  journal.change({ risk: risk && { ...risk, runs: 2 } });
+  store.close();
+  const again = await start(t, station, { dataFolder });
+  await station.reported('failed', ({ state, error, serving }) => {
+    return state === 'failed' && error?.code === 'SERVE_CRASH_LOOP' && serving?.version === 1;
+  });
+  await station.event('SERVE_CRASH_LOOP');
+  t.deepEqual(await double(again, [1, 2]), [2, 4]);
+});
+
+test('requests are counted once, in order, although nobody was there to hear of them', async (t) => {
+  const station = await startStation(t);
+  const agent = await start(t, station);
+  const desired = await offerModel(t, station);
+  await station.publish('desired', desired({ revision: 1, telemetrySeconds: 0.1 }));
+  await station.reported('serving', ({ state }) => state === 'serving');
+  station.refuseConnections(true);
+  station.dropConnections();
+  await until('offline', () => station.heard.presence.at(-1)?.online === false);
+  const asked = 30;
+  for (let request = 0; request < asked; request++) await double(agent, [request, 1]);
+  station.refuseConnections(false);
+  const windows = new Map<number, number>();
+  await until('all of them', () => {
+    for (const { windows: sent } of station.heard.telemetry) {
+      for (const { seq, requests } of sent) windows.set(seq, requests);
+    }
+    return [...windows.values()].reduce((sum, requests) => sum + requests, 0) >= asked;
+  });
+  t.is(
+    [...windows.values()].reduce((sum, requests) => sum + requests, 0),
+    asked,
+  );
+  const firsts = station.heard.telemetry.map(({ windows: sent }) => sent[0]?.seq ?? 0);
+  t.deepEqual(
+    firsts,
+    firsts.toSorted((a, b) => a - b),
+    'in order',
+  );
+  t.deepEqual(
+    [...windows.keys()],
+    Array.from(windows.keys(), (_, at) => at + 1),
+    'no gap',
+  );
 });
 
 test('credentials that are refused are renewed with the token, by the same controller only', async (t) => {

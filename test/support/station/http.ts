@@ -21,6 +21,7 @@ export interface HttpOptions {
 }
 
 export const enrolmentToken = 'token';
+const quality = { metric: 'top1', value: 1, samples: 1000, drop: 0, dropUpper: 0 };
 const Asked = v.object({ recipe: Recipe });
 const Enrolling = v.object({ token: v.string() });
 
@@ -69,7 +70,7 @@ function recordOf({ recipe, bytes, digest }: Offer): VariantRecord {
   return {
     id: digestOfJson(recipe),
     ...{ model: 'model', version: 1, recipe, recipeName: recipeName(recipe), state: 'ready' },
-    ...{ progress: null, error: null, digest, bytes: bytes.length, quality: null, golden: null },
+    ...{ progress: null, error: null, digest, bytes: bytes.length, quality, golden: null },
     ...{ layers: [], seconds: null, createdAt: '2026-01-01T00:00:00.000Z' },
   };
 }
