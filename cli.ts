@@ -2,10 +2,12 @@
 /**
  * `fettle`: finds the command in the table, loads only that file, parses its options and runs it.
  */
-import { CommanderError, Command as Program } from 'commander';
 import type { Command } from './commands/command.ts';
+import { type Parsed, parseWords } from './commands/grammar.ts';
+import { commandHelp, overview } from './commands/help.ts';
+import { nearest } from './commands/nearest.ts';
 import { createOutput } from './commands/output.ts';
-import { type CommandRow, commandTable } from './commands/table.ts';
+import { commandTable } from './commands/table.ts';
 import { reportError } from './shared/errors.ts';
 import { productVersion } from './shared/product.ts';
 
@@ -19,83 +21,62 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 process.exit();
 
-async function main(words: string[]): Promise<number> {
+async function main(typed: readonly string[]): Promise<number> {
   surviveClosedPipe();
-  const rows: readonly (readonly [string, CommandRow])[] = Object.entries(commandTable);
-  const name = commandName(
-    words,
-    rows.map(([name]) => name),
-  );
-  const program = createProgram('fettle').version(productVersion());
-  program.description('Fits one trained model to every device of a fleet.');
-  if (words.length === 0) words = ['--help'];
-  let code: number = exitCodes.done;
-  for (const [rowName, row] of rows) {
-    const target = nested(program, rowName, row);
-    if (rowName !== name) continue;
-    const { command } = await row.load();
-    declare(target, command).action(async () => {
-      code = await runCommand(command, target);
-    });
+  const asksHelp = typed[0] === 'help';
+  const words = asksHelp ? typed.slice(1) : typed;
+  const [first] = words;
+  if (first === '--version' || first === '-V') return print(productVersion());
+  if (first === undefined || first === '--help' || first === '-h') {
+    return print(overview(commandTable));
   }
-  try {
-    await program.parseAsync(words, { from: 'user' });
-    return code;
-  } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitCodes.usage;
-    throw thrown;
-  }
+  const name = commandName(words);
+  const row = name === null ? undefined : commandTable[name];
+  if (name === null || !row) return notACommand(words);
+  const { command } = await row.load();
+  const parsed = parseWords(command, words.slice(name.split(' ').length));
+  if (asksHelp || ('help' in parsed && parsed.help)) return print(commandHelp(name, row, command));
+  if ('mistake' in parsed) return refuse(`${parsed.mistake} (see fettle ${name} --help)`);
+  return await runCommand(command, parsed);
 }
 
 /** The longest name of the table that the words begin with. */
-function commandName(words: readonly string[], names: readonly string[]): string | undefined {
-  const [first, second] = words[0] === 'help' ? words.slice(1) : words;
-  return [`${first} ${second}`, `${first}`].find((name) => names.includes(name));
+function commandName([first, second]: readonly string[]): string | null {
+  const names = [`${first} ${second}`, `${first}`];
+  return names.find((name) => Object.hasOwn(commandTable, name)) ?? null;
 }
 
-function createProgram(name: string): Program {
-  return new Program(name)
-    .exitOverride()
-    .allowExcessArguments(false)
-    .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
-}
-
-/** Commander's messages span lines when it suggests a spelling: one line says it as well. */
-function oneLine(text: string): string {
-  return `${text.trim().replace(/\s*\n\s*/g, ' ')} (see fettle --help)\n`;
-}
-
-/** The commander command of a row, inside its group where the name has two words. */
-function nested(program: Program, name: string, row: CommandRow): Program {
-  const words = name.split(' ');
-  const last = words.pop() ?? name;
-  let parent = program;
-  for (const word of words) {
-    const known = parent.commands.find((command) => command.name() === word);
-    const group = known ?? createProgram(word).description(`${word} commands`);
-    if (!known) parent.addCommand(group);
-    parent = group;
+function notACommand([first = '', second]: readonly string[]): number {
+  const names = Object.keys(commandTable);
+  if (names.some((name) => name.startsWith(`${first} `))) {
+    if (second === undefined || second === '--help') return print(overview(commandTable, first));
+    const near = nearest(`${first} ${second}`, names);
+    return refuse(`unknown command ${first} ${second}${suggestion(near)} (see fettle ${first})`);
   }
-  const command = createProgram(last).description(row.help);
-  command.addHelpText('after', `\nExample:\n  $ ${row.example}`);
-  parent.addCommand(command);
-  return command;
+  const near = nearest(first, [...names, ...names.map((name) => name.split(' ')[0] ?? name)]);
+  return refuse(`unknown command ${first}${suggestion(near)} (see fettle --help)`);
 }
 
-function declare(target: Program, command: Command): Program {
-  for (const arg of command.args) target.argument(arg.startsWith('[') ? arg : `<${arg}>`);
-  for (const option of command.options) target.option(option.flags, option.help, option.default);
-  return target.option('--json', 'print one JSON document on standard output, and nothing else');
+function suggestion(near: string | null): string {
+  return near === null ? '' : `, did you mean ${near}?`;
 }
 
-async function runCommand(command: Command, target: Program): Promise<number> {
-  const options = target.opts();
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return exitCodes.done;
+}
+
+function refuse(mistake: string): number {
+  process.stderr.write(`error: ${mistake}\n`);
+  return exitCodes.usage;
+}
+
+async function runCommand(command: Command, { args, options }: Parsed): Promise<number> {
   const json = options.json === true;
   const io = createOutput(process, json);
   const stop = new AbortController();
   const release = onInterrupt(stop);
   try {
-    const args = namedArguments(command.args, target.args);
     await command.run({ args, options, json, signal: stop.signal, io });
     return exitCodes.done;
   } catch (thrown) {
@@ -128,14 +109,6 @@ function onInterrupt(stop: AbortController): () => void {
     for (const signal of stopSignals) process.off(signal, interrupt);
     process.off('disconnect', disconnect);
   };
-}
-
-function namedArguments(names: readonly string[], values: readonly string[]) {
-  const pairs = names.flatMap((name, index) => {
-    const value = values[index];
-    return value === undefined ? [] : [[name.replace(/^\[|\]$/g, ''), value] as const];
-  });
-  return Object.fromEntries(pairs);
 }
 
 /** `fettle devices | head` closes the pipe early: that is no error. */

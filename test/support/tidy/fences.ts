@@ -1,8 +1,14 @@
 /**
  * Which part may import which, which file alone opens a heavy package, what a device must not load.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { productRoot } from '../../../shared/product.ts';
 import { closureOf, type Import, type ImportGraph } from './imports.ts';
 import type { Finding } from './rules.ts';
+
+const { scripts: commands } = JSON.parse(readFileSync(join(productRoot(), 'package.json'), 'utf8'));
+const scripts: readonly string[] = Object.values(commands).map(String);
 
 /** Parts of the project and what each may import. Tests and benches may import everything. */
 const parts: Readonly<Record<string, readonly string[]>> = {
@@ -11,7 +17,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   agent: ['agent', 'shared'],
   controller: ['controller', 'shared'],
   shared: ['shared'],
-  deploy: ['deploy', 'commands', 'shared'],
+  deploy: ['deploy', 'commands', 'controller', 'shared'],
 };
 
 /** The files that may import a package: everything else goes through them. */
@@ -21,14 +27,13 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['agent/store.ts', 'controller/store/database.ts'],
   mqtt: ['shared/mqtt.ts'],
   aedes: ['controller/broker.ts'],
-  commander: ['cli.ts'],
 };
 
 /** What an agent's processes never load, however it is reached. */
 const foreignToDevices = [
   /^controller\//,
   /^shared\/compress\/(?!recipe\.ts)/,
-  /^(fastify|@fastify\/.*|kysely|aedes|commander|vite|preact|uplot)$/,
+  /^(fastify|@fastify\/.*|kysely|aedes|vite|preact|uplot)$/,
   /^@bufbuild\/protobuf$/,
   /^@valibot\/to-json-schema$/,
 ];
@@ -41,6 +46,7 @@ export function fenceFindings(graph: ImportGraph): readonly Finding[] {
     const allowed = parts[partOf(path)];
     if (!allowed) return [];
     return imports
+      .filter(({ kind }) => kind !== 'started' || partOf(path) !== 'deploy')
       .filter(({ target }) => graph.has(target) && !allowed.includes(partOf(target)))
       .map((one) => at(path, one, `imports ${one.target}`));
   });
@@ -77,6 +83,7 @@ export function deadFindings(graph: ImportGraph): readonly Finding[] {
     (path) =>
       path === 'cli.ts' ||
       /^(bench|deploy)\/[^/]+$/.test(path) ||
+      isScript(path) ||
       /\.(test|config)\.m?[jt]s$/.test(path) ||
       path === 'controller/dashboard/main.tsx',
   );
@@ -84,6 +91,11 @@ export function deadFindings(graph: ImportGraph): readonly Finding[] {
   return [...graph.keys()]
     .filter((path) => !alive.has(path))
     .map((path) => ({ path, line: 1, what: 'nothing imports or starts this file' }));
+}
+
+/** Scripts of package.json that are neither a bench nor a deploy script. */
+function isScript(path: string): boolean {
+  return scripts.some((command) => command.includes(path));
 }
 
 function partOf(path: string): string {
