@@ -40,9 +40,13 @@ export const bench: Bench = {
       const rows = [];
       for (const name of packages) {
         const path = join(productRoot(), '..', 'shared', 'models', name);
-        if (existsSync(path))
-          rows.push(await compare(name, await loadPackage(path), { folder, ...context }));
-        else context.note(`${name} is not on this machine`);
+        if (!existsSync(path)) {
+          context.note(`${name} is not on this machine`);
+          continue;
+        }
+        const row = await compare(name, await loadPackage(path), { folder, ...context });
+        context.note(row.join('  '));
+        rows.push(row);
       }
       return { columns, rows, notes };
     } finally {

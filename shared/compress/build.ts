@@ -8,6 +8,7 @@ import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
+import { equalize } from './equalize.ts';
 import { narrowModel } from './narrow/narrow.ts';
 import { savingsOf } from './narrow/savings.ts';
 import { quantizeModel, weightedNodes } from './quantize/quantize.ts';
@@ -67,7 +68,8 @@ export function buildFrom(
       reason: 'integers need the ranges of activations, and there is no calibration data',
     });
   }
-  const { model, layers } = quantizeModel(canonical.model, {
+  const equal = equalize(canonical.model, record.equalize ?? {});
+  const { model, layers } = quantizeModel(equal, {
     target: targetOf(recipe),
     float: { ...floatByRecipe(canonical.model, recipe), ...record.float },
     ranges: record.ranges,

@@ -8,6 +8,7 @@ import { floatByRecipe, targetOf } from './build.ts';
 import { correctBiases } from './calibrate/bias.ts';
 import { type Observations, observeModel } from './calibrate/observe.ts';
 import { type RangeRule, rangeOf } from './calibrate/ranges.ts';
+import { chooseScales, equalize, jointsOf } from './equalize.ts';
 import {
   type QuantizeOptions,
   quantizeModel,
@@ -31,6 +32,8 @@ export interface MeasureOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** What is corrected where the recipe does not say. */
+const defaultCorrections: NonNullable<Recipe['corrections']> = ['bias'];
 const defaults = { limit: 512, memoryBytes: 64 * 2 ** 20 };
 
 /** What the float model's activations are like; the same for every recipe of the model. */
@@ -38,6 +41,7 @@ export function observe(canonical: Model, options: MeasureOptions): Promise<Obse
   return observeModel(canonical, {
     ...limitsOf(options),
     values: valuesToCalibrate(canonical),
+    channels: new Map(jointsOf(canonical).map(({ value, channels }) => [value, channels])),
     means: correctable(canonical).map(({ output }) => output),
   });
 }
@@ -48,15 +52,18 @@ export async function measure(
   recipe: Recipe,
   options: MeasureOptions & { readonly observed?: Observations },
 ): Promise<MeasureRecord> {
-  const observed = options.observed ?? (await observe(canonical, options));
+  const first = options.observed ?? (await observe(canonical, options));
+  const corrections = recipe.corrections ?? defaultCorrections;
+  const scales = corrections.includes('equalize') ? chooseScales(canonical, first.channels) : {};
+  const equal = equalize(canonical, scales);
+  const observed = equal === canonical ? first : await observe(equal, options);
   const float = floatByTable(canonical.graph, targetOf(recipe), recipe.layers ?? {});
   const ranges = rangesOf(observed, recipe);
-  const means = meansByLayer(canonical, observed);
+  const means = meansByLayer(equal, observed);
   const zeros = Object.fromEntries([...means].map(([name, m]) => [name, Array.from(m, () => 0)]));
-  const corrected = recipe.corrections?.includes('bias') ?? true;
-  const how = quantizeOptions(canonical, recipe, { float, ranges, biases: zeros });
-  const biases = corrected
-    ? await correctBiases(quantizeModel(canonical, how).model, { ...limitsOf(options), means })
+  const how = quantizeOptions(equal, recipe, { float, ranges, biases: zeros });
+  const biases = corrections.includes('bias')
+    ? await correctBiases(quantizeModel(equal, how).model, { ...limitsOf(options), means })
     : {};
   return {
     v: 1,
@@ -65,6 +72,7 @@ export async function measure(
     samples: observed.samples,
     ranges,
     biases,
+    ...(equal !== canonical && { equalize: scales }),
     float,
     notes: [`Calibrated with ${observed.samples} samples.`],
   };

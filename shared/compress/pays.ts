@@ -37,10 +37,15 @@ export interface Pays {
 const cuts = [0, 1, 2, 3, 4, 6, 8, 12, 16];
 /** Ranges only have to be plausible here: they do not change how long a kernel takes. */
 const samples = 4;
-/** A layer more in float must be worth this much, as it costs bytes. */
-const worthwhile = 1.01;
+/**
+ * Candidates this close to the fastest count as equally fast; of those the one with most layers in
+ * float is the best, as rounding the first activations disturbs everything after them, as long as
+ * it is not larger by more than this.
+ */
+const equallyFast = 1.03;
+const equallySmall = 1.02;
 /** Candidates that are timed again, side by side, before one is chosen. */
-const finalists = 3;
+const finalists = 4;
 
 export async function measurePays(
   canonical: Model,
@@ -54,36 +59,53 @@ export async function measurePays(
   if (candidates.length === 0) return { recipe, reason: 'no layer can compute in 8 bits' };
   const models = await candidateModels(canonical, recipe, { layers, candidates, options });
   const float = writeModel(canonical);
-  const first = await options.time([float, ...models]);
-  const best = ranked(candidates, first.slice(1)).slice(0, finalists);
+  const timed = await timeCuts(candidates, models, { float, options });
+  const best = timed.cuts.toSorted((a, b) => a.ms - b.ms).slice(0, finalists);
   options.signal.throwIfAborted();
-  const again = await options.time([
-    float,
-    ...best.flatMap((cut) => models[candidates.indexOf(cut)] ?? []),
-  ]);
-  const [floatMs = 0, ...times] = again;
-  const [chosen = 0] = ranked(best, times);
-  const chosenMs = times[best.indexOf(chosen)] ?? Number.POSITIVE_INFINITY;
-  const ratio = (floatMs / chosenMs).toFixed(2);
-  if (chosenMs > floatMs) {
+  const again = await timeCuts(
+    best.map(({ cut }) => cut),
+    best.map(({ model }) => model),
+    { float, options },
+  );
+  const chosen = choose(again.cuts);
+  const ratio = (again.floatMs / chosen.ms).toFixed(2);
+  if (chosen.ms > again.floatMs) {
     const reason = `8 bits are not faster on this machine: ${ratio} times the float model's speed`;
     return { recipe: { v: 1, bits: 32 }, reason };
   }
-  const bits = layers.map((name, at): [string, BitWidth] => [name, at < chosen ? 32 : 8]);
+  const bits = layers.map((name, at): [string, BitWidth] => [name, at < chosen.cut ? 32 : 8]);
   const own = { ...recipe.layers, ...Object.fromEntries(bits) };
   return {
     recipe: { ...recipe, layers: own },
-    reason: `measured on this machine: ${ratio} times the float model's speed with the first ${chosen} layers in float`,
+    reason: `measured on this machine: ${ratio} times the float model's speed with the first ${chosen.cut} layers in float`,
   };
 }
 
-/** Fastest first; of those that are about as fast, the one with fewer layers in float. */
-function ranked(candidates: readonly number[], times: readonly number[]): number[] {
-  const least = Math.min(...times);
-  const timeOf = (cut: number) => times[candidates.indexOf(cut)] ?? Number.POSITIVE_INFINITY;
-  const close = candidates.filter((cut) => timeOf(cut) <= least * worthwhile);
-  const rest = candidates.filter((cut) => !close.includes(cut));
-  return [...close.toSorted((a, b) => a - b), ...rest.toSorted((a, b) => timeOf(a) - timeOf(b))];
+interface TimedCut {
+  /** So many first layers are float. */
+  readonly cut: number;
+  readonly model: Uint8Array;
+  readonly ms: number;
+}
+
+async function timeCuts(
+  cuts: readonly number[],
+  models: readonly Uint8Array[],
+  { float, options }: { float: Uint8Array; options: PaysOptions },
+): Promise<{ floatMs: number; cuts: TimedCut[] }> {
+  const [floatMs = 0, ...times] = await options.time([float, ...models]);
+  const timed = models.map((model, at) => ({ cut: cuts[at] ?? 0, model, ms: times[at] ?? 0 }));
+  return { floatMs, cuts: timed };
+}
+
+function choose(cuts: readonly TimedCut[]): TimedCut {
+  const least = Math.min(...cuts.map(({ ms }) => ms));
+  const fast = cuts.filter(({ ms }) => ms <= least * equallyFast);
+  const smallest = Math.min(...fast.map(({ model }) => model.length));
+  const [chosen] = fast
+    .filter(({ model }) => model.length <= smallest * equallySmall)
+    .toSorted((a, b) => b.cut - a.cut);
+  return chosen ?? { cut: 0, model: new Uint8Array(0), ms: Number.POSITIVE_INFINITY };
 }
 
 async function candidateModels(

@@ -32,6 +32,8 @@ export const MeasureRecord = v.strictObject({
   ranges: v.record(v.string(), Range),
   /** What is added to the bias of each layer, per output channel, by layer name. */
   biases: v.record(v.string(), v.array(v.number())),
+  /** What the channels of an activation are divided by, and the weights after it multiplied with, by value name. */
+  equalize: v.optional(v.record(v.string(), v.array(v.number()))),
   /** Layers that measurements left in float, with the reason, by layer name. */
   float: v.record(v.string(), v.string()),
   /** By layer name. */

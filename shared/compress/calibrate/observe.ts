@@ -12,6 +12,7 @@ import { writeModel } from '../../onnx/write.ts';
 import type { Progress } from '../../variants.ts';
 import { makeNode } from '../attributes.ts';
 import { copyGraph } from '../canonical/copy.ts';
+import { type ChannelStatistics, emptyChannels, observeChannels } from './channels.ts';
 import { emptyValues, observe, type ValueHistogram } from './histogram.ts';
 
 export interface ObserveOptions {
@@ -20,6 +21,8 @@ export interface ObserveOptions {
   readonly values: readonly string[];
   /** Values with channels on axis 1 whose mean per channel is wanted. */
   readonly means: readonly string[];
+  /** Non-negative values whose channels are looked at one by one; they are among `values`. */
+  readonly channels?: ReadonlyMap<string, number>;
   /** Samples at most. */
   readonly limit: number;
   /** Bytes of activations that are held at a time; more passes are made where they do not fit. */
@@ -32,12 +35,15 @@ export interface ObserveOptions {
 export interface Observations {
   readonly samples: number;
   readonly histograms: ReadonlyMap<string, ValueHistogram>;
+  readonly channels: ReadonlyMap<string, ChannelStatistics>;
   /** Mean per channel over samples and positions. */
   readonly means: ReadonlyMap<string, Float64Array>;
 }
 
 export async function observeModel(model: Model, options: ObserveOptions): Promise<Observations> {
   const histograms = new Map(options.values.map((value) => [value, emptyValues()]));
+  const channels = new Map<string, ChannelStatistics>();
+  for (const [value, count] of options.channels ?? []) channels.set(value, emptyChannels(count));
   const sums = new Map<string, Float64Array>();
   const shapes = inferShapes(model);
   const chunks = chunksOf(options, shapes);
@@ -53,7 +59,11 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
       for await (const batch of batches(options.dataSet, { limit: options.limit })) {
         options.signal.throwIfAborted();
         const results = await session.run(batch.feeds);
-        for (const value of chunk) count(histograms, value, results[value] ?? batch.feeds[value]);
+        for (const value of chunk) {
+          const tensor = results[value] ?? batch.feeds[value];
+          count(histograms, value, tensor);
+          countChannels(channels.get(value), tensor);
+        }
         for (const value of means) addMeans(sums, value, results[meanName(value)]);
         samples += batch.count;
         const done = samples + (pass * total) / chunks.length;
@@ -64,7 +74,7 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
     }
   }
   const means = new Map([...sums].map(([value, sum]) => [value, averageOf(sum)]));
-  return { samples, histograms, means };
+  return { samples, histograms, channels, means };
 }
 
 /** Groups of values whose activations for one sample fit into the memory together. */
@@ -123,6 +133,14 @@ function count(
 ): void {
   const histogram = histograms.get(value);
   if (histogram && tensor?.data instanceof Float32Array) observe(histogram, tensor.data);
+}
+
+function countChannels(
+  statistics: ChannelStatistics | undefined,
+  tensor: Tensors[string] | undefined,
+): void {
+  if (!statistics || !(tensor?.data instanceof Float32Array)) return;
+  observeChannels(statistics, tensor.data, elementCount(tensor.dims.slice(2)));
 }
 
 /** Sums with the number of summands at the end. */
