@@ -30,6 +30,9 @@ export interface LinkOptions {
   readonly onConnected: () => void;
 }
 
+/** The fleet hears nothing while the controller is away from its broker. */
+const backoff = { baseMs: 250, maxMs: 10_000 };
+
 /** Every device may have one document under way and more behind it. */
 const pendingMax = 200_000;
 
@@ -53,6 +56,7 @@ export async function connectLink(world: World, options: LinkOptions): Promise<L
     ...(password === undefined ? {} : { password }),
     clientId: `controller-${randomBytes(6).toString('hex')}`,
     pendingMax,
+    backoff,
     onMessage(topic, payload) {
       const address = parseTopic(topic);
       if (address) options.onMessage(address, payload);

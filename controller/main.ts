@@ -1,6 +1,7 @@
 /** The controller: opens what is on disk, starts what talks, and ends all of it cleanly. */
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
+import type { ModelRecord } from '../shared/protocol/api.ts';
 import { bare, controllerAccount, createAccounts, deviceBrokerOf } from './accounts.ts';
 import { addBlobRoutes } from './api/blobs.ts';
 import { addDashboard } from './api/dashboard.ts';
@@ -21,6 +22,7 @@ import { connectLink, type Link } from './link.ts';
 import { createLive } from './live.ts';
 import { createMetrics } from './metrics.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import { candidatesFor } from './rollout/candidates.ts';
 import { openRollouts, type Rollouts } from './rollouts.ts';
 import { newToken, openSecrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
@@ -143,10 +145,21 @@ async function startEngine(
   closers.push(() => variants.stop());
   await registry.resume();
   await variants.resume();
-  const rollouts = await openRollouts(world, { dispatcher, registry });
+  const rollouts = await openRollouts(world, {
+    dispatcher,
+    registry,
+    onStarted: (model) => {
+      buildAhead(model, variants).catch((thrown) => world.log.warn({ err: thrown }, 'not built'));
+    },
+  });
   closers.push(() => rollouts.stop());
   onChanged.add(rollouts.poke);
   return { registry, variants, rollouts };
+}
+
+/** Devices will ask for all of them in this order: who asks first then waits less. */
+async function buildAhead(model: ModelRecord, variants: Variants): Promise<void> {
+  for (const recipe of candidatesFor(model, null).recipes) await variants.request(model, recipe);
 }
 
 function republish(world: World, dispatcher: Dispatcher): void {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { FettleError } from '../shared/errors.ts';
-import type { RolloutRecord, RolloutRequest } from '../shared/protocol/api.ts';
+import type { ModelRecord, RolloutRecord, RolloutRequest } from '../shared/protocol/api.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Registry } from './registry.ts';
 import { actions, type RolloutAction } from './rollout/act.ts';
@@ -35,9 +35,16 @@ const defaults = {
   tuningBudgetSeconds: 60,
 } as const;
 
+export interface RolloutDoors {
+  readonly dispatcher: Dispatcher;
+  readonly registry: Registry;
+  /** A model is about to reach devices, which will ask for its variants. */
+  readonly onStarted: (model: ModelRecord) => void;
+}
+
 export async function openRollouts(
   world: World,
-  { dispatcher, registry }: { dispatcher: Dispatcher; registry: Registry },
+  { dispatcher, registry, onStarted }: RolloutDoors,
 ): Promise<Rollouts> {
   const all = await loadRollouts(world.db);
   const runner: Runner = { world, dispatcher, registry, all };
@@ -54,7 +61,9 @@ export async function openRollouts(
   return {
     start(request) {
       return looker.exclusive(async () => {
-        const record = await newRollout(runner, request);
+        const model = await readyModel(registry, request);
+        const record = newRollout(runner, request, model);
+        onStarted(model);
         await putRollout(world.db, record);
         const rollout = { record, members: new Map() };
         all.push(rollout);
@@ -79,17 +88,19 @@ export async function openRollouts(
   };
 }
 
-async function newRollout(
-  { world, registry, all }: Runner,
-  request: RolloutRequest,
-): Promise<StoredRollout> {
+async function readyModel(registry: Registry, request: RolloutRequest): Promise<ModelRecord> {
   const model = await registry.find(request.model, request.version);
-  if (model.state !== 'ready') {
-    const reason = `model ${model.name} ${model.version} is ${model.state}, not ready`;
-    throw new FettleError('CONFLICT', { reason });
-  }
+  if (model.state === 'ready') return model;
+  const reason = `model ${model.name} ${model.version} is ${model.state}, not ready`;
+  throw new FettleError('CONFLICT', { reason });
+}
+
+function newRollout(
+  { world, all }: Runner,
+  request: RolloutRequest,
+  { name, version }: ModelRecord,
+): StoredRollout {
   parseSelector(request.selector ?? '');
-  const { name, version } = model;
   return {
     id: `${name}-${version}-${randomBytes(3).toString('hex')}`,
     order: (all.at(-1)?.record.order ?? 0) + 1,

@@ -44,7 +44,7 @@ function factsOf(detail: DeviceDetail): string[][] {
           ['endpoint', reported?.endpoint ?? '–'],
         ]
       : []),
-    ...(recent
+    ...(recent && recent.requestsPerSecond > 0
       ? [
           ['latency', `p50 ${formatMs(recent.latencyMsP50)}, p95 ${formatMs(recent.latencyMsP95)}`],
           ['requests', `${formatNumber(recent.requestsPerSecond)}/s, ${recent.errors} errors`],

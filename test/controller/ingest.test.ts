@@ -50,17 +50,6 @@ test('windows are counted once: doubled, out of order, in one batch, across a re
   t.regex(metrics, /fettle_ingest_duplicates_total 6\n/);
 });
 
-test('what is acknowledged is stored: the controller is killed right after', async (t) => {
-  const { test, device } = await scene(t);
-  for (let seq = 0; seq < 20; seq += 1) void device.send('telemetry', telemetry('a', [seq]));
-  await acked(device, 'a', 5);
-  const highest = Math.max(...device.acks.map((ack) => ack.telemetry?.seq ?? 0));
-  const again = await test.restart();
-  const { windows } = await detailOf(again);
-  const stored = new Set(windows.map(({ seq }) => seq));
-  for (let seq = 0; seq <= highest; seq += 1) t.true(stored.has(seq), `window ${seq}`);
-});
-
 test('the last minute is merged, not averaged', async (t) => {
   const { test, device } = await scene(t);
   await device.send('telemetry', telemetry('a', [0, 1, 2]));
