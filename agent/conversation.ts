@@ -1,11 +1,9 @@
-/**
- * What the agent hears from its controller and tells it, over whichever connection there is at the
- * time.
- */
+/** What the agent hears from its controller and tells it, over whichever connection there is. */
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { judgeDesired } from './desired.ts';
 import { enrol, type Identity } from './enrol.ts';
+import { createEvents, type Events } from './events.ts';
 import type { Journal } from './journal.ts';
 import { faultLine, type Link, openLink } from './link.ts';
 import type { Log } from './log.ts';
@@ -16,6 +14,7 @@ import type { Telemetry } from './telemetry/telemetry.ts';
 export interface Speaking {
   readonly settings: AgentSettings;
   readonly identity: Identity;
+  /** Of this run of the agent. */
   readonly boot: string;
   readonly journal: Journal;
   readonly log: Log;
@@ -37,131 +36,114 @@ export interface Conversation {
   begin(hearing: Hearing): void;
   link(): Link | null;
   identity(): Identity;
-  event(level: 'info' | 'warn' | 'error', code: string, message: string): void;
+  readonly event: Events['add'];
   /** Sends the last tuning, if the controller has not stored it yet. */
   sendTuning(): void;
   end(): Promise<void>;
 }
 
-/** Events that may wait for a connection; older ones go. */
-const eventsMax = 100;
+interface Line extends Omit<Speaking, 'identity'> {
+  readonly events: Events;
+  identity: Identity;
+  link: Link | null;
+  enrolledMs: number;
+}
+
 const enrolPauseMs = 60_000;
 
 export function openConversation(speaking: Speaking): Conversation {
-  const { settings, journal, log } = speaking;
-  const { device } = settings;
-  let identity = speaking.identity;
-  let link: Link | null = null;
-  let enrolledMs = Number.NEGATIVE_INFINITY;
-  const events: Message<'event'>[] = [];
-
-  function event(level: Message<'event'>['level'], code: string, message: string): void {
-    const at = new Date().toISOString();
-    events.push({ v: 1, device, at, level, code, message: message.slice(0, 4000) });
-    if (events.length > eventsMax) events.shift();
-    void sendEvents();
-  }
-
-  async function sendEvents(): Promise<void> {
-    for (let next = events[0]; next && link?.connected; next = events[0]) {
-      events.shift();
-      if (!(await link.send('event', next))) {
-        events.unshift(next);
-        return;
-      }
-    }
-  }
-
-  function sendTuning(): void {
-    const known = journal.get('tuning');
-    if (known && !known.acknowledged) void link?.send('tuning', known.tuning);
-  }
-
-  async function sendAll({ reporter, telemetry }: Hearing): Promise<void> {
-    const profile = await speaking.profile();
-    await link?.send('profile', profile);
-    reporter.repeat();
-    sendTuning();
-    await sendEvents();
-    telemetry.send();
-  }
-
-  function followDesired(desired: Message<'desired'>, { onDesired, telemetry }: Hearing): void {
-    const known = {
-      device,
-      controllerKey: identity.controllerKey,
-      desired: journal.get('desired'),
-    };
-    const verdict = judgeDesired(desired, known);
-    if (!verdict.follow) {
-      log(verdict.error ? 'warn' : 'debug', `desired ${desired.revision}: ${verdict.reason}`);
-      if (verdict.error) event('warn', verdict.error.code, verdict.error.message);
-      return;
-    }
-    journal.change({ desired });
-    telemetry.setPeriod(desired.telemetrySeconds);
-    const what = desired.model ? `${desired.model.name} ${desired.model.version}` : 'no model';
-    log('info', `revision ${desired.revision}: ${what}`);
-    onDesired();
-  }
-
-  function followAck(ack: Message<'ack'>, { reporter, telemetry }: Hearing): void {
-    if (ack.reportedSeq !== undefined) reporter.acknowledge(ack.reportedSeq);
-    if (ack.telemetry) telemetry.acknowledge(ack.telemetry);
-    const known = journal.get('tuning');
-    if (known && !known.acknowledged && known.tuning.revision === ack.tuningRevision) {
-      journal.change({ tuning: { ...known, acknowledged: true } });
-    }
-  }
-
-  /** The broker no longer takes this device's credentials: with a token it may ask for new ones. */
-  async function enrolAgain(hearing: Hearing): Promise<void> {
-    if (settings.token === null || performance.now() - enrolledMs < enrolPauseMs) return;
-    enrolledMs = performance.now();
-    try {
-      const { signal } = speaking;
-      const asked = { ...settings, controller: identity.controller };
-      identity = await enrol(asked, identity.controllerKey, signal);
-    } catch (thrown) {
-      log('error', `enrolling again: ${faultLine(thrown)}`);
-      return;
-    }
-    log('info', 'enrolled again');
-    await link?.end();
-    begin(hearing);
-  }
-
-  function begin(hearing: Hearing): void {
-    link = openLink({
-      identity,
-      boot: speaking.boot,
-      handlers: {
-        onDesired: (desired) => followDesired(desired, hearing),
-        onAck: (ack) => followAck(ack, hearing),
-        onInfer: hearing.onInfer,
-        onConnected() {
-          log('info', `connected to ${identity.mqtt.url}`);
-          hearing.onReachable();
-          sendAll(hearing).catch((thrown) => log('warn', faultLine(thrown)));
-        },
-        onState({ state, reason }) {
-          if (state === 'connected' || speaking.signal.aborted) return;
-          log('warn', `broker ${identity.mqtt.url}: ${reason}`);
-          if (state === 'refused') void enrolAgain(hearing);
-        },
-        onFault(thrown) {
-          log('warn', faultLine(thrown));
-        },
-      },
-    });
-  }
-
+  const events = createEvents(speaking.settings.device, () => line.link);
+  const line: Line = { ...speaking, events, link: null, enrolledMs: Number.NEGATIVE_INFINITY };
   return {
-    begin,
-    link: () => link,
-    identity: () => identity,
-    event,
-    sendTuning,
-    end: async () => link?.end(),
+    begin: (hearing) => begin(line, hearing),
+    link: () => line.link,
+    identity: () => line.identity,
+    event: events.add,
+    sendTuning: () => sendTuning(line),
+    end: async () => line.link?.end(),
   };
+}
+
+function begin(line: Line, hearing: Hearing): void {
+  const { identity, boot, log, signal } = line;
+  line.link = openLink({
+    identity,
+    boot,
+    handlers: {
+      onDesired: (desired) => followDesired(line, desired, hearing),
+      onAck: (ack) => followAck(line, ack, hearing),
+      onInfer: hearing.onInfer,
+      onConnected() {
+        log('info', `connected to ${identity.mqtt.url}`);
+        hearing.onReachable();
+        sendAll(line, hearing).catch((thrown) => log('warn', faultLine(thrown)));
+      },
+      onState({ state, reason }) {
+        if (state === 'connected' || signal.aborted) return;
+        log('warn', `broker ${identity.mqtt.url}: ${reason}`);
+        if (state === 'refused') void enrolAgain(line, hearing);
+      },
+      onFault: (thrown) => log('warn', faultLine(thrown)),
+    },
+  });
+}
+
+/** Everything that the other side may have missed. */
+async function sendAll(line: Line, { reporter, telemetry }: Hearing): Promise<void> {
+  await line.link?.send('profile', await line.profile());
+  reporter.repeat();
+  sendTuning(line);
+  await line.events.send();
+  telemetry.send();
+}
+
+function sendTuning({ journal, link }: Line): void {
+  const known = journal.get('tuning');
+  if (known && !known.acknowledged) void link?.send('tuning', known.tuning);
+}
+
+function followDesired(line: Line, desired: Message<'desired'>, hearing: Hearing): void {
+  const { journal, log, settings, identity } = line;
+  const verdict = judgeDesired(desired, {
+    device: settings.device,
+    controllerKey: identity.controllerKey,
+    desired: journal.get('desired'),
+  });
+  if (!verdict.follow) {
+    const { error, reason } = verdict;
+    log(error ? 'warn' : 'debug', `desired ${desired.revision}: ${reason}`);
+    if (error) line.events.add('warn', error.code, error.message);
+    return;
+  }
+  journal.change({ desired });
+  hearing.telemetry.setPeriod(desired.telemetrySeconds);
+  const what = desired.model ? `${desired.model.name} ${desired.model.version}` : 'no model';
+  log('info', `revision ${desired.revision}: ${what}`);
+  hearing.onDesired();
+}
+
+function followAck({ journal }: Line, ack: Message<'ack'>, hearing: Hearing): void {
+  if (ack.reportedSeq !== undefined) hearing.reporter.acknowledge(ack.reportedSeq);
+  if (ack.telemetry) hearing.telemetry.acknowledge(ack.telemetry);
+  const known = journal.get('tuning');
+  if (known && !known.acknowledged && known.tuning.revision === ack.tuningRevision) {
+    journal.change({ tuning: { ...known, acknowledged: true } });
+  }
+}
+
+/** The broker no longer takes this device's credentials: with a token it may ask for new ones. */
+async function enrolAgain(line: Line, hearing: Hearing): Promise<void> {
+  const { settings, identity, log, signal } = line;
+  if (settings.token === null || performance.now() - line.enrolledMs < enrolPauseMs) return;
+  line.enrolledMs = performance.now();
+  try {
+    const asked = { ...settings, controller: identity.controller };
+    line.identity = await enrol(asked, identity.controllerKey, signal);
+  } catch (thrown) {
+    log('error', `enrolling again: ${faultLine(thrown)}`);
+    return;
+  }
+  log('info', 'enrolled again');
+  await line.link?.end();
+  begin(line, hearing);
 }

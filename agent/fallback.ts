@@ -1,6 +1,5 @@
 /** What serves turned out to be of no use: the one before it takes its place. */
-import type { FettleError } from '../shared/errors.ts';
-import { reportError } from '../shared/errors.ts';
+import { type FettleError, reportError } from '../shared/errors.ts';
 import type { Journal } from './journal.ts';
 
 /** Writes it down in one go; loading the one before is the next step that is planned. */

@@ -1,26 +1,25 @@
 /** The agent: puts its parts together, keeps them running, and ends them in order. */
 import { randomUUID } from 'node:crypto';
-import type { Digest } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
 import { productVersion } from '../shared/product.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
-import { openConversation } from './conversation.ts';
+import { type Conversation, openConversation } from './conversation.ts';
 import { deviceProfile } from './device-profile.ts';
 import { identify } from './enrol.ts';
 import { fallBack } from './fallback.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
 import { hottestCelsius } from './profile/thermal.ts';
-import { startReconciler } from './reconcile.ts';
-import { createReporter, type Reported } from './report.ts';
-import { openHttp } from './serve/http.ts';
+import { type Reconciler, startReconciler } from './reconcile.ts';
+import { createReporter, type Reported, type Reporter } from './report.ts';
+import { type Http, openHttp } from './serve/http.ts';
 import { answerMessage } from './serve/message.ts';
 import { metricsText } from './serve/metrics.ts';
-import { createServer } from './serve/server.ts';
+import { createServer, type Server } from './serve/server.ts';
 import type { AgentSettings } from './settings.ts';
-import { openState } from './state.ts';
-import { createMeter } from './telemetry/meter.ts';
-import { startTelemetry } from './telemetry/telemetry.ts';
+import { openState, type State } from './state.ts';
+import { createMeter, type Meter } from './telemetry/meter.ts';
+import { startTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 export interface AgentOptions {
   readonly settings: AgentSettings;
@@ -40,91 +39,44 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
+interface Parts {
+  readonly options: AgentOptions;
+  readonly state: State;
+  readonly meter: Meter;
+  readonly server: Server;
+  readonly conversation: Conversation;
+  readonly profile: () => Promise<Profile>;
+}
+
 /** Of one inference request; a batch of images is large. */
 const bodyBytesMax = 64 << 20;
 
-/** Throws `ENROLMENT_REFUSED`, `CONTROLLER_UNREACHABLE`, `BAD_SETTING` or `PORT_IN_USE`. */
+/**
+ * Throws `ENROLMENT_REFUSED`, `CONTROLLER_UNREACHABLE`, `BAD_SETTING`, `PORT_IN_USE`, or `CONFLICT`
+ * where another agent has the same data folder.
+ */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { settings, log, signal, onReport } = options;
+  const { settings, log } = options;
   const { device } = settings;
-  const identity = await identify(settings, signal);
-  const state = openState(settings.dataFolder, log);
-  const { journal, spool, risk } = state;
-  const meter = createMeter();
-  const server = createServer({ meter, risk });
+  const identity = await identify(settings, options.signal);
   const ending = new AbortController();
-  let profiling = options.profile ? Promise.resolve(options.profile) : null;
-  const profile = () => {
-    profiling ??= deviceProfile(settings, journal, ending.signal);
-    return profiling;
-  };
-  const report = () => reporter.last();
-  const http = await openHttp({
-    host: settings.httpHost,
-    port: settings.httpPort,
-    server,
-    version: productVersion(),
-    bodyBytesMax,
-    report,
-    metrics: () => metricsText({ meter, spool, server, report: report() }),
-  });
-  const boot = randomUUID();
-  const speaking = { settings, identity, boot, journal, log, profile, signal: ending.signal };
-  const conversation = openConversation(speaking);
-  const { link } = conversation;
-  const reporter = createReporter({
-    device,
-    journal,
-    link,
-    serving: () => server.active()?.serving ?? null,
-    endpoint: () => http.url,
-    ...(onReport && { onReport }),
-  });
-  const onFault = (thrown: unknown) => log('warn', faultLine(thrown));
-  const subject = () => server.active()?.serving ?? null;
-  const telemetry = startTelemetry({
-    device,
-    meter,
-    spool,
-    link,
-    subject,
-    temperature: hottestCelsius,
-    onFault,
-  });
-  const known = journal.get('desired');
-  if (known) telemetry.setPeriod(known.telemetrySeconds);
-
-  function crashed(key: Digest, times: number): void {
-    const active = server.active();
-    if (active?.key !== key) return;
-    const digest = active.serving.variant;
-    const error = new FettleError('SERVE_CRASH_LOOP', { digest, times });
-    fallBack(journal, error);
-    conversation.event('error', error.code, error.message);
-    server.retire().then(reconciler.preempt, onFault);
-  }
-
-  const reconciler = startReconciler({
-    ...state,
-    server,
-    settings,
-    log,
-    profile,
-    reporter,
-    get identity() {
-      return conversation.identity();
-    },
-    event: conversation.event,
-    tuned: conversation.sendTuning,
-    crashed,
-  });
-  conversation.begin({
-    reporter,
-    telemetry,
-    onDesired: reconciler.preempt,
-    onReachable: reconciler.reachable,
-    onInfer: (request) => void answerMessage(request, { server, link }),
-  });
+  const state = openState(settings.dataFolder, log);
+  const { journal } = state;
+  const meter = createMeter();
+  const server = createServer({ meter, risk: state.risk });
+  const profile = profileOnce(options, state, ending.signal);
+  const speaking = { settings, identity, boot: randomUUID(), journal, log, profile };
+  const conversation = openConversation({ ...speaking, signal: ending.signal });
+  const parts: Parts = { options, state, meter, server, conversation, profile };
+  let reporter: Reporter | null = null;
+  const http = await openDoor(parts, () => reporter?.last() ?? null);
+  reporter = startReporter(parts, http);
+  const telemetry = startCounting(parts);
+  const reconciler = startReconciling(parts, reporter);
+  const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
+    void answerMessage(request, { server, link: conversation.link });
+  const { preempt: onDesired, reachable: onReachable } = reconciler;
+  conversation.begin({ reporter, telemetry, onDesired, onReachable, onInfer });
   return {
     device,
     endpoint: http.url,
@@ -139,4 +91,81 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       state.close();
     },
   };
+}
+
+function profileOnce(
+  { settings, profile }: AgentOptions,
+  { journal }: State,
+  signal: AbortSignal,
+): () => Promise<Profile> {
+  let known = profile ? Promise.resolve(profile) : null;
+  return () => {
+    known ??= deviceProfile(settings, journal, signal);
+    return known;
+  };
+}
+
+async function openDoor(parts: Parts, report: () => Reported | null): Promise<Http> {
+  const { options, state, meter, server } = parts;
+  const { httpHost: host, httpPort: port } = options.settings;
+  const { spool } = state;
+  const metrics = () => metricsText({ meter, spool, server, report: report() });
+  const version = productVersion();
+  try {
+    return await openHttp({ host, port, server, version, bodyBytesMax, report, metrics });
+  } catch (thrown) {
+    state.close();
+    throw thrown;
+  }
+}
+
+function startReporter({ options, state, server, conversation }: Parts, http: Http): Reporter {
+  const { settings, onReport } = options;
+  return createReporter({
+    device: settings.device,
+    journal: state.journal,
+    link: conversation.link,
+    serving: () => server.active()?.serving ?? null,
+    endpoint: () => http.url,
+    ...(onReport && { onReport }),
+  });
+}
+
+function startCounting({ options, state, meter, server, conversation }: Parts): Telemetry {
+  const telemetry = startTelemetry({
+    device: options.settings.device,
+    meter,
+    spool: state.spool,
+    link: conversation.link,
+    subject: () => server.active()?.serving ?? null,
+    temperature: hottestCelsius,
+    onFault: (thrown) => options.log('warn', faultLine(thrown)),
+  });
+  const known = state.journal.get('desired');
+  if (known) telemetry.setPeriod(known.telemetrySeconds);
+  return telemetry;
+}
+
+function startReconciling(parts: Parts, reporter: Reporter): Reconciler {
+  const { options, state, server, conversation, profile } = parts;
+  const { settings, log } = options;
+  const reconciler = startReconciler({
+    ...state,
+    ...{ server, settings, log, profile, reporter },
+    get identity() {
+      return conversation.identity();
+    },
+    event: conversation.event,
+    tuned: conversation.sendTuning,
+    crashed(key, times) {
+      const active = server.active();
+      if (active?.key !== key) return;
+      const digest = active.serving.variant;
+      const error = new FettleError('SERVE_CRASH_LOOP', { digest, times });
+      fallBack(state.journal, error);
+      conversation.event('error', error.code, error.message);
+      server.retire().then(reconciler.preempt, (thrown) => log('warn', faultLine(thrown)));
+    },
+  });
+  return reconciler;
 }

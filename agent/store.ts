@@ -106,7 +106,8 @@ function journalOf(database: Database.Database) {
     'SELECT value FROM journal WHERE key = ?',
   );
   const put = database.prepare(
-    'INSERT INTO journal (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    `INSERT INTO journal (key, value) VALUES (?, ?)
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
   );
   const remove = database.prepare('DELETE FROM journal WHERE key = ?');
   const write = database.transaction((entries: Readonly<Record<string, string | null>>) => {

@@ -30,74 +30,78 @@ const ackTimeoutMs = 15_000;
 const defaultSeconds = 5;
 
 export function startTelemetry(options: TelemetryOptions): Telemetry {
-  const usage = usageMeter();
-  let startedMs = Date.now();
-  let underway: NodeJS.Timeout | null = null;
-  let timer = setTimeout(tick, defaultSeconds * 1000);
+  const sender = createSender(options);
+  const close = createCollector(options);
   let seconds = defaultSeconds;
-  timer.unref();
+  let timer: NodeJS.Timeout | null = null;
 
-  function send(): void {
-    const link = options.link();
-    if (underway !== null || !link?.connected) return;
-    const batch = options.spool.batch(options.device);
-    if (batch === null) return;
-    underway = setTimeout(settle, ackTimeoutMs);
-    underway.unref();
-    link.send('telemetry', batch).then((sent) => !sent && settle(), options.onFault);
-  }
-
-  function settle(): void {
-    if (underway !== null) clearTimeout(underway);
-    underway = null;
-  }
-
-  async function close(): Promise<void> {
-    const endedMs = Date.now();
-    const span = { startMs: startedMs, seconds: Math.max(0, (endedMs - startedMs) / 1000) };
-    startedMs = endedMs;
-    const tallies = options.meter.take(options.subject());
-    const state = { ...usage.look(), temperatureC: await options.temperature() };
-    const windows = tallies.map(
-      (tally): NewWindow => ({
-        start: new Date(span.startMs).toISOString(),
-        seconds: span.seconds,
-        model: tally.subject?.model ?? null,
-        version: tally.subject?.version ?? null,
-        variant: tally.subject?.variant ?? null,
-        requests: tally.requests,
-        errors: tally.errors,
-        latencyMs: tally.latencyMs,
-        ...state,
-      }),
-    );
-    options.spool.add(windows, endedMs);
+  function schedule(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = setTimeout(tick, seconds * 1000).unref();
   }
 
   function tick(): void {
-    timer = setTimeout(tick, seconds * 1000);
-    timer.unref();
-    close().then(send).catch(options.onFault);
+    schedule();
+    close().then(sender.send).catch(options.onFault);
   }
 
+  schedule();
   return {
-    send,
+    send: sender.send,
     acknowledge(ack) {
       options.spool.acknowledge(ack);
-      settle();
-      send();
+      sender.settle();
+      sender.send();
     },
     setPeriod(next) {
       if (next === seconds) return;
       seconds = next;
-      clearTimeout(timer);
-      timer = setTimeout(tick, seconds * 1000);
-      timer.unref();
+      schedule();
     },
     async end() {
-      clearTimeout(timer);
-      settle();
+      if (timer !== null) clearTimeout(timer);
+      sender.settle();
       await close();
     },
+  };
+}
+
+/** One document is under way at a time: the next one goes when it is acknowledged, or given up. */
+function createSender({ device, spool, link, onFault }: TelemetryOptions) {
+  let underway: NodeJS.Timeout | null = null;
+  function settle(): void {
+    if (underway !== null) clearTimeout(underway);
+    underway = null;
+  }
+  function send(): void {
+    const open = link();
+    if (underway !== null || !open?.connected) return;
+    const batch = spool.batch(device);
+    if (batch === null) return;
+    underway = setTimeout(settle, ackTimeoutMs).unref();
+    open.send('telemetry', batch).then((sent) => sent || settle(), onFault);
+  }
+  return { send, settle };
+}
+
+/** What was counted since the last call, on disk. */
+function createCollector({ meter, spool, subject, temperature }: TelemetryOptions) {
+  const usage = usageMeter();
+  let startMs = Date.now();
+  return async () => {
+    const endMs = Date.now();
+    const span = {
+      start: new Date(startMs).toISOString(),
+      // The clock may have been set back meanwhile.
+      seconds: Math.max(0, (endMs - startMs) / 1000),
+    };
+    startMs = endMs;
+    const tallies = meter.take(subject());
+    const state = { ...usage.look(), temperatureC: await temperature() };
+    const windows = tallies.map(({ subject: about, requests, errors, latencyMs }): NewWindow => {
+      const { model, version, variant } = about ?? { model: null, version: null, variant: null };
+      return { ...span, model, version, variant, requests, errors, latencyMs, ...state };
+    });
+    spool.add(windows, endMs);
   };
 }

@@ -22,7 +22,7 @@ export function desiredFor(options: DesiredOptions): Desired {
     rollout: null,
     model: options.model === null ? null : { ...goalFor(digestOf('source')), ...options.model },
     hint: null,
-    tuningBudgetSeconds: 5,
+    tuningBudgetSeconds: 60,
     soakSeconds: options.soakSeconds ?? 0,
     telemetrySeconds: options.telemetrySeconds ?? 60,
     signature: { keyId: 'none', ed25519: '' },

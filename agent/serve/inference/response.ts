@@ -29,7 +29,8 @@ export function writeAnswer(request: InferenceRequest, answered: Answered): Infe
   const texts = wanted.map(({ name, binary }) => {
     const tensor = outputs[name];
     if (!tensor) throw wrong('outputs', Object.keys(outputs).join(', '), name);
-    const head = `"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims}]`;
+    const datatype = datatypeOf(tensor.type);
+    const head = `"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${tensor.dims}]`;
     if (!binary) return `{${head},"data":${jsonOf(tensor)}}`;
     const bytes = bytesOf(tensor);
     tail.push(bytes);

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/fettle.ts';
 
 const key = digestOf('variant');
 
-/** Processes one after the other on one device: each does something and then dies without a word. */
+/** A process on a device that does something and then dies without a word. */
 function life(folder: string, live: (risk: ReturnType<typeof openRisk>) => void): void {
   const store = openStore(folder);
   live(
@@ -18,6 +18,10 @@ function life(folder: string, live: (risk: ReturnType<typeof openRisk>) => void)
   );
   store.close();
 }
+
+const arm = (risk: ReturnType<typeof openRisk>): void => {
+  risk.arm(key);
+};
 
 /** How many deaths the next process is told of. */
 function deaths(folder: string, of = key): number {
@@ -32,7 +36,7 @@ function deaths(folder: string, of = key): number {
 
 test('processes that die while loading are counted', (t) => {
   const folder = temporaryFolder(t);
-  for (let process = 0; process < deathsMax; process++) life(folder, (risk) => void risk.arm(key));
+  for (let process = 0; process < deathsMax; process++) life(folder, arm);
   t.is(deaths(folder), deathsMax);
   t.is(deaths(folder), 0, 'and forgiven once it has loaded');
 });
@@ -80,6 +84,6 @@ test('answers in between forgive', (t) => {
 
 test('another variant starts without guilt', (t) => {
   const folder = temporaryFolder(t);
-  life(folder, (risk) => void risk.arm(key));
+  life(folder, arm);
   t.is(deaths(folder, digestOf('other')), 0);
 });

@@ -1,5 +1,5 @@
 /**
- * The other side of an agent, in little: enrolment, variants and files over HTTP, and a broker. Nothing
+ * The other side of an agent, in little: enrolment, variants and files over HTTP, a broker. Nothing
  * is decided here: a test says which document is published, when, and signed with which key.
  */
 import { readFileSync } from 'node:fs';

@@ -1,0 +1,40 @@
+import test from 'ava';
+import { double, offerModel, startOn } from '../../support/agent.ts';
+import { startStation } from '../../support/station/station.ts';
+import { until } from '../../support/until.ts';
+
+test('requests are counted once, in order, although nobody was there to hear', async (t) => {
+  const station = await startStation(t);
+  const agent = await startOn(t, station);
+  const desired = await offerModel(t, station);
+  await station.publish('desired', desired({ revision: 1, telemetrySeconds: 0.1 }));
+  await station.reported('serving', ({ state }) => state === 'serving');
+  station.refuseConnections(true);
+  station.dropConnections();
+  await until('offline', () => station.heard.presence.at(-1)?.online === false);
+  const asked = 30;
+  for (let request = 0; request < asked; request++) await double(agent, [request, 1]);
+  station.refuseConnections(false);
+  const windows = new Map<number, number>();
+  await until('all of them', () => {
+    for (const { windows: sent } of station.heard.telemetry) {
+      for (const { seq, requests } of sent) windows.set(seq, requests);
+    }
+    return [...windows.values()].reduce((sum, requests) => sum + requests, 0) >= asked;
+  });
+  t.is(
+    [...windows.values()].reduce((sum, requests) => sum + requests, 0),
+    asked,
+  );
+  const firsts = station.heard.telemetry.map(({ windows: sent }) => sent[0]?.seq ?? 0);
+  t.deepEqual(
+    firsts,
+    firsts.toSorted((a, b) => a - b),
+    'in order',
+  );
+  t.deepEqual(
+    [...windows.keys()],
+    Array.from(windows.keys(), (_, at) => at + 1),
+    'no gap',
+  );
+});

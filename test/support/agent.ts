@@ -1,0 +1,64 @@
+/** A real agent in this process, and a station that it enrols with. */
+import type { ExecutionContext } from 'ava';
+import * as v from 'valibot';
+import type { Log } from '../../agent/log.ts';
+import { type Agent, startAgent } from '../../agent/main.ts';
+import { type AgentInput, agentSettings } from '../../agent/settings.ts';
+import { type Recipe, sourceRecipe } from '../../shared/compress/recipe.ts';
+import type { Desired } from '../../shared/protocol/messages.ts';
+import { doublingModel } from './arithmetic.ts';
+import { type DesiredOptions, signedDesired } from './desired.ts';
+import { profileOf } from './documents.ts';
+import { temporaryFolder } from './fettle.ts';
+import { enrolmentToken } from './station/http.ts';
+import { device, type Station } from './station/station.ts';
+
+const Answer = v.object({ outputs: v.array(v.object({ data: v.array(v.number()) })) });
+
+/** It is stopped after the test. The log goes nowhere unless `log` takes it. */
+export async function startOn(
+  t: ExecutionContext,
+  station: Station,
+  { log = () => {}, ...input }: AgentInput & { log?: Log } = {},
+): Promise<Agent> {
+  const settings = agentSettings({
+    ...{ device, controller: station.url, token: enrolmentToken, httpPort: 0 },
+    dataFolder: temporaryFolder(t),
+    ...input,
+  });
+  const { signal } = new AbortController();
+  const profile = profileOf(device);
+  const agent = await startAgent({ settings, log, signal, profile });
+  let stopping: Promise<void> | null = null;
+  const stop = () => {
+    stopping ??= agent.stop();
+    return stopping;
+  };
+  t.teardown(stop);
+  return { ...agent, stop };
+}
+
+/** A doubling model as the variant of a recipe, and the document that wants it. */
+export async function offerModel(
+  t: ExecutionContext,
+  station: Station,
+  options: { recipe?: Recipe; width?: number; version?: number } = {},
+): Promise<(wanted: Omit<DesiredOptions, 'model' | 'device'>) => Desired> {
+  const { recipe = sourceRecipe, width = 2, version = 1 } = options;
+  const digest = station.offer(recipe, await doublingModel(t, { dims: [1, width] }));
+  const model = { digest, version, candidates: [recipe] };
+  return (wanted) => signedDesired(station.keys, { device, ...wanted, model });
+}
+
+/** What the agent answers for these values. Throws where it refuses. */
+export async function double(agent: Agent, values: number[]): Promise<number[]> {
+  const response = await fetch(new URL('/v2/models/model/infer', agent.endpoint), {
+    method: 'POST',
+    body: JSON.stringify({
+      inputs: [{ name: 'x', shape: [1, values.length], datatype: 'FP32', data: values }],
+    }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.status} ${text}`);
+  return v.parse(Answer, JSON.parse(text)).outputs[0]?.data ?? [];
+}
