@@ -29,7 +29,16 @@ export interface Ingest {
   readonly counters: Readonly<Record<IngestCounter, number>>;
 }
 
-type IngestCounter = 'messages' | 'invalid' | 'dropped' | 'windows' | 'duplicates' | 'batches';
+const noneYet = {
+  messages: 0,
+  invalid: 0,
+  dropped: 0,
+  windows: 0,
+  duplicates: 0,
+  batches: 0,
+  failures: 0,
+} as const;
+type IngestCounter = keyof typeof noneYet;
 
 export interface IngestDoors {
   readonly acknowledge: (device: string, ack: Ack) => void;
@@ -57,14 +66,7 @@ const bounds = {
 
 export function createIngest(world: World, doors: IngestDoors): Ingest {
   const queue: { device: string; message: Queued }[] = [];
-  const counters = {
-    messages: 0,
-    invalid: 0,
-    dropped: 0,
-    windows: 0,
-    duplicates: 0,
-    batches: 0,
-  };
+  const counters: Record<IngestCounter, number> = { ...noneYet };
   const record = createComplaints(world);
   let running: Promise<void> | null = null;
   const complain = (address: Address, thrown: unknown) => {
@@ -80,6 +82,7 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
       try {
         await storeBatch(world, inboxes, { counters, doors });
       } catch (thrown) {
+        counters.failures += 1;
         world.log.error({ err: thrown }, 'batch not stored; devices will send it again');
         await new Promise((resolve) => setTimeout(resolve, bounds.retryMs));
       }

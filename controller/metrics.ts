@@ -18,6 +18,7 @@ const help = {
   windows: 'Telemetry windows stored',
   duplicates: 'Telemetry windows that had been stored before',
   batches: 'Transactions in which messages were stored',
+  failures: 'Transactions that failed; devices send again what was in them',
 } as const satisfies Record<keyof Ingest['counters'], string>;
 
 export function createMetrics(world: World, ingest: Ingest): Metrics {
