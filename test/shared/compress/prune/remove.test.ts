@@ -1,0 +1,71 @@
+import test from 'ava';
+import { canonicalise } from '../../../../shared/compress/canonical/canonicalise.ts';
+import { copyModel } from '../../../../shared/compress/canonical/copy.ts';
+import { type Dependencies, dependenciesOf } from '../../../../shared/compress/prune/groups.ts';
+import { removeUnits } from '../../../../shared/compress/prune/remove.ts';
+import type { Model } from '../../../../shared/onnx/graph.ts';
+import { readModelFile } from '../../../../shared/onnx/read.ts';
+import { inferShapes } from '../../../../shared/onnx/shapes.ts';
+import { createRandom } from '../../../../shared/random.ts';
+import { worstDifference } from '../../../support/agree.ts';
+import { sharedModel, sharedModels } from '../../../support/models.ts';
+import { randomNetwork } from '../../../support/random-graphs.ts';
+import { zeroUnits } from '../../../support/zero-units.ts';
+
+const networks = 150;
+
+test('a network without units equals the whole network with the units zeroed', async (t) => {
+  let removed = 0;
+  for (let seed = 1; seed <= networks; seed += 1) {
+    const dependencies = dependenciesOf(copyModel(randomNetwork(seed)));
+    const units = someUnits(dependencies, seed);
+    removed += units.size;
+    await requireSame(t.log, dependencies, units).then(
+      (difference) => t.true(difference < 1e-4, `seed ${seed}: ${difference}`),
+      (thrown) => t.fail(`seed ${seed}: ${thrown}`),
+    );
+  }
+  t.true(removed > 5 * networks, `only ${removed} units were removed`);
+});
+
+for (const name of sharedModels()) {
+  test(`real model: ${name}`, async (t) => {
+    const model = canonicalise(await readModelFile(sharedModel(name) ?? '')).model;
+    const dependencies = dependenciesOf(model);
+    const units = someUnits(dependencies, 7);
+    t.log(`${units.size} units of ${dependencies.groups.length} groups`);
+    t.true((await requireSame(t.log, dependencies, units)) < 1e-3);
+  });
+}
+
+/** A random part of each group, at least one unit kept. */
+function someUnits({ groups }: Dependencies, seed: number): Set<number> {
+  const random = createRandom(seed);
+  const units = new Set<number>();
+  for (const { units: all, free } of groups) {
+    // The first of those that can go stays where none must: no value may lose all channels.
+    const share = 0.6 * random();
+    for (const at of free.slice(1)) if (random() < share) units.add(all[at] ?? 0);
+  }
+  return units;
+}
+
+async function requireSame(
+  log: (text: string) => void,
+  dependencies: Dependencies,
+  units: ReadonlySet<number>,
+): Promise<number> {
+  let pruned: Model;
+  try {
+    pruned = removeUnits(dependencies, units);
+  } catch (thrown) {
+    if (String(thrown).includes('would have no channels')) return 0;
+    throw thrown;
+  }
+  const [before, after] = [inferShapes(dependencies.tracker.model), inferShapes(pruned)];
+  for (const { name } of pruned.graph.outputs) {
+    const [a, b] = [before.get(name)?.dims, after.get(name)?.dims];
+    if (String(a) !== String(b)) log(`${name}: ${a} became ${b}`);
+  }
+  return worstDifference(zeroUnits(dependencies, units), pruned);
+}
