@@ -5,10 +5,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { batches } from '../../evaluate/dataset.ts';
-import { openSession, type Session } from '../../evaluate/runtime.ts';
-import type { RuntimeTensor, Tensors } from '../../evaluate/tensor.ts';
+import { openSession } from '../../evaluate/runtime.ts';
+import type { Tensors } from '../../evaluate/tensor.ts';
 import { openProducts, type Products } from '../../linear/product.ts';
-import { feeds, type Model } from '../../onnx/graph.ts';
+import { feeds, type Graph, type Model } from '../../onnx/graph.ts';
 import { writeModel } from '../../onnx/write.ts';
 import { makeNode } from '../attributes.ts';
 import { valuesOf } from '../blockwise/blocks.ts';
@@ -45,16 +45,18 @@ export async function measureNarrow(
   const biases: Record<string, number[]> = {};
   const run: Run = { canonical, rounded, options, limit, threads, products };
   try {
-    for (const [at, job] of jobs.entries()) {
+    for (let left = jobs; left.length > 0; ) {
       options.signal.throwIfAborted();
-      const fitted = await fitJob(job, run);
-      if (!fitted) continue;
-      const { name } = job.layer.node;
-      narrow[name] = encodeWeights(fitted.blocks);
-      const biased = takesBias(job);
-      if (biased) biases[name] = fitted.bias;
-      replace(rounded, job.layer, biased ? fitted : { ...fitted, bias: [] });
-      const done = at + 1;
+      const pass = readyOf(left, rounded.graph);
+      for (const { job, fitted } of await fitPass(pass, run)) {
+        const { name } = job.layer.node;
+        narrow[name] = encodeWeights(fitted.blocks);
+        const biased = takesBias(job);
+        if (biased) biases[name] = fitted.bias;
+        replace(rounded, job.layer, biased ? fitted : { ...fitted, bias: [] });
+      }
+      left = left.filter((job) => !pass.includes(job));
+      const done = jobs.length - left.length;
       options.onProgress?.({ what: 'rounding weights', done, total: jobs.length, unit: 'layers' });
     }
   } finally {
@@ -98,27 +100,63 @@ function takesBias({ layer, plan }: Job): boolean {
   return op === 'Conv' || (plan.form !== 'unpack' && (op === 'Gemm' || op === 'MatMul'));
 }
 
-/** undefined where the layer's inputs cannot be looked at. */
-async function fitJob(job: Job, run: Run): Promise<Fitted | undefined> {
-  const { layer, plan } = job;
-  const patches = patchesOf(layer);
-  if (!patches || layer.columns > columnsMax) return undefined;
-  const value = layer.node.inputs[0] ?? '';
-  const perRun = Math.ceil(rowsWanted(layer.columns) / run.limit);
-  const sums = momentSums(patches, perRun, run.products);
-  const exact = await prefixOf(run.canonical, value, run.threads);
-  const rounded = await prefixOf(run.rounded, value, run.threads);
+/** Numbers of second moments that are held at a time: 128 MB. */
+const momentsMax = 16 * 2 ** 20;
+
+/** The layers whose inputs depend on no layer that is still to be rounded, as many as memory holds. */
+function readyOf(left: readonly Job[], graph: Graph): Job[] {
+  const pending = new Set(left.map(({ layer }) => layer.node));
+  const ready: Job[] = [];
+  let held = 0;
+  for (const job of left) {
+    const { node, columns } = job.layer;
+    const { nodes } = pieceOf(graph, [node.inputs[0] ?? ''], new Set());
+    const numbers = 2 * columns * columns;
+    if (nodes.some((before) => pending.has(before))) continue;
+    if (ready.length > 0 && held + numbers > momentsMax) continue;
+    ready.push(job);
+    held += numbers;
+  }
+  // A graph in order always has a layer that is ready; the first one guards against any other.
+  return ready.length > 0 ? ready : left.slice(0, 1);
+}
+
+interface FittedJob {
+  readonly job: Job;
+  readonly fitted: Fitted;
+}
+
+/** Layers whose inputs cannot be looked at are left out. */
+async function fitPass(jobs: readonly Job[], run: Run): Promise<FittedJob[]> {
+  const watched = jobs.flatMap((job) => {
+    const patches = job.layer.columns <= columnsMax ? patchesOf(job.layer) : undefined;
+    const perRun = Math.ceil(rowsWanted(job.layer.columns) / run.limit);
+    return patches ? [{ job, sums: momentSums(patches, perRun, run.products) }] : [];
+  });
+  if (watched.length === 0) return [];
+  const values = [...new Set(watched.map(({ job }) => job.layer.node.inputs[0] ?? ''))];
+  const exact = await prefixOf(run.canonical, values, run.threads);
+  const rounded = await prefixOf(run.rounded, values, run.threads);
   try {
     for await (const batch of batches(run.options.dataSet, { limit: run.limit })) {
       run.options.signal.throwIfAborted();
       const [x, seen] = [await exact.run(batch.feeds), await rounded.run(batch.feeds)];
-      if (x && seen) await sums.add(x, seen);
+      for (const { job, sums } of watched) {
+        const value = job.layer.node.inputs[0] ?? '';
+        const [own, other] = [x[value], seen[value]];
+        if (own && other) await sums.add(own, other);
+      }
     }
   } finally {
     await exact.release();
     await rounded.release();
   }
-  return fitLayer(layer.weights, plan.shape, await sums.finish());
+  const fitted: FittedJob[] = [];
+  for (const { job, sums } of watched) {
+    const { weights } = job.layer;
+    fitted.push({ job, fitted: fitLayer(weights, job.plan.shape, await sums.finish()) });
+  }
+  return fitted;
 }
 
 /** Enough for covariances of so many columns. */
@@ -127,27 +165,27 @@ function rowsWanted(columns: number): number {
 }
 
 interface Prefix {
-  run(inputs: Readonly<Tensors>): Promise<RuntimeTensor | undefined>;
+  /** The values by name, with what is fed to the model. */
+  run(inputs: Readonly<Tensors>): Promise<Tensors>;
   release(): Promise<void>;
 }
 
-/** The part of the model that makes the value. */
-async function prefixOf(model: Model, value: string, threads: number): Promise<Prefix> {
-  const piece = pieceOf(model.graph, [value], new Set());
-  if (piece.nodes.length === 0) {
-    return { run: async (inputs) => inputs[value], release: async () => {} };
-  }
-  const part = pieceModel(model, piece, { outputs: [value], like: {} });
-  const known = new Map(feeds(model.graph).map((input) => [input.name, input]));
-  part.graph.inputs = part.graph.inputs.map((input) => known.get(input.name) ?? input);
-  const session: Session = await openSession(writeModel(part), { threads });
+/** The part of the model that makes the values; some may be inputs of the model. */
+async function prefixOf(model: Model, values: readonly string[], threads: number): Promise<Prefix> {
+  const fed = new Map(feeds(model.graph).map((input) => [input.name, input]));
+  const made = values.filter((value) => !fed.has(value));
+  if (made.length === 0) return { run: async (inputs) => inputs, release: async () => {} };
+  const piece = pieceOf(model.graph, made, new Set());
+  const part = pieceModel(model, piece, { outputs: made, like: {} });
+  part.graph.inputs = part.graph.inputs.map((input) => fed.get(input.name) ?? input);
+  const session = await openSession(writeModel(part), { threads, spinning: false });
   return {
     async run(inputs) {
       const wanted = piece.inputs.flatMap((name) => {
         const tensor = inputs[name];
         return tensor ? [[name, tensor] as const] : [];
       });
-      return (await session.run(Object.fromEntries(wanted)))[value];
+      return { ...inputs, ...(await session.run(Object.fromEntries(wanted))) };
     },
     release: () => session.release(),
   };
