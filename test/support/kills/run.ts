@@ -6,19 +6,17 @@
  * in the end no request was counted twice. Method: a seed decides whom to kill and when; every
  * other kill happens while a new version of the model is being tuned and rolled out.
  */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as v from 'valibot';
-import { pushPackage } from '../../../commands/push.ts';
 import { controllerFolder } from '../../../commands/up/processes.ts';
 import { DeviceSummary } from '../../../shared/protocol/api.ts';
 import { createRandom } from '../../../shared/random.ts';
-import { digits } from '../bad-files.ts';
 import { type Fleet, startFleet } from '../fleet.ts';
 import { until } from '../until.ts';
 import { type Counted, checkDigests, countedRequests } from './checks.ts';
 import { descendantsOf } from './processes.ts';
+import { release } from './release.ts';
 import { type Count, startTraffic } from './traffic.ts';
 
 export interface KillOptions {
@@ -77,24 +75,6 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
   } finally {
     await fleet.stop();
   }
-}
-
-/** Pushes a package that differs in its description alone, and rolls it out: it is tuned anew. */
-async function release(fleet: Fleet, folder: string, version: number): Promise<number> {
-  const copy = join(folder, `package-${version}`);
-  cpSync(digits, copy, { recursive: true });
-  const path = join(copy, 'fettle.json');
-  const manifest = JSON.parse(readFileSync(path, 'utf8'));
-  writeFileSync(path, JSON.stringify({ ...manifest, description: `version ${version}` }));
-  const io = { terminal: false, line() {}, result() {}, progress() {} };
-  const signal = AbortSignal.timeout(convergeTimeoutMs);
-  const pushed = await pushPackage(fleet.client, copy, { io, signal });
-  const body = {
-    ...{ model: pushed.name, version: pushed.version, waves: [{ percent: 100 }] },
-    ...{ soakSeconds: 1, tuningBudgetSeconds: 5 },
-  };
-  await fleet.client.call(v.unknown(), '/api/v1/rollouts', { method: 'POST', body });
-  return pushed.version;
 }
 
 /** A trial is killed as soon as one runs. Returns what was killed. */
