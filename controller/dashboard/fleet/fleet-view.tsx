@@ -9,12 +9,12 @@ import { RolloutStrip } from '../rollouts/strip.tsx';
 import { tally } from '../state/health.ts';
 import { deviceHref, fleetHref, parseRoute } from '../state/route.ts';
 import { useTopics, useWorld } from '../state/world.ts';
-import { parseFilter } from './filter.ts';
 import { totalsOf } from './overview.ts';
-import { defaultOrder, type Order, type SortColumn, sortDevices, sortKeys } from './sort.ts';
+import { defaultOrder, type Order, type SortColumn, sortKeys } from './sort.ts';
 import { pulsePointsMax, Summary } from './summary.tsx';
 import { FleetTable } from './table.tsx';
 import { Toolbar } from './toolbar.tsx';
+import { useShown } from './use-shown.ts';
 
 export function FleetView({ query }: { readonly query: URLSearchParams }) {
   const { store } = useWorld();
@@ -36,10 +36,7 @@ export function FleetView({ query }: { readonly query: URLSearchParams }) {
   // The store is one map that changes in place: its version says when to look again.
   const pulse = usePulse(() => [...store.devices.values()]);
   const all = useMemo(() => [...store.devices.values()], [store, version]);
-  const shown = useMemo(
-    () => sortDevices(all.filter(parseFilter(filter)), order, store.rankOf),
-    [all, filter, order, store],
-  );
+  const shown = useShown(store, filter, order);
   const { failed } = tally(all);
   // A tab in the background still tells that something needs a person.
   useTitle(failed > 0 ? `(${failed} failed) Fleet` : 'Fleet');
