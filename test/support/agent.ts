@@ -45,7 +45,10 @@ export async function offerModel(
   options: { recipe?: Recipe; width?: number; version?: number } = {},
 ): Promise<(wanted: Omit<DesiredOptions, 'model' | 'device'>) => Desired> {
   const { recipe = sourceRecipe, width = 2, version = 1 } = options;
-  const digest = station.offer(recipe, await doublingModel(t, { dims: [1, width] }));
+  const digest = station.offer(
+    recipe,
+    await doublingModel(t, { dims: [1, width], name: `${version}` }),
+  );
   const model = { digest, version, candidates: [recipe] };
   return (wanted) => signedDesired(station.keys, { device, ...wanted, model });
 }

@@ -9,17 +9,19 @@ import { graphOf, modelOf, nodeOf, valueNamed, zeros } from './graphs.ts';
 export interface DoublingOptions {
   readonly dims: readonly Dimension[];
   readonly type?: ElementType;
+  /** Another name makes another file that computes the same. */
+  readonly name?: string;
 }
 
 /** `y = x + x`. Returns the model's path. */
 export async function doublingModel(
   t: ExecutionContext,
-  { dims, type = 'float' }: DoublingOptions,
+  { dims, type = 'float', name = 'doubling' }: DoublingOptions,
 ): Promise<string> {
   const path = join(temporaryFolder(t), 'doubling.onnx');
   const nodes = [nodeOf('Add', ['x', 'x'], ['y'])];
   const graph = graphOf({ nodes, inputs: [valueNamed('x', dims, type)], outputs: [] });
-  await writeModelFile(path, modelOf({ ...graph, outputs: [valueNamed('y', dims, type)] }));
+  await writeModelFile(path, modelOf({ ...graph, name, outputs: [valueNamed('y', dims, type)] }));
   return path;
 }
 
