@@ -38,7 +38,7 @@ export const bench: Bench = {
       rows,
       notes: [
         'Chromium without a GPU; the server that makes up the fleet shares the machine.',
-        `Scrolled through for ${scrollSeconds} s while every device reports each ${windowSeconds} s.`,
+        `Scrolled for ${scrollSeconds} s while every device reports each ${windowSeconds} s.`,
       ],
     };
   },

@@ -1,4 +1,4 @@
-/** The devices that pass the filter, in order; rows don't change places faster than one can read. */
+/** The devices that pass the filter, in order; rows change places no faster than one can read. */
 import { useRef } from 'preact/hooks';
 import type { DeviceSummary } from '../../../shared/protocol/api.ts';
 import type { Store } from '../state/store.ts';

@@ -66,8 +66,17 @@ test('labels do not lie on each other, and the choice always has one', (t) => {
   const points = crowd.map((one, id): FrontPoint => (id === 15 ? { ...one, part: 'chosen' } : one));
   const { labels } = layoutFront({ points, floor: null }, size);
   t.true(labels.some((label) => label.strong && label.text === 'p15'));
-  const rows = labels.map((label) => Math.round(label.y));
-  t.true(labels.length < 30 && new Set(rows).size === rows.length);
+  const boxes = labels.map(({ text, x, y, anchor }) => {
+    const left = anchor === 'end' ? x - 6 * text.length : x;
+    return { left, right: left + 6 * text.length, top: y - 10, bottom: y };
+  });
+  const overlaps = boxes.flatMap((a, index) =>
+    boxes
+      .slice(index + 1)
+      .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
+  );
+  t.deepEqual(overlaps, []);
+  t.true(labels.length > 1 && labels.length < 30, `${labels.length} labels`);
 });
 
 test('a sparkline ends at the right edge and stays within its height', (t) => {
