@@ -54,7 +54,7 @@ export function controllerSource(options: SourceOptions): VariantSource {
 
 async function getOnce(options: SourceOptions, recipe: Recipe, get: Get): Promise<VariantFile> {
   const { files } = options;
-  const { digest, bytes, golden, quality } = await readyVariant(options, recipe, get);
+  const { digest, bytes, golden, quality, layers } = await readyVariant(options, recipe, get);
   if (digest === null || bytes === null) {
     throw failedVariant(recipe, 'the controller names no file');
   }
@@ -62,7 +62,7 @@ async function getOnce(options: SourceOptions, recipe: Recipe, get: Get): Promis
   await bring(options, { digest, bytes, what: `fetch ${name}` }, get);
   if (golden) await bring(options, { ...golden, what: `fetch golden set of ${name}` }, get);
   const goldenPath = golden ? files.pathOf(golden.digest) : null;
-  return { recipe, digest, bytes, path: files.pathOf(digest), quality, goldenPath };
+  return { recipe, digest, bytes, path: files.pathOf(digest), quality, goldenPath, layers };
 }
 
 interface Wanted {

@@ -26,6 +26,8 @@ export interface VariantFile {
    * (`output:<name>`), leading axis N; null where there is no data.
    */
   readonly goldenPath: string | null;
+  /** Layers in the order of execution, with the bits they got; absent where nobody says. */
+  readonly layers?: readonly { readonly name: string; readonly bits: number }[];
 }
 
 export interface VariantSource {

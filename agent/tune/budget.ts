@@ -5,6 +5,8 @@ export interface Budget {
   /** Seconds that are left; waiting for variants counts or not, as it was agreed. */
   leftSeconds(): number;
   spentSeconds(): number;
+  /** The longest wait for a variant so far, whether it counted or not. */
+  readonly longestWaitSeconds: number;
   /** Runs what waits, without counting it where waiting does not count. */
   wait<T>(work: () => Promise<T>): Promise<T>;
   /** The usual length of a trial, from those that ran. */
@@ -18,6 +20,7 @@ const firstGuessSeconds = 1.5;
 export function startBudget(options: { seconds: number; countWaiting: boolean }): Budget {
   const start = performance.now();
   let waited = 0;
+  let longestWaitMs = 0;
   let trials = 0;
   let trialSeconds = 0;
   const spentSeconds = () => (performance.now() - start - waited) / 1000;
@@ -29,8 +32,13 @@ export function startBudget(options: { seconds: number; countWaiting: boolean })
       try {
         return await work();
       } finally {
-        if (!options.countWaiting) waited += performance.now() - before;
+        const ms = performance.now() - before;
+        longestWaitMs = Math.max(longestWaitMs, ms);
+        if (!options.countWaiting) waited += ms;
       }
+    },
+    get longestWaitSeconds() {
+      return longestWaitMs / 1000;
     },
     get usualTrialSeconds() {
       return trials === 0 ? firstGuessSeconds : trialSeconds / trials;

@@ -63,3 +63,18 @@ export type TrialAnswer = v.InferOutput<typeof TrialAnswer>;
 export const TrialRefusal = v.object({
   refused: v.object({ contestant: v.number(), code: v.string(), message: v.string() }),
 });
+
+export const NodeProfileRequest = v.object({
+  path: v.string(),
+  goldenPath: v.nullable(v.string()),
+  plan: Plan,
+  /** How many layers the variant has. */
+  layers: v.number(),
+  runsMin: v.number(),
+  runsMax: v.number(),
+  seconds: v.number(),
+});
+export type NodeProfileRequest = v.InferOutput<typeof NodeProfileRequest>;
+
+/** Microseconds of each layer; null where the profile shows another number of layers. */
+export const NodeProfileAnswer = v.object({ layerUs: v.nullable(v.array(v.number())) });

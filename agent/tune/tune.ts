@@ -8,6 +8,7 @@ import { choose } from './choose.ts';
 import { conclude } from './conclude.ts';
 import { verifyHint } from './hint.ts';
 import { nextStep } from './next.ts';
+import { refine } from './refine.ts';
 import { blankTrial } from './trial.ts';
 import {
   hasDone,
@@ -59,14 +60,20 @@ async function dropOutdated(tuner: Tuner): Promise<boolean> {
 }
 
 async function search(tuner: Tuner): Promise<void> {
-  const { request, budget, space, memoryMiB } = tuner;
+  const { request, budget, memoryMiB } = tuner;
   const { goal, signal, onStep } = request;
+  let refined = false;
   let finalOver = [...tuner.trials.values()].some((trial) => trial.versus);
   for (;;) {
     signal.throwIfAborted();
     const trials = [...tuner.trials.values()];
+    const space = { ...tuner.space, recipes: [...tuner.space.recipes, ...tuner.proposed] };
     const situation = { goal, space, trials, finalOver, memoryMiB };
     let step = nextStep({ ...situation, hurry: false });
+    if (step.kind === 'final' && !refined) {
+      refined = true;
+      if (await refine(tuner)) continue;
+    }
     if (step.kind === 'trial' && !hasTime(tuner)) {
       if (!finalOver) noteUntried(tuner);
       step = nextStep({ ...situation, hurry: true });

@@ -2,7 +2,7 @@
  * What a tuning works with: its budget, its variants, and the trials so far; and how one is
  * measured.
  */
-import { type Recipe, recipeName } from '../../shared/compress/recipe.ts';
+import { type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
@@ -46,6 +46,8 @@ export interface Tuner {
   readonly request: TuneRequest;
   readonly budget: Budget;
   readonly space: Space;
+  /** Recipes that measuring suggested, beside those of the goal. */
+  readonly proposed: Recipe[];
   readonly memoryMiB: number;
   /** By `trialKey`, in the order of measuring. */
   readonly trials: Map<string, Trial>;
@@ -64,6 +66,7 @@ export function startTuner(request: TuneRequest): Tuner {
     request,
     budget,
     space: searchSpace(goal, profile),
+    proposed: [],
     memoryMiB: memoryFor(profile),
     trials,
     notes: [],
@@ -100,6 +103,7 @@ export async function measure(tuner: Tuner, target: Target): Promise<Trial> {
   let trial: Trial;
   try {
     const variant = await tuner.fetch(target.recipe);
+    refuseTwin(tuner, variant);
     const options = trialOptions(tuner, 'look');
     trial = await budget.timeTrial(() => runTrial({ variant, plan: target.plan }, options));
   } catch (thrown) {
@@ -108,6 +112,16 @@ export async function measure(tuner: Tuner, target: Target): Promise<Trial> {
   }
   note(tuner, trial);
   return trial;
+}
+
+/** Two recipes may come to the same bytes, as where a layer is in float by the table already. */
+function refuseTwin({ trials }: Tuner, { digest, recipe }: VariantFile): void {
+  const twin = [...trials.values()].find(
+    (trial) => trial.variant === digest && !sameRecipe(trial.recipe, recipe),
+  );
+  if (twin === undefined) return;
+  const reason = `it is the same file as ${twin.recipeName}`;
+  throw new FettleError('TRIAL_FAILED', { recipe: recipeName(recipe), reason });
 }
 
 export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Promise<void> {

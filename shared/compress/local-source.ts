@@ -33,8 +33,8 @@ export function localVariantSource(options: { package: Package; folder: string }
         ...(onProgress && { onProgress }),
       });
       sourceOutcome = result.sourceOutcome ?? sourceOutcome;
-      const { digest, bytes, path, quality, goldenPath } = result;
-      const file = { recipe, digest, bytes, path, quality, goldenPath };
+      const { digest, bytes, path, quality, goldenPath, layers } = result;
+      const file = { recipe, digest, bytes, path, quality, goldenPath, layers };
       built.set(key, file);
       return file;
     },

@@ -1,0 +1,32 @@
+/** The process that profiles the nodes of one variant; `refine.ts` starts it. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { openSession } from '../../shared/evaluate/runtime.ts';
+import { childRequest, childResult } from '../child-side.ts';
+import { feedsFor } from './feeds.ts';
+import { layerMicroseconds } from './node-profile.ts';
+import { NodeProfileRequest } from './trial-protocol.ts';
+
+const request = v.parse(NodeProfileRequest, await childRequest());
+const folder = mkdtempSync(join(tmpdir(), 'fettle-nodes-'));
+try {
+  const { threads, provider } = request.plan;
+  const profilePrefix = join(folder, 'nodes');
+  const options = { threads, provider, spinning: false, profilePrefix };
+  const session = await openSession(request.path, options);
+  const feeds = await feedsFor(session, request.goldenPath);
+  const end = performance.now() + request.seconds * 1000;
+  // The runtime keeps every event in memory and in the file until the session ends.
+  for (let run = 0; run < request.runsMax; run++) {
+    await session.run(feeds);
+    if (run >= request.runsMin && performance.now() > end) break;
+  }
+  await session.release();
+  const file = readdirSync(folder)[0] ?? '';
+  const trace: unknown = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  childResult({ layerUs: layerMicroseconds(trace, request.layers) });
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,105 @@
+/**
+ * After the first looks: profiles the layers in float and in integers, and proposes a recipe of
+ * both.
+ */
+import * as v from 'valibot';
+import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
+import { reasonOf } from '../../shared/errors.ts';
+import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
+import type { VariantFile } from '../../shared/variants.ts';
+import { runChild, siblingModule } from '../measured-child.ts';
+import { finalSeconds } from './budget.ts';
+import { isSpeed, objectiveOf } from './objective.ts';
+import { proposeCut } from './propose.ts';
+import { NodeProfileAnswer, type NodeProfileRequest } from './trial-protocol.ts';
+import type { Tuner } from './tuner.ts';
+
+const profile = { runsMin: 20, runsMax: 60, seconds: 1 } as const;
+/** Profiling two variants, loading included, on a small board. */
+const profileSeconds = 4;
+
+/**
+ * Whether there is a recipe more to try. Whatever goes wrong here costs a proposal, nothing else.
+ */
+export async function refine(tuner: Tuner): Promise<boolean> {
+  const { request, budget, proposed } = tuner;
+  if (!isSpeed(request.goal.objective) || resumeProposals(tuner)) return proposed.length > 0;
+  const needed = finalSeconds(request.budgetSeconds) + budget.usualTrialSeconds + profileSeconds;
+  if (budget.leftSeconds() < needed + (request.countWaiting ? budget.longestWaitSeconds : 0)) {
+    return false;
+  }
+  try {
+    const recipe = await propose(tuner);
+    if (recipe === null || isKnown(tuner, recipe)) return false;
+    proposed.push(recipe);
+    return true;
+  } catch (thrown) {
+    request.signal.throwIfAborted();
+    tuner.notes.push(`layers could not be profiled: ${reasonOf(thrown)}`);
+    return false;
+  }
+}
+
+/** What an earlier, cut off call proposed is what there is to try. */
+function resumeProposals(tuner: Tuner): boolean {
+  for (const { recipe } of tuner.trials.values()) {
+    if (recipe.layers && !isKnown(tuner, recipe)) tuner.proposed.push(recipe);
+  }
+  return tuner.proposed.length > 0;
+}
+
+function isKnown({ space, proposed }: Tuner, recipe: Recipe): boolean {
+  return [...space.recipes, ...proposed].some((known) => sameRecipe(known, recipe));
+}
+
+async function propose(tuner: Tuner): Promise<Recipe | null> {
+  const done = [...tuner.trials.values()].filter((trial) => trial.state === 'done');
+  const integer = best(tuner, done, ({ bits }) => bits === 8);
+  const float = best(tuner, done, (recipe) => recipe.bits === 32 && !isSource(recipe));
+  if (integer === null || float === null) return null;
+  const { plan } = integer;
+  const files = [await tuner.fetch(float.recipe), await tuner.fetch(integer.recipe)] as const;
+  const layers = files[1].layers ?? [];
+  if (layers.length < 2 || files[0].layers?.length !== layers.length) return null;
+  tuner.request.onStep?.('profiles each layer in float and in 8 bits');
+  const floatUs = await profileLayers(tuner, files[0], plan);
+  const integerUs = await profileLayers(tuner, files[1], plan);
+  if (floatUs === null || integerUs === null) return null;
+  const proposal = proposeCut(integer.recipe, { layers, floatUs, integerUs });
+  if (proposal === null) return null;
+  tuner.notes.push(`${recipeName(proposal.recipe)} was proposed: ${proposal.reason}`);
+  return proposal.recipe;
+}
+
+function best(tuner: Tuner, done: readonly Trial[], suits: (recipe: Recipe) => boolean) {
+  const { goal } = tuner.request;
+  return done
+    .filter((trial) => suits(trial.recipe) && trial.plan.instances === 1)
+    .reduce<Trial | null>(
+      (least, trial) =>
+        least === null || objectiveOf(goal, trial) < objectiveOf(goal, least) ? trial : least,
+      null,
+    );
+}
+
+async function profileLayers(
+  { request, memoryMiB }: Tuner,
+  { path, goldenPath, layers = [] }: VariantFile,
+  plan: Plan,
+): Promise<number[] | null> {
+  let said: unknown;
+  const asked: NodeProfileRequest = { path, goldenPath, plan, layers: layers.length, ...profile };
+  await runChild({
+    module: siblingModule(import.meta.url, 'node-profile-child.ts'),
+    request: asked,
+    timeoutMs: 60_000,
+    memoryLimitMiB: memoryMiB,
+    niceness: request.niceness ?? 0,
+    signal: request.signal,
+    onLine(line) {
+      said = line;
+    },
+  });
+  const answer = v.safeParse(NodeProfileAnswer, said);
+  return answer.success ? answer.output.layerUs : null;
+}
