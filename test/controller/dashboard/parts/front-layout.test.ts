@@ -62,10 +62,13 @@ test('one point, equal points and a narrow frame are drawn without a fault', (t)
 });
 
 test('labels do not lie on each other, and the choice always has one', (t) => {
-  const crowd = Array.from({ length: 30 }, (_, id) => point(id, 1 + id / 100, 0.98 + id / 10_000));
+  const crowd = Array.from({ length: 30 }, (_, id) => ({
+    ...point(id, 1 + id / 100, 0.98 + id / 10_000),
+    name: `a variant with a long name, number ${id}`,
+  }));
   const points = crowd.map((one, id): FrontPoint => (id === 15 ? { ...one, part: 'chosen' } : one));
   const { labels } = layoutFront({ points, floor: null }, size);
-  t.true(labels.some((label) => label.strong && label.text === 'p15'));
+  t.true(labels.some((label) => label.strong && label.text.endsWith('15')));
   const boxes = labels.map(({ text, x, y, anchor }) => {
     const left = anchor === 'end' ? x - 6 * text.length : x;
     return { left, right: left + 6 * text.length, top: y - 10, bottom: y };
