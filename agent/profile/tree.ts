@@ -33,7 +33,7 @@ const fileBytesMax = 1 << 20;
 /** Names of one folder that are looked at. */
 const namesMax = 1024;
 /** Some sensors answer over a slow bus, and a broken one not at all. */
-const readTimeoutMs = 500;
+const readTimeoutMs = 2000;
 
 export function openTree(root = '/'): Tree {
   const missing: Missing[] = [];
@@ -96,7 +96,8 @@ async function readSome(path: string): Promise<string | null> {
 
 async function within<T>(work: Promise<T>): Promise<T | null> {
   const { promise, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(resolve, readTimeoutMs, null);
+  // A busy process finds timer and answer due at once: the answer then goes first.
+  const timer = setTimeout(() => setImmediate(resolve, null), readTimeoutMs);
   try {
     return await Promise.race([work, promise]);
   } finally {
