@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { compressFile } from '../shared/compress/file.ts';
-import { Recipe, recipeName } from '../shared/compress/recipe.ts';
+import { blockSizes, Recipe, recipeName } from '../shared/compress/recipe.ts';
 import type { FileResult, QualityBudget } from '../shared/compress/request.ts';
 import { isTarget, targets } from '../shared/compress/targets.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
@@ -26,7 +26,19 @@ export const command: Command = {
       flags: '--calibration <file>',
       help: 'the .npz to calibrate with; that of the package if absent',
     },
-    { flags: '--recipe <file>', help: 'a recipe as JSON, instead of --bits and --target' },
+    {
+      flags: '--recipe <file>',
+      help: 'a recipe as JSON, instead of --bits and what goes with it',
+    },
+    {
+      flags: '--scheme <name>',
+      help: 'affine, or pow2: fixed point, every scale a power of two',
+    },
+    { flags: '--weight-only', help: 'activations stay float; so it is below 8 bits anyway' },
+    {
+      flags: '--block-size <n>',
+      help: `weights that share a scale: ${blockSizes.join(', ')}`,
+    },
     {
       flags: '--target <name>',
       help: `the kernels to build for: ${Object.keys(targets).join(', ')}`,
@@ -90,9 +102,10 @@ async function recipeOf(context: CommandContext): Promise<Recipe> {
   const { options } = context;
   const file = text(options.recipe);
   if (file !== undefined) {
-    if (options.bits !== undefined || options.target !== undefined) {
-      const got = 'both';
-      throw badArgument('--recipe', { expected: 'a recipe or --bits and --target', got });
+    const other = recipeOptions.find((name) => options[name] !== undefined);
+    if (other !== undefined) {
+      const expected = 'a recipe, or --bits and what goes with it';
+      throw badArgument('--recipe', { expected, got: `both, with ${other}` });
     }
     return readRecipe(file);
   }
@@ -105,7 +118,30 @@ async function recipeOf(context: CommandContext): Promise<Recipe> {
   if (target !== undefined && !isTarget(target)) {
     throw badArgument('--target', { expected: Object.keys(targets).join(', '), got: target });
   }
-  return { v: 1, bits: known, ...(target !== undefined && { target }) };
+  return {
+    ...{ v: 1, bits: known },
+    ...(target !== undefined && { target }),
+    ...schemeOf(context),
+    ...(options.weightOnly === true && { activations: 32 }),
+    ...blockSizeOf(context),
+  };
+}
+
+const recipeOptions = ['bits', 'target', 'scheme', 'weightOnly', 'blockSize'] as const;
+
+function schemeOf({ options }: CommandContext): Pick<Recipe, 'scheme'> {
+  const scheme = text(options.scheme);
+  if (scheme === undefined || scheme === 'affine') return {};
+  if (scheme === 'pow2') return { scheme };
+  throw badArgument('--scheme', { expected: 'affine or pow2', got: scheme });
+}
+
+function blockSizeOf({ options }: CommandContext): Pick<Recipe, 'blockSize'> {
+  const asked = text(options.blockSize);
+  if (asked === undefined) return {};
+  const blockSize = blockSizes.find((size) => size === Number(asked));
+  if (blockSize !== undefined) return { blockSize };
+  throw badArgument('--block-size', { expected: blockSizes.join(', '), got: asked });
 }
 
 async function readRecipe(path: string): Promise<Recipe> {
@@ -131,7 +167,9 @@ function summary(written: FileResult, seconds: number): string[] {
   const share = ((100 * bytes) / sourceBytes).toFixed(0);
   const float = layers
     .filter(({ compute }) => recipe.bits < 32 && compute === 'float')
-    .map(({ name, reason }) => `  ${name} stays float: ${reason}`);
+    .map(({ name, bits, reason }) =>
+      bits < 32 ? `  ${name} computes in float: ${reason}` : `  ${name} stays float: ${reason}`,
+    );
   return [
     `${recipeName(recipe)}: ${bytes} bytes, ${share} % of the source, in ${seconds.toFixed(1)} s`,
     `${integer} of ${layers.length} layers compute in integers`,

@@ -11,7 +11,8 @@ import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { equalize } from './equalize.ts';
 import { narrowModel } from './narrow/narrow.ts';
 import { savingsOf } from './narrow/savings.ts';
-import { quantizeModel, weightedNodes } from './quantize/quantize.ts';
+import { powerNotes, withExponents } from './pow2/report.ts';
+import { type QuantizeOptions, quantizeModel, weightedNodes } from './quantize/quantize.ts';
 import { isSource, isWeightOnly, type Recipe } from './recipe.ts';
 import type { MeasureRecord } from './record.ts';
 import type { Built, LayerReport } from './report.ts';
@@ -21,7 +22,16 @@ import { defaultTarget, isTarget, type Target, targets } from './targets.ts';
 /** Whether building needs a record: whether anything computes in integers. */
 export function needsRecord(recipe: Recipe): boolean {
   if (isSource(recipe) || isWeightOnly(recipe)) return false;
-  return recipe.bits === 8 || Object.values(recipe.layers ?? {}).includes(8);
+  return [recipe.bits, ...Object.values(recipe.layers ?? {})].some((bits) => bits <= 8);
+}
+
+/** Bits of a layer's words in fixed point; undefined in scheme affine. */
+export function wordBitsOf(recipe: Recipe): QuantizeOptions['wordBits'] {
+  if (recipe.scheme !== 'pow2') return undefined;
+  return (layer) => {
+    const bits = recipe.layers?.[layer] ?? recipe.bits;
+    return bits === 8 || bits === 4 || bits === 2 ? bits : undefined;
+  };
 }
 
 /** Whether calibration data makes the variant better, though it can be built without. */
@@ -73,9 +83,11 @@ export function buildFrom(
     target: targetOf(recipe),
     float: { ...floatByRecipe(canonical.model, recipe), ...record.float },
     ranges: record.ranges,
+    wordBits: wordBitsOf(recipe),
     biases: record.biases,
   });
-  return finish(model, { layers, notes });
+  if (recipe.scheme !== 'pow2') return finish(model, { layers, notes });
+  return finish(model, { layers: withExponents(model, layers), notes: [...notes, ...powerNotes] });
 }
 
 export function targetOf(recipe: Recipe): Target {
@@ -89,10 +101,13 @@ export function targetOf(recipe: Recipe): Target {
 /** What this compressor cannot do yet is refused rather than left out silently. */
 export function checkRecipe(recipe: Recipe): void {
   const bits = [recipe.bits, ...Object.values(recipe.layers ?? {})];
-  const strange = bits.find((width) => width !== 8 && width !== 32);
-  if (!isWeightOnly(recipe) && strange !== undefined) throw refused(`${strange} bits`);
+  const power = recipe.scheme === 'pow2';
+  const strange = bits.find((width) => width === 16 || (width < 8 && !power));
+  if (!isWeightOnly(recipe) && strange !== undefined) {
+    throw refused(`${strange} bits with activations of 8 bits`);
+  }
   if (recipe.keep !== undefined && recipe.keep !== 1) throw refused('a keep ratio');
-  if (recipe.scheme === 'pow2') throw refused('scheme pow2');
+  if (power && isWeightOnly(recipe)) throw refused('scheme pow2 with float activations');
   targetOf(recipe);
 }
 

@@ -4,11 +4,13 @@ import type { Digest } from '../digest.ts';
 import type { DataSet } from '../evaluate/dataset.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { Progress } from '../variants.ts';
-import { floatByRecipe, targetOf } from './build.ts';
+import { floatByRecipe, targetOf, wordBitsOf } from './build.ts';
 import { correctBiases } from './calibrate/bias.ts';
+import type { ValueHistogram } from './calibrate/histogram.ts';
 import { type Observations, observeModel } from './calibrate/observe.ts';
 import { type RangeRule, rangeOf } from './calibrate/ranges.ts';
 import { chooseScales, equalize, jointsOf } from './equalize.ts';
+import { powerRange } from './pow2/numbers.ts';
 import {
   type QuantizeOptions,
   quantizeModel,
@@ -85,7 +87,7 @@ export function quantizeOptions(
   measured: Pick<MeasureRecord, 'float' | 'ranges' | 'biases'>,
 ): QuantizeOptions {
   const float = { ...floatByRecipe(canonical, recipe), ...measured.float };
-  return { target: targetOf(recipe), ...measured, float };
+  return { target: targetOf(recipe), wordBits: wordBitsOf(recipe), ...measured, float };
 }
 
 function limitsOf(options: MeasureOptions) {
@@ -105,8 +107,10 @@ function meansByLayer(canonical: Model, observed: Observations): Map<string, Flo
 
 function rangesOf(observed: Observations, recipe: Recipe): Record<string, ActivationRange> {
   const rule = ruleOf(recipe);
+  const chosen = (histogram: ValueHistogram) =>
+    recipe.scheme === 'pow2' ? powerRange(histogram) : rangeOf(histogram, rule);
   return Object.fromEntries(
-    [...observed.histograms].map(([value, histogram]) => [value, rangeOf(histogram, rule)]),
+    [...observed.histograms].map(([value, histogram]) => [value, chosen(histogram)]),
   );
 }
 

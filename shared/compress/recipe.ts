@@ -29,7 +29,7 @@ export const Recipe = v.strictObject({
   scheme: v.optional(v.picklist(['affine', 'pow2'])),
   /**
    * Bits of activations. 32 keeps them float, so that only weights are narrow; 8 computes in
-   * integers. Where nothing is said: 8 for weights of 8 bits, 32 for narrower ones.
+   * integers. Where nothing is said: 8 for weights of 8 bits and in fixed point, else 32.
    */
   activations: v.optional(v.picklist([32, 8])),
   /** Weights that share a scale and a zero point, where only weights are narrow. */
@@ -49,8 +49,9 @@ export function isSource(recipe: Recipe): boolean {
 }
 
 /** Whether activations stay float, and weights alone are stored in fewer bits. */
-export function isWeightOnly({ bits, activations }: Recipe): boolean {
-  return (activations ?? (bits === 8 || bits === 32 ? 8 : 32)) === 32;
+export function isWeightOnly({ bits, activations, scheme }: Recipe): boolean {
+  const integer = bits === 8 || bits === 32 || scheme === 'pow2';
+  return (activations ?? (integer ? 8 : 32)) === 32;
 }
 
 export function recipeDigest(recipe: Recipe): Digest {

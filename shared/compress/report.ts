@@ -15,6 +15,12 @@ export interface LayerReport {
   readonly compute: 'integer' | 'float';
   /** What narrow weights save at run time; absent where nothing is narrow. */
   readonly saves?: readonly Saving[];
+  /** Bits of fraction in scheme pow2: x_int = round(x·2^input), and so for weights and bias. */
+  readonly fixedPoint?: {
+    readonly input: number;
+    readonly weights: number;
+    readonly bias?: number;
+  };
   /** Why it is so: the rule, the limit or the measurement that decided. */
   readonly reason: string;
 }

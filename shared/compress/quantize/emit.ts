@@ -1,6 +1,7 @@
 /** Writes a graph with QuantizeLinear/DequantizeLinear pairs around what computes in integers. */
 import type { Node, Tensor } from '../../onnx/graph.ts';
 import { int, makeNode } from '../attributes.ts';
+import { powerLayer } from '../pow2/numbers.ts';
 import type { ActivationRange } from '../record.ts';
 import type { Rewriter } from '../rewriter.ts';
 import type { Target } from '../targets.ts';
@@ -14,6 +15,8 @@ export interface EmitOptions {
   readonly target: Target;
   /** The range of an activation by value name; every value that `placement` scales has one. */
   range(value: string): ActivationRange;
+  /** Bits of a layer's weights in fixed point; undefined for scales of any value. */
+  readonly wordBits?: ((layer: string) => 8 | 4 | 2 | undefined) | undefined;
   /** What is added to the bias of a layer, by node name. */
   readonly biases: Readonly<Record<string, readonly number[]>>;
 }
@@ -131,7 +134,12 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
   const dims = rewriter.constant(node.inputs[1])?.dims;
   if (!layer || !dims) return;
   const input = parametersOf(node.inputs[0] ?? '', emitter).quantizer;
-  const quantized = quantizeLayer(layer, input, emitter.target.weightMax);
+  const most = emitter.target.weightMax;
+  const bits = emitter.wordBits?.(node.name);
+  const quantized =
+    bits === undefined
+      ? quantizeLayer(layer, input, most)
+      : powerLayer(layer, input, { bits, most });
   const { channels } = layer;
   const columns = node.op === 'MatMul';
   const { weights } = quantized;

@@ -18,6 +18,8 @@ export interface QuantizeOptions {
   /** Why a layer stays float, by node name. */
   readonly float: Readonly<Record<string, string>>;
   readonly ranges: Readonly<Record<string, ActivationRange>>;
+  /** Bits of a layer's weights in scheme pow2; absent in scheme affine. */
+  readonly wordBits?: ((layer: string) => 8 | 4 | 2 | undefined) | undefined;
   readonly biases: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -43,6 +45,7 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
     placement,
     target: options.target,
     range: rangeFrom(options.ranges, rewriter),
+    wordBits: options.wordBits,
     biases: options.biases,
   });
   dead.apply(contextOf(model));
