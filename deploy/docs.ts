@@ -3,15 +3,27 @@
  * it.
  */
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type CommandRow, commandTable } from '../commands/table.ts';
+import { environmentPrefix, flagOf, settingTable } from '../controller/settings.ts';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
 import { errorTable } from '../shared/errors.ts';
 import { productRoot } from '../shared/product.ts';
 
+const clientSettings = [
+  '## Commands of the fleet',
+  '',
+  'They find their controller by `--controller` and `--token`, by `FETTLE_CONTROLLER` and',
+  '`FETTLE_TOKEN`, or by what `fettle up` or `fettle login` last wrote to',
+  '`~/.config/fettle/client.json`. `NO_COLOR` turns colours off; with `FETTLE_DEBUG` an internal',
+  'error is printed with its stack. The log of an agent says more with `FETTLE_LOG=debug`.',
+];
+
 const pages = {
   'docs/errors.md': errorPage,
   'docs/commands.md': commandPage,
+  'docs/settings.md': settingsPage,
 } as const satisfies Record<string, () => string | Promise<string>>;
 
 const stale: string[] = [];
@@ -34,10 +46,11 @@ function errorPage(): string {
   return [
     '# Errors',
     '',
-    'Every error has a code of this table. A command prints it in one line and its hint in a second one and ends',
-    'with exit code 1 (2 where the command line itself was wrong, 130 after Ctrl-C); with `--json` standard output',
-    'holds `{"error": {"code", "message", "hint", "retryable"}}`. The API answers with RFC 9457 problem details that',
-    'carry the same members; a device reports them with its state.',
+    'Every error has a code of this table. A command prints it in one line, its hint in a second',
+    'one, and ends with exit code 1 (2 where the command line itself was wrong, 130 after Ctrl-C);',
+    'with `--json` standard output holds `{"error": {"code", "message", "hint", "retryable"}}`.',
+    'The API answers with RFC 9457 problem details that carry the same members; a device reports',
+    'them with its state.',
     '',
     '| code | says | what to do | may succeed later |',
     '| --- | --- | --- | --- |',
@@ -51,8 +64,8 @@ async function commandPage(): Promise<string> {
   return [
     '# Commands',
     '',
-    'Every command takes `--json`: standard output then holds one JSON document and nothing else. In a checkout',
-    'write `npm run -s fettle -- <command>` where this page says `fettle <command>`.',
+    'Every command takes `--json`: standard output then holds one JSON document and nothing else.',
+    'In a checkout write `npm run -s fettle -- <command>` where this page says `fettle <command>`.',
     '',
     ...sections,
   ].join('\n');
@@ -69,6 +82,26 @@ async function commandSection([name, row]: [string, CommandRow]): Promise<string
   return [
     ...[`## fettle ${name}`, '', `${row.help}.`, '', '```sh', usage, `${row.example}`, '```', ''],
     ...table,
+  ].join('\n');
+}
+
+/** The defaults of a folder below the home are shown as such, whoever writes the page. */
+function settingsPage(): string {
+  const rows = Object.entries(settingTable).map(([name, setting]) => {
+    const usual = setting.default === null ? '–' : `\`${String(setting.default)}\``;
+    const variable = `${environmentPrefix}${flagOf(name).slice(2).toUpperCase().replaceAll('-', '_')}`;
+    const shown = usual.replace(homedir(), '~').replace(productRoot(), '<package>');
+    return `| \`${flagOf(name)}\` | \`${variable}\` | ${shown} | ${cell(setting.help)} |`;
+  });
+  return [
+    ...['# Settings', '', '## The controller', ''],
+    'A flag of `fettle controller` wins over its variable, and that over the default. An unknown',
+    'name or a bad value is refused with what was expected.',
+    '',
+    ...['| flag | variable | default | is |', '| --- | --- | --- | --- |', ...rows, ''],
+    ...['## The agent', '', 'Its options are listed in [devices.md](devices.md).', ''],
+    ...clientSettings,
+    '',
   ].join('\n');
 }
 
