@@ -1,5 +1,4 @@
 /** `fettle controller`: the daemon that keeps models, variants, devices and rollouts. */
-import { startController } from '../controller/main.ts';
 import { flagOf, readSettings, settingTable } from '../controller/settings.ts';
 import type { Command, Option } from './command.ts';
 
@@ -12,6 +11,7 @@ export const command: Command = {
   async run({ options, signal, io }) {
     const { json: _, ...flags } = options;
     const given = Object.entries(flags).map(([name, value]) => [name, value?.toString()]);
+    const { startController } = await import('../controller/main.ts');
     const controller = await startController(readSettings(Object.fromEntries(given), process.env));
     const { url, brokerUrl, adminToken } = controller;
     io.line(`controller  ${url}`);

@@ -29,7 +29,7 @@ const pages = {
 const stale: string[] = [];
 for (const [path, write] of Object.entries(pages)) {
   const file = join(productRoot(), path);
-  const text = await write();
+  const text = anywhere(await write());
   const present = await readFile(file, 'utf8').catch(() => '');
   if (text === present) continue;
   stale.push(path);
@@ -37,6 +37,11 @@ for (const [path, write] of Object.entries(pages)) {
 }
 console.log(stale.length > 0 ? `changed: ${stale.join(', ')}` : 'fresh');
 process.exit(process.argv.includes('--check') && stale.length > 0 ? 1 : 0);
+
+/** The text without the folders of who writes the page. */
+function anywhere(text: string): string {
+  return text.replaceAll(productRoot(), '<package>').replaceAll(homedir(), '~');
+}
 
 function errorPage(): string {
   const rows = Object.entries(errorTable).map(
@@ -85,13 +90,11 @@ async function commandSection([name, row]: [string, CommandRow]): Promise<string
   ].join('\n');
 }
 
-/** The defaults of a folder below the home are shown as such, whoever writes the page. */
 function settingsPage(): string {
   const rows = Object.entries(settingTable).map(([name, setting]) => {
     const usual = setting.default === null ? '–' : `\`${String(setting.default)}\``;
     const variable = `${environmentPrefix}${flagOf(name).slice(2).toUpperCase().replaceAll('-', '_')}`;
-    const shown = usual.replace(homedir(), '~').replace(productRoot(), '<package>');
-    return `| \`${flagOf(name)}\` | \`${variable}\` | ${shown} | ${cell(setting.help)} |`;
+    return `| \`${flagOf(name)}\` | \`${variable}\` | ${usual} | ${cell(setting.help)} |`;
   });
   return [
     ...['# Settings', '', '## The controller', ''],
