@@ -1,9 +1,12 @@
 /** The embedded MQTT broker: every device has its own account and its own topics, nothing else. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes';
+import memory, { type Packet as AedesPacket, type AedesPersistence } from 'aedes-persistence';
 import type { Logger } from 'pino';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { channels, parseTopic } from '../shared/protocol/topics.ts';
+import { createRetained } from './retained.ts';
 
 /**
  * Who is on the other end of a connection. Names of people's accounts can't be names of devices.
@@ -42,6 +45,7 @@ const bounds = {
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const guests = createGuests();
   const aedes = await Aedes.createBroker({
+    persistence: createPersistence(),
     connectTimeout: bounds.connectTimeoutMs,
     keepaliveLimit: bounds.keepaliveSeconds,
     queueLimit: bounds.queueLimit,
@@ -78,6 +82,25 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       await closed;
     },
   };
+}
+
+/**
+ * Sessions and queues in memory, and retained messages that a subscription without wildcards finds
+ * at once: the library looks through all of them for every subscription, which a fleet that
+ * reconnects feels.
+ */
+function createPersistence(): AedesPersistence {
+  // Its types describe an ECMAScript module; what is exported is the function itself.
+  const create: unknown = memory;
+  if (typeof create !== 'function') throw new TypeError('aedes-persistence has changed its shape');
+  const persistence: AedesPersistence = create();
+  const retained = createRetained<Extract<AedesPacket, { cmd: 'publish' }>>();
+  persistence.storeRetained = async (packet) => {
+    if (packet.cmd === 'publish') retained.store(packet);
+  };
+  persistence.createRetainedStreamCombi = (filters) => Readable.from(retained.find(filters));
+  persistence.createRetainedStream = (filter) => Readable.from(retained.find([filter]));
+  return persistence;
 }
 
 /** Who is connected under which account. */

@@ -30,9 +30,12 @@ export function Meter({ done, total, label }: MeterProps) {
  */
 export function Bar({ share }: { readonly share: number | null }) {
   const clamped = Math.min(1, Math.max(0, share ?? 0));
+  // One element with a painted background: there are two of these in every row of the fleet.
   return (
-    <span class={share === null ? 'bar bar-none' : 'bar'} aria-hidden="true">
-      <span class="bar-fill" style={{ transform: `scaleX(${clamped})` }} />
-    </span>
+    <span
+      class={share === null ? 'bar bar-none' : 'bar'}
+      style={{ backgroundSize: `${clamped * 100}% 100%` }}
+      aria-hidden="true"
+    />
   );
 }
