@@ -9,7 +9,7 @@ import { syncFolder, writeError } from '../shared/atomic-file.ts';
 import { type Backoff, waitBackoff } from '../shared/backoff.ts';
 import { type Digest, digestOfFile } from '../shared/digest.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
-import { http, https } from '../shared/node-http.ts';
+import { httpFor } from '../shared/node-http.ts';
 
 export interface FetchRequest {
   readonly url: string;
@@ -126,7 +126,7 @@ function ask(request: FetchRequest, { have, signal, idleMs }: Asking): Promise<I
     // RFC 9110 §13.1.5: a range of these very bytes, or all of what is there now.
     ...(have > 0 ? { range: `bytes=${have}-`, 'if-range': `"${request.digest}"` } : {}),
   };
-  const client = request.url.startsWith('https:') ? https : http;
+  const client = httpFor(request.url);
   const call = client.get(request.url, { headers, signal });
   call.setTimeout(idleMs, () => call.destroy(new Error(`nothing came for ${idleMs} ms`)));
   call.on('response', resolve);

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { FettleError, reasonOf } from '../shared/errors.ts';
-import { http, https } from '../shared/node-http.ts';
+import { httpFor } from '../shared/node-http.ts';
 
 export interface JsonCall {
   readonly url: string;
@@ -55,7 +55,7 @@ function send(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const client = call.url.startsWith('https:') ? https : http;
+  const client = httpFor(call.url);
   const headers = {
     accept: 'application/json',
     ...(call.token === undefined ? {} : { authorization: `Bearer ${call.token}` }),

@@ -4,12 +4,12 @@
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
 import { errorTable, FettleError, reasonOf } from './errors.ts';
-import { http, https } from './node-http.ts';
+import { httpFor } from './node-http.ts';
 import { Problem } from './protocol/api.ts';
 import type { Progress } from './variants.ts';
 
@@ -63,8 +63,8 @@ const answerBytesMax = 256 << 20;
 
 export function createHttpClient(options: ClientOptions): HttpClient {
   const agentOptions = { keepAlive: true, maxSockets: 8 };
-  const secure = options.url.startsWith('https:');
-  const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+  const { Agent } = httpFor(options.url);
+  const agent = new Agent(agentOptions);
   const send = (request: Sending) => sendRequest({ ...request, options, agent });
   const client: HttpClient = {
     url: options.url,
@@ -125,14 +125,14 @@ async function sendFile(
 }
 
 async function sendRequest(
-  call: Sending & { options: ClientOptions; agent: InstanceType<typeof http.Agent> },
+  call: Sending & { options: ClientOptions; agent: InstanceType<typeof HttpAgent> },
 ): Promise<IncomingMessage> {
   const { options, agent, method, path, payload } = call;
   const url = new URL(path, options.url);
   const limitMs = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
   const timeout = limitMs > 0 ? AbortSignal.timeout(limitMs) : null;
   const signals = [call.signal, timeout].filter((signal) => signal != null);
-  const client = url.protocol === 'https:' ? https : http;
+  const client = httpFor(url);
   const request: RequestOptions = {
     method,
     agent,

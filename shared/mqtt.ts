@@ -2,8 +2,10 @@
  * The one door to the MQTT client: connections that come back by themselves, with jitter, and
  * queues that have an end. MQTT 3.1.1, which every broker speaks.
  */
+
+import { connect as connectTcp, isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { type IClientOptions, MqttClient } from 'mqtt';
 import { type Backoff, backoffMs } from './backoff.ts';
 import { FettleError, reasonOf } from './errors.ts';
 
@@ -14,7 +16,7 @@ export interface BusState {
 }
 
 export interface BusOptions {
-  /** `mqtt://host:port`, `mqtts://…` or `ws://…`. */
+  /** `mqtt://host:port`, or `mqtts://…` over TLS. */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
@@ -89,7 +91,10 @@ export async function connectMqtt(options: BusOptions): Promise<Bus> {
  */
 export function openMqtt(options: BusOptions): Bus {
   const backoff = options.backoff ?? defaults.backoff;
-  const client = connect(options.url, clientOptions(options, backoffMs(0, backoff)));
+  const client = new MqttClient(
+    streams(options.url),
+    clientOptions(options, backoffMs(0, backoff)),
+  );
   const subscriptions = new Map<string, 0 | 1>();
   followState(client, { options, backoff, subscriptions });
   client.on('message', (topic, payload) => {
@@ -123,6 +128,26 @@ export function openMqtt(options: BusOptions): Bus {
     },
     end: () => endClient(client, () => pending),
   };
+}
+
+type Stream = ReturnType<ConstructorParameters<typeof MqttClient>[0]>;
+
+/**
+ * Opens the connections. The package's own `connect` would load WebSockets, SOCKS and compression with
+ * the first of them, which an agent has no memory for.
+ */
+function streams(url: string): () => Stream {
+  const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : new URL('none://none');
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (protocol === 'mqtt:' || protocol === 'tcp:') {
+    return () => connectTcp({ host, port: Number(port || 1883) });
+  }
+  if (protocol === 'mqtts:' || protocol === 'ssl:') {
+    const tls = process.getBuiltinModule('node:tls');
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    return () => tls.connect({ host, port: Number(port || 8883), ...name });
+  }
+  throw refused(url, 'expected mqtt://host:port or mqtts://host:port');
 }
 
 function clientOptions(options: BusOptions, reconnectPeriod: number): IClientOptions {

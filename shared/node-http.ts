@@ -4,4 +4,8 @@
  * measured) which asking for the built-in module itself doesn't cost.
  */
 export const http = process.getBuiltinModule('node:http');
-export const https = process.getBuiltinModule('node:https');
+
+/** The client for an address. TLS is loaded for the first `https:` one. */
+export function httpFor(url: string | URL) {
+  return String(url).startsWith('https:') ? process.getBuiltinModule('node:https') : http;
+}
