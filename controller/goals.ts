@@ -53,7 +53,7 @@ function modelGoal(model: ModelRecord, device: Device): ModelGoal {
     maxDrop: manifest.quality?.maxDrop ?? defaults.maxDrop,
     objective: manifest.objective ?? defaults.objective,
     limits: { ...manifest.limits },
-    candidates: [...candidatesFor(model, device.profile).recipes],
+    candidates: candidatesFor(model, device.profile),
   };
 }
 
@@ -70,5 +70,6 @@ async function findHint(db: Database, key: string): Promise<Desired['hint']> {
     hardwareClass: row.hardware_class,
     recipe: decodeStored(Recipe, row.recipe),
     plan: decodeStored(Plan, row.plan),
+    latencyMsP50: row.latency_ms_p50,
   };
 }

@@ -17,6 +17,7 @@ import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
 import { createComplaints } from './events.ts';
 import { loadFleet } from './fleet.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { createIngest, type Ingest } from './ingest.ts';
 import { connectLink, type Link } from './link.ts';
 import { createLive } from './live.ts';
@@ -56,6 +57,8 @@ export async function startController(settings: Settings, log?: Logger): Promise
     const world = await openWorld(settings, log ?? defaultLog(), closers);
     const messaging = await startMessaging(world, closers);
     const engine = await startEngine(world, messaging, closers);
+    const housekeeping = startHousekeeping(world);
+    closers.push(() => housekeeping.stop());
     const server = await serve(world, messaging, engine);
     closers.push(() => server.stop());
     world.log.info({ url: server.url, broker: messaging.url }, 'controller started');
@@ -159,7 +162,7 @@ async function startEngine(
 
 /** Devices will ask for all of them in this order: who asks first then waits less. */
 async function buildAhead(model: ModelRecord, variants: Variants): Promise<void> {
-  for (const recipe of candidatesFor(model, null).recipes) await variants.request(model, recipe);
+  for (const recipe of candidatesFor(model, null)) await variants.request(model, recipe);
 }
 
 function republish(world: World, dispatcher: Dispatcher): void {

@@ -29,10 +29,7 @@ export function createKeyPair(): KeyPair {
 }
 
 /** The document with its `signature` member. */
-export function sign<T extends object>(
-  document: T,
-  keys: KeyPair,
-): Omit<T, 'signature'> & { signature: Signature } {
+export function sign<T extends object>(document: T, keys: KeyPair): T & { signature: Signature } {
   const ed25519 = signBytes(null, signedBytes(document), createPrivateKey(keys.privateKeyPem));
   return {
     ...document,

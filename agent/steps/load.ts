@@ -50,7 +50,7 @@ async function openProven(context: StepContext, slot: Slot): Promise<Pool> {
 
 async function checkAnswers({ files }: StepContext, pool: Pool, slot: Slot): Promise<void> {
   if (slot.golden === null) return;
-  const reason = goldenReason(await pool.golden(files.pathOf(slot.golden)));
+  const reason = goldenReason(await pool.golden(files.pathOf(slot.golden)), slot.serving.recipe);
   if (reason === null) return;
   throw new FettleError('GOLDEN_MISMATCH', { recipe: slot.serving.recipeName, reason });
 }

@@ -1,5 +1,6 @@
 /** What is worth trying on this device, in a good order, each with its reason. Pure. */
 import { canonicalJson } from '../../shared/canonical-json.ts';
+import { kernelTarget } from '../../shared/compress/kernel-target.ts';
 import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import type { ModelGoal } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
@@ -52,14 +53,6 @@ export function searchSpace(goal: ModelGoal, profile: Profile): Space {
 /** The one text by which trials of a recipe under a plan are known. */
 export function trialKey(trial: { readonly recipe: Recipe; readonly plan: Plan }): string {
   return canonicalJson([trial.recipe, trial.plan]);
-}
-
-/** The compressor's name for the 8-bit kernels of this processor. */
-export function kernelTarget({ os, processor }: Profile): string {
-  const has = (features: readonly string[]) =>
-    features.some((feature) => processor.features.includes(feature));
-  if (os.arch === 'arm64') return has(['asimddp', 'i8mm']) ? 'arm64-dotprod' : 'arm64';
-  return has(['avx512_vnni', 'avx_vnni', 'amx_int8']) ? 'x64-vnni' : 'x64';
 }
 
 function orderedRecipes(goal: ModelGoal): Recipe[] {

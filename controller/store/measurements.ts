@@ -50,6 +50,7 @@ export async function storeTuning(db: Db, tuning: Tuning, now: number): Promise<
     hardware_class: tuning.hardwareClass,
     recipe: JSON.stringify(tuning.chosen.recipe),
     plan: JSON.stringify(tuning.chosen.plan),
+    latency_ms_p50: tuning.chosen.latencyMsP50,
     device,
     at_ms: now,
   };

@@ -113,6 +113,7 @@ const steps: Record<string, Migration> = {
         .addColumn('hardware_class', 'text', (c) => c.notNull())
         .addColumn('recipe', 'text', (c) => c.notNull())
         .addColumn('plan', 'text', (c) => c.notNull())
+        .addColumn('latency_ms_p50', 'double precision', (c) => c.notNull())
         .addColumn('device', 'text', (c) => c.notNull())
         .addColumn('at_ms', 'bigint', (c) => c.notNull())
         .execute();
@@ -121,6 +122,7 @@ const steps: Record<string, Migration> = {
         start_ms bigint not null, document text not null,
         primary key (device, spool, seq))`.execute(db);
       await sql`create index windows_by_start on windows (device, start_ms)`.execute(db);
+      await sql`create index windows_by_age on windows (start_ms)`.execute(db);
       await db.schema
         .createTable('spools')
         .addColumn('device', 'text', (c) => c.notNull())

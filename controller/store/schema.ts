@@ -86,6 +86,7 @@ export interface Tables {
     hardware_class: string;
     recipe: string;
     plan: string;
+    latency_ms_p50: number;
     device: string;
     at_ms: number;
   };

@@ -44,7 +44,15 @@ export const Desired = v.looseObject({
   /** null: run nothing. */
   model: v.nullable(ModelGoal),
   /** What another device of the class chose, to be verified instead of searched for. */
-  hint: v.nullable(v.looseObject({ hardwareClass: v.string(), recipe: Recipe, plan: Plan })),
+  hint: v.nullable(
+    v.looseObject({
+      hardwareClass: v.string(),
+      recipe: Recipe,
+      plan: Plan,
+      /** What the other device measured. */
+      latencyMsP50: v.optional(v.number()),
+    }),
+  ),
   tuningBudgetSeconds: v.number(),
   soakSeconds: v.number(),
   telemetrySeconds: v.number(),

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { kernelTarget, memoryFor, searchSpace } from '../../../agent/tune/candidates.ts';
+import { memoryFor, searchSpace } from '../../../agent/tune/candidates.ts';
+import { kernelTarget } from '../../../shared/compress/kernel-target.ts';
 import type { Recipe } from '../../../shared/compress/recipe.ts';
 import { deviceProfile, digitsGoal } from '../../support/trials/variants.ts';
 
