@@ -133,8 +133,8 @@ export function openMqtt(options: BusOptions): Bus {
 type Stream = ReturnType<ConstructorParameters<typeof MqttClient>[0]>;
 
 /**
- * Opens the connections. The package's own `connect` would load WebSockets, SOCKS and compression with
- * the first of them, which an agent has no memory for.
+ * Opens the connections. The package's own `connect` would load WebSockets, SOCKS and compression
+ * with the first of them, which an agent has no memory for.
  */
 function streams(url: string): () => Stream {
   const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : new URL('none://none');
