@@ -8,6 +8,7 @@ import type { Target } from '../targets.ts';
 import { floatsOf, floatTensor, int8Tensor, int32Tensor, uint8Tensor } from '../tensors.ts';
 import { type Quantizer, quantizerOf } from './numbers.ts';
 import type { Placement } from './place.ts';
+import { type SharedScales, shareScales } from './shared-scales.ts';
 import { type LayerFloats, quantizeLayer } from './weights.ts';
 
 export interface EmitOptions {
@@ -23,6 +24,7 @@ export interface EmitOptions {
 
 interface Emitter extends EmitOptions {
   readonly rewriter: Rewriter;
+  readonly scales: SharedScales;
   /** By value: what integer nodes read instead of it. */
   readonly dequantized: Map<string, string>;
   readonly quantizers: Map<string, Parameters>;
@@ -37,8 +39,10 @@ interface Parameters {
 
 /** Edits the graph in place. */
 export function emit(rewriter: Rewriter, options: EmitOptions): void {
-  const emitter: Emitter = { ...options, rewriter, dequantized: new Map(), quantizers: new Map() };
   const { placement } = options;
+  const scales = shareScales(rewriter.graph.nodes, placement, options.range);
+  const kept = { dequantized: new Map(), quantizers: new Map() };
+  const emitter: Emitter = { ...options, rewriter, scales, ...kept };
   for (const value of placement.entering) quantizeBeside(value, emitter);
   for (const node of [...rewriter.graph.nodes]) {
     if (!placement.integer.has(node)) continue;
@@ -109,13 +113,13 @@ function linear(
 }
 
 function parametersOf(value: string, emitter: Emitter): Parameters {
-  const { rewriter, placement, target, quantizers } = emitter;
-  const root = placement.rangeOf(value);
+  const { rewriter, scales, target, quantizers } = emitter;
+  const root = scales.rootOf(value);
   const known = quantizers.get(root);
   if (known) return known;
   const unsigned = target.activations === 'uint8';
   const grid = unsigned ? { low: 0, high: 255 } : { low: -128, high: 127 };
-  const quantizer = quantizerOf(emitter.range(root), { ...grid, symmetric: false });
+  const quantizer = quantizerOf(scales.rangeOf(root), { ...grid, symmetric: false });
   // Scalars must be 0-D: QLinearAveragePool refuses a vector of one.
   const zero = unsigned ? uint8Tensor([], [quantizer.zero]) : int8Tensor([], [quantizer.zero]);
   const parameters = {
