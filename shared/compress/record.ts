@@ -20,6 +20,21 @@ const NarrowWeights = v.strictObject({
   scales: v.string(),
 });
 
+/** What pruning decided: building from it runs nothing. */
+const PruneRecord = v.strictObject({
+  /** Places of the units that go, by the name of their group. */
+  removed: v.record(v.string(), v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
+  /**
+   * Weights of layers that were fitted again, by layer name: float32, little-endian, in base64, in
+   * the order of the layer's own tensor.
+   */
+  weights: v.record(
+    v.string(),
+    v.strictObject({ weights: v.string(), bias: v.nullable(v.string()) }),
+  ),
+});
+export type PruneRecord = v.InferOutput<typeof PruneRecord>;
+
 export const MeasureRecord = v.strictObject({
   v: v.literal(1),
   /** The source model. */
@@ -38,6 +53,8 @@ export const MeasureRecord = v.strictObject({
   float: v.record(v.string(), v.string()),
   /** By layer name. */
   narrow: v.optional(v.record(v.string(), NarrowWeights)),
+  /** Where the recipe has a keep ratio. Everything else was measured on the pruned model. */
+  prune: v.optional(PruneRecord),
   /** What measuring found out, one sentence each. */
   notes: v.array(v.string()),
 });
