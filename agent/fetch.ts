@@ -10,6 +10,7 @@ import { type Backoff, waitBackoff } from '../shared/backoff.ts';
 import { type Digest, digestOfFile } from '../shared/digest.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { httpFor } from '../shared/node-http.ts';
+import { openInbox } from './inbox.ts';
 
 export interface FetchRequest {
   readonly url: string;
@@ -167,10 +168,11 @@ async function receive(
   response: IncomingMessage,
   start: number,
 ): Promise<void> {
+  const inbox = openInbox(response);
   const file = await open(request.partPath, start === 0 ? 'w' : 'r+', 0o600);
   let at = start;
   try {
-    for await (const chunk of response) {
+    for (let chunk = await inbox.next(); chunk !== null; chunk = await inbox.next()) {
       if (at + chunk.length > request.bytes) {
         response.destroy();
         await file.truncate(0);
