@@ -1,4 +1,7 @@
-/** `fettle models [NAME]`: what was pushed; with a name its versions and the variants of the newest one. */
+/**
+ * `fettle models [NAME]`: what was pushed; with a name its versions and the variants of the newest
+ * one.
+ */
 import type { HttpClient } from '../shared/http-client.ts';
 import { ModelRecord, VariantRecord } from '../shared/protocol/api.ts';
 import type { Quality } from '../shared/protocol/tuning.ts';

@@ -65,7 +65,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     socket.on('close', () => sockets.delete(socket));
     aedes.handle(socket);
   });
-  await listen(server, options);
+  const close = () => new Promise<void>((resolve) => aedes.close(resolve));
+  try {
+    await listen(server, options);
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
@@ -77,7 +83,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await new Promise<void>((resolve) => aedes.close(resolve));
+      await close();
       for (const socket of sockets) socket.destroy();
       await closed;
     },

@@ -1,4 +1,6 @@
-/** Messages that a broker keeps for who subscribes later, by topic (MQTT 3.1.1, 3.3.1.3 and 4.7). */
+/**
+ * Messages that a broker keeps for who subscribes later, by topic (MQTT 3.1.1, 3.3.1.3 and 4.7).
+ */
 
 interface Message {
   readonly topic: string;
@@ -32,7 +34,10 @@ export function createRetained<M extends Message>(): Retained<M> {
   };
 }
 
-/** Whether a filter with wildcards names the topic; wildcards don't reach topics that begin with `$`. */
+/**
+ * Whether a filter with wildcards names the topic; wildcards don't reach topics that begin with
+ * `$`.
+ */
 export function matchesFilter(filter: string, topic: string): boolean {
   const wanted = filter.split('/');
   const levels = topic.split('/');

@@ -38,7 +38,10 @@ export async function writeClientConfig(
   await writeFileAtomic(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
 }
 
-/** Where to go: the options, the environment, then what was written last. Throws `CONTROLLER_UNREACHABLE`. */
+/**
+ * Where to go: the options, the environment, then what was written last. Throws
+ * `CONTROLLER_UNREACHABLE`.
+ */
 export async function findController(
   given: { readonly controller?: string | undefined; readonly token?: string | undefined },
   environment: NodeJS.ProcessEnv = process.env,

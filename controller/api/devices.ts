@@ -46,7 +46,7 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
       const selects = parseSelector(query.selector ?? '');
       const now = world.now();
       const chosen = [...world.fleet.devices.values()]
-        .filter((device) => selects(labelsOf(device), factsOf(device)))
+        .filter((device) => selects(labelsOf(device), () => factsOf(device)))
         .sort((a, b) => (a.device < b.device ? -1 : 1));
       const page = pageFrom(chosen, query, (device) => device.device);
       return { ...page, items: page.items.map((device) => summaryOf(device, now)) };

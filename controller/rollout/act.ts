@@ -11,24 +11,24 @@ type Act = (runner: Runner, rollout: LoadedRollout) => Promise<void>;
 /** Each throws `CONFLICT` where the rollout's state doesn't allow it. */
 export const actions: Readonly<Record<RolloutAction, Act>> = {
   async pause({ world }, rollout) {
-    require(rollout, 'pause', ['running']);
+    requireState(rollout, 'pause', ['running']);
     const record = { ...rollout.record, state: 'paused', reason: 'paused by a person' } as const;
     await save(world, rollout, { record });
   },
   async resume({ world }, rollout) {
-    require(rollout, 'resume', ['paused']);
+    requireState(rollout, 'resume', ['paused']);
     const failed = [...rollout.members.values()].filter(({ state }) => state === 'failed');
     const changed = failed.map((member) => ({ ...member, accepted: true }));
     const record = { ...rollout.record, state: 'running', reason: 'resumed' } as const;
     await save(world, rollout, { record, changed });
   },
   async abort({ world }, rollout) {
-    require(rollout, 'abort', ['running', 'paused']);
+    requireState(rollout, 'abort', ['running', 'paused']);
     const reason = 'aborted by a person; devices that have it keep it';
     await end(world, rollout, { reason });
   },
   async rollback(runner, rollout) {
-    require(rollout, 'rollback', ['running', 'paused', 'succeeded', 'failed', 'aborted']);
+    requireState(rollout, 'rollback', ['running', 'paused', 'succeeded', 'failed', 'aborted']);
     await rollBack(runner, rollout);
   },
 };
@@ -66,7 +66,7 @@ async function end(
   await save(world, rollout, { record, changed });
 }
 
-function require(
+function requireState(
   { record }: LoadedRollout,
   action: RolloutAction,
   states: readonly StoredRollout['state'][],

@@ -1,6 +1,7 @@
 /** How rollouts take their next step: what the planner decides is stored, then done. */
 import type { RolloutRecord } from '../../shared/protocol/api.ts';
 import type { Dispatcher } from '../dispatch.ts';
+import type { Device } from '../fleet.ts';
 import { goalsFor } from '../goals.ts';
 import type { Registry } from '../registry.ts';
 import {
@@ -11,9 +12,9 @@ import {
   saveProgress,
 } from '../store/rollouts.ts';
 import { instant, type World } from '../world.ts';
-import { planRollout, type RolloutPlan } from './plan.ts';
+import { type DeviceView, type Member, planRollout, type RolloutPlan } from './plan.ts';
 import { parseSelector } from './selector.ts';
-import { governors, viewOf } from './view.ts';
+import { governed, viewOf } from './view.ts';
 
 export interface Runner {
   readonly world: World;
@@ -33,12 +34,13 @@ export async function lookAtAll(runner: Runner): Promise<boolean> {
     .filter(({ record }) => record.state !== 'aborted' && record.state !== 'failed')
     .toReversed()
     .map(({ record }) => ({ id: record.id, selects: parseSelector(record.selector) }));
-  const governed = governors(world.fleet.devices.values(), standing);
+  const groups = governed(world.fleet.devices.values(), standing);
   let timed = false;
   for (const rollout of all.toReversed()) {
     if (rollout.record.state === 'aborted') continue;
     // Admitting changes what is seen, so that it looks a second time.
-    if (await step(runner, rollout, governed)) await step(runner, rollout, governed);
+    const wanted = groups.get(rollout.record.id) ?? [];
+    if (await step(runner, rollout, wanted)) await step(runner, rollout, wanted);
     timed ||= rollout.record.state === 'running' || rollout.record.state === 'paused';
   }
   return timed;
@@ -48,17 +50,15 @@ export async function lookAtAll(runner: Runner): Promise<boolean> {
 async function step(
   { world, dispatcher, registry }: Runner,
   rollout: LoadedRollout,
-  governed: ReadonlyMap<string, string>,
+  wanted: readonly Device[],
 ): Promise<boolean> {
   const { record, members } = rollout;
-  const views = new Map(
-    [...world.fleet.devices.values()]
-      .filter(({ device }) => governed.get(device) === record.id || members.has(device))
-      .map((device) => {
-        const wanted = governed.get(device.device) === record.id;
-        return [device.device, viewOf(device, record, wanted)];
-      }),
-  );
+  const views = new Map<string, DeviceView>();
+  for (const name of members.keys()) {
+    const device = world.fleet.get(name);
+    if (device) views.set(name, viewOf(device, record, false));
+  }
+  for (const device of wanted) views.set(device.device, viewOf(device, record, true));
   const input = { ...record, members: [...members.values()] };
   const plan = planRollout(input, views, world.now());
   await keep(world, rollout, plan);
@@ -82,8 +82,9 @@ async function keep(world: World, rollout: LoadedRollout, plan: RolloutPlan): Pr
     const previous = admitted.has(member.device)
       ? previousOf(world, member.device)
       : (known?.previous ?? null);
-    const stored = { ...member, previous };
-    if (!known || JSON.stringify(known) !== JSON.stringify(stored)) changed.push(stored);
+    if (!known || previous !== known.previous || !sameMember(known, member)) {
+      changed.push({ ...member, previous });
+    }
   }
   const gone = [...rollout.members.keys()].filter((device) => !present.has(device));
   const { wave, state, reason } = plan;
@@ -94,6 +95,18 @@ async function keep(world: World, rollout: LoadedRollout, plan: RolloutPlan): Pr
   const endedAt = ended ? (record.endedAt ?? instant(world.now())) : null;
   const next = { ...record, wave, state, reason, endedAt };
   await save(world, rollout, { record: next, changed, gone });
+}
+
+function sameMember(a: Member, b: Member): boolean {
+  return (
+    a.state === b.state &&
+    a.reason === b.reason &&
+    a.revision === b.revision &&
+    a.wave === b.wave &&
+    a.sinceMs === b.sinceMs &&
+    a.admittedMs === b.admittedMs &&
+    a.accepted === b.accepted
+  );
 }
 
 /** What is to be stored of a rollout. */

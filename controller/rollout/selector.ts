@@ -7,7 +7,8 @@
 import { FettleError } from '../../shared/errors.ts';
 
 export type Facts = Readonly<Record<string, string>>;
-export type Selects = (labels: Facts, facts: Facts) => boolean;
+/** Facts are asked for only where the selector names one: they cost more than labels. */
+export type Selects = (labels: Facts, facts: () => Facts) => boolean;
 
 interface Token {
   readonly kind: 'word' | 'sign' | 'end';
@@ -79,7 +80,7 @@ function operation(reader: Reader, text: string): Requirement {
 function on(key: string, holds: Requirement): Selects {
   if (!key.startsWith(factPrefix)) return (labels) => holds(own(labels, key));
   const fact = key.slice(factPrefix.length);
-  return (_labels, facts) => holds(own(facts, fact));
+  return (_labels, facts) => holds(own(facts(), fact));
 }
 
 function own(values: Facts, key: string): string | undefined {

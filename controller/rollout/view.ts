@@ -11,22 +11,22 @@ export interface Standing {
 }
 
 /**
- * The rollout that each device belongs to: of those whose selector names it, the first in
- * `standing`.
+ * The devices that each rollout governs, by its id: a device belongs to the first in `standing`
+ * whose selector names it.
  */
-export function governors(
+export function governed(
   devices: Iterable<Device>,
   standing: readonly Standing[],
-): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
+): ReadonlyMap<string, readonly Device[]> {
+  const found = new Map<string, Device[]>(standing.map(({ id }) => [id, []]));
   if (standing.length === 0) return found;
   for (const device of devices) {
     // Before its profile nothing is known that candidates and hints could be chosen by.
     if (!device.profile) continue;
     const labels = labelsOf(device);
-    const facts = factsOf(device);
+    const facts = () => factsOf(device);
     const governor = standing.find(({ selects }) => selects(labels, facts));
-    if (governor) found.set(device.device, governor.id);
+    if (governor) found.get(governor.id)?.push(device);
   }
   return found;
 }

@@ -8,6 +8,8 @@ import { type Answer, type Files, Job } from './messages.ts';
 
 // A controller that is gone waits for nothing any more.
 process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group: when to end is for the controller to say.
+process.on('SIGINT', () => {});
 process.once('message', (message) => {
   work(v.parse(Job, message)).finally(() => process.disconnect());
 });

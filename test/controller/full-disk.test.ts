@@ -5,11 +5,11 @@ import { DeviceDetail } from '../../shared/protocol/api.ts';
 import { startTestController } from '../support/controller.ts';
 import { startDevice } from '../support/device.ts';
 import { windowOf } from '../support/documents.ts';
-import { smallDiskOrSkip } from '../support/small-disk.ts';
+import { tmpfsOrSkip } from '../support/tmpfs.ts';
 import { until } from '../support/until.ts';
 
-test('a full disk acknowledges nothing and loses nothing; with room again all goes on', async (t) => {
-  const folder = smallDiskOrSkip(t, 24);
+test('a full disk acknowledges nothing and loses nothing; with room all goes on', async (t) => {
+  const folder = tmpfsOrSkip(t, 24);
   if (folder === null) return;
   const test = await startTestController(t, { data: folder });
   const { url } = test.controller;

@@ -30,7 +30,7 @@ function acked(device: SimulatedDevice, spool: string, seq: number): Promise<unk
   );
 }
 
-test('windows are counted once: doubled, out of order, in one batch, across a restart', async (t) => {
+test('windows count once: doubled, out of order, in one batch, across a restart', async (t) => {
   const { test, device } = await scene(t);
   await device.send('telemetry', telemetry('a', [0, 1, 2]));
   await device.send('telemetry', telemetry('a', [1, 2, 3]));

@@ -48,7 +48,7 @@ function reaches(
   });
 }
 
-test('a model reaches the devices that the selector names, signed and with its candidates', async (t) => {
+test('a model reaches the devices that are selected, signed, with its candidates', async (t) => {
   const { test, model, add } = await scene(t);
   const inside = await add('in-1', { labels: { room: 'lab' } });
   const outside = await add('out-1', { labels: { room: 'office' } });

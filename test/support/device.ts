@@ -1,4 +1,6 @@
-/** A simulated device: the true protocol over HTTP and MQTT, and a behaviour instead of a processor. */
+/**
+ * A simulated device: the true protocol over HTTP and MQTT, and a behaviour instead of a processor.
+ */
 import type { ExecutionContext } from 'ava';
 import { createHttpClient, type HttpClient } from '../../shared/http-client.ts';
 import { type Bus, connectMqtt } from '../../shared/mqtt.ts';

@@ -1,4 +1,7 @@
-/** The smallest package worth pushing: one matrix product, with calibration and labelled evaluation data. */
+/**
+ * The smallest package worth pushing: one matrix product, with calibration and labelled evaluation
+ * data.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NpyArray } from '../../shared/evaluate/npz.ts';

@@ -51,7 +51,10 @@ const cases: readonly (readonly [string, boolean])[] = [
 
 for (const [text, expected] of cases) {
   test(`"${text}" is ${expected}`, (t) => {
-    t.is(parseSelector(text)(labels, facts), expected);
+    t.is(
+      parseSelector(text)(labels, () => facts),
+      expected,
+    );
   });
 }
 

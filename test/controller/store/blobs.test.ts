@@ -6,7 +6,7 @@ import test from 'ava';
 import { type Blobs, openBlobs } from '../../../controller/store/blobs.ts';
 import { digestOf } from '../../../shared/digest.ts';
 import { temporaryFolder } from '../../support/fettle.ts';
-import { smallDiskOrSkip } from '../../support/small-disk.ts';
+import { tmpfsOrSkip } from '../../support/tmpfs.ts';
 
 const mebibyte = 1 << 20;
 
@@ -20,7 +20,7 @@ async function filesIn(folder: string): Promise<string[]> {
 }
 
 test('a claim that does not fit the disk is refused before it is read', async (t) => {
-  const folder = smallDiskOrSkip(t, 100);
+  const folder = tmpfsOrSkip(t, 100);
   if (folder === null) return;
   const blobs = await openBlobs(folder, 4096 * mebibyte);
   const stream = Readable.from([randomBytes(10)]);
@@ -29,8 +29,8 @@ test('a claim that does not fit the disk is refused before it is read', async (t
   t.deepEqual(await filesIn(folder), []);
 });
 
-test('a disk that fills up on the way leaves nothing of the file, and the others alone', async (t) => {
-  const folder = smallDiskOrSkip(t, 8);
+test('a disk that fills up leaves nothing of the file, and the others alone', async (t) => {
+  const folder = tmpfsOrSkip(t, 8);
   if (folder === null) return;
   const blobs = await openBlobs(folder, 4096 * mebibyte);
   const kept = randomBytes(mebibyte);

@@ -1,0 +1,66 @@
+/**
+ * What is done from time to time: old telemetry goes, and when devices were seen is written down.
+ */
+import { sql } from 'kysely';
+import type { World } from './world.ts';
+
+export interface Housekeeping {
+  /** Does it now; it is done every minute anyway. */
+  run(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const everyMs = 60_000;
+/** Rows deleted in one transaction, so that messages of devices don't wait for long. */
+const rowsMax = 5000;
+
+export function startHousekeeping(world: World): Housekeeping {
+  const written = new Map<string, number>();
+  let last: Promise<void> = Promise.resolve();
+  let stopped = false;
+  const work = async () => {
+    await writeSeen(world, written);
+    await world.db.deleteFrom('enrolment_tokens').where('expires_ms', '<', world.now()).execute();
+    while (!stopped && (await collectWindows(world)) === rowsMax);
+  };
+  const run = () => {
+    last = last.then(work).catch((thrown) => world.log.error({ err: thrown }, 'housekeeping'));
+    return last;
+  };
+  const timer = setInterval(run, everyMs);
+  return {
+    run,
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await run();
+    },
+  };
+}
+
+/** Presence and telemetry move this often: memory has it at once, the disk once a minute. */
+async function writeSeen(world: World, written: Map<string, number>): Promise<void> {
+  const moved = [...world.fleet.devices.values()].flatMap(({ device, seenMs }) =>
+    seenMs !== null && written.get(device) !== seenMs ? [{ device, seenMs }] : [],
+  );
+  if (moved.length === 0) return;
+  await world.db.transaction().execute(async (db) => {
+    for (const { device, seenMs } of moved) {
+      await db
+        .updateTable('devices')
+        .set({ seen_ms: seenMs })
+        .where('device', '=', device)
+        .execute();
+    }
+  });
+  for (const { device, seenMs } of moved) written.set(device, seenMs);
+}
+
+/** Returns how many rows went. */
+async function collectWindows({ db, now, settings }: World): Promise<number> {
+  const oldestMs = now() - settings.retentionHours * 3_600_000;
+  const old = sql<unknown>`delete from windows where (device, spool, seq) in
+    (select device, spool, seq from windows where start_ms < ${oldestMs} limit ${rowsMax})`;
+  const { numAffectedRows } = await old.execute(db);
+  return Number(numAffectedRows ?? 0);
+}
