@@ -89,7 +89,7 @@ export function levelOf(value: number, { scale, zero }: BlockScale, bits: Narrow
 }
 
 /** How far the range of a block is drawn in when the best scale is searched for. */
-const shrinks = { 8: [1], 4: steps(1, 0.7, 16), 2: steps(1, 0.3, 36) } as const;
+const shrinks = { 8: [1], 4: steps(1, 0.7, 16), 2: steps(1, 0.3, 24) } as const;
 
 /**
  * The scale and zero point of least squared error over the block, weighted by how much each weight
@@ -111,7 +111,7 @@ export function blockScale(
   let least = Number.POSITIVE_INFINITY;
   for (const shrink of shrinks[bits]) {
     for (const scale of candidateScales(low * shrink, high * shrink, bits)) {
-      const error = squaredError(weights, { scale, bits, importance, low });
+      const error = squaredError(weights, { scale, bits, importance, low, least });
       if (error.sum < least) {
         least = error.sum;
         best = error.at;
@@ -140,6 +140,8 @@ interface Grid {
   readonly importance: Float64Array | undefined;
   /** The least weight of the block, or zero. */
   readonly low: number;
+  /** The least error so far: what reaches it need not be summed to the end. */
+  readonly least: number;
 }
 
 /** The least error of this scale over the zero points that can be best: about where zero lies. */
@@ -149,17 +151,18 @@ function squaredError(weights: Float64Array, grid: Grid): { sum: number; at: Blo
   const around = clamp(roundToEven(-low / scale), 0, most);
   let best = { sum: Number.POSITIVE_INFINITY, at: { scale, zero: around } };
   for (let zero = Math.max(around - 1, 0); zero <= Math.min(around + 1, most); zero += 1) {
-    const sum = errorAt(weights, zero, grid);
+    const sum = errorAt(weights, zero, { ...grid, least: Math.min(grid.least, best.sum) });
     if (sum < best.sum) best = { sum, at: { scale, zero } };
   }
   return best;
 }
 
 /** The loop that rounding spends its time in. */
-function errorAt(weights: Float64Array, zero: number, { scale, bits, importance }: Grid): number {
+function errorAt(weights: Float64Array, zero: number, grid: Grid): number {
+  const { scale, bits, importance, least: enough } = grid;
   const [least, most] = [-zero, 2 ** bits - 1 - zero];
   let sum = 0;
-  for (let i = 0; i < weights.length; i += 1) {
+  for (let i = 0; i < weights.length && sum < enough; i += 1) {
     const weight = weights[i] ?? 0;
     const level = Math.min(Math.max(roundToEven(weight / scale), least), most);
     const error = weight - scale * level;

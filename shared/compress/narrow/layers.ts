@@ -59,6 +59,11 @@ function layerOf(node: Node, context: RewriteContext): NarrowLayer | string {
   return { node, form: formOf(node, context), rows, columns, weights, transposed, dims };
 }
 
+/** How many output channels a layer with such weights has. */
+export function outputChannels(node: Node, dims: readonly number[]): number {
+  return dims[isTransposed(node) && dims.length === 2 ? 1 : 0] ?? 1;
+}
+
 /** Whether the second operand has a column, not a row, for each output. */
 function isTransposed(node: Node): boolean {
   return node.op === 'MatMul' || (node.op === 'Gemm' && intOf(node, 'transB', 0) === 0);

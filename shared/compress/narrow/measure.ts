@@ -21,14 +21,13 @@ import type { MeasureRecord, NarrowWeights } from '../record.ts';
 import { rewriterOf } from '../rewriter.ts';
 import { floatsOf, floatTensor } from '../tensors.ts';
 import { encodeWeights } from './encode.ts';
-import { type Fitted, fitLayer } from './fit.ts';
+import type { Fitted } from './fit.ts';
 import { type NarrowLayer, narrowLayers, transpose } from './layers.ts';
 import { momentSums } from './moments.ts';
+import { fitParts, type Part, partOfPatches, partsOf } from './parts.ts';
 import { patchesOf } from './patches.ts';
 import { type NarrowPlan, planOf } from './plan.ts';
 
-/** Second moments take columns² numbers: 2304² are 42 MB. Wider layers are rounded to nearest. */
-const columnsMax = 2304;
 const defaultLimit = 128;
 
 export async function measureNarrow(
@@ -129,9 +128,12 @@ interface FittedJob {
 /** Layers whose inputs cannot be looked at are left out. */
 async function fitPass(jobs: readonly Job[], run: Run): Promise<FittedJob[]> {
   const watched = jobs.flatMap((job) => {
-    const patches = job.layer.columns <= columnsMax ? patchesOf(job.layer) : undefined;
+    const patches = patchesOf(job.layer);
+    const parts = partsOf(job.plan.shape);
+    if (!patches || !parts || (parts.length > 1 && patches.groups > 1)) return [];
     const perRun = Math.ceil(rowsWanted(job.layer.columns) / run.limit);
-    return patches ? [{ job, sums: momentSums(patches, perRun, run.products) }] : [];
+    const sumsOf = (part: Part) => momentSums(partOfPatches(patches, part), perRun, run.products);
+    return [{ job, parts: parts.map((part) => ({ ...part, sums: sumsOf(part) })) }];
   });
   if (watched.length === 0) return [];
   const values = [...new Set(watched.map(({ job }) => job.layer.node.inputs[0] ?? ''))];
@@ -141,10 +143,10 @@ async function fitPass(jobs: readonly Job[], run: Run): Promise<FittedJob[]> {
     for await (const batch of batches(run.options.dataSet, { limit: run.limit })) {
       run.options.signal.throwIfAborted();
       const [x, seen] = [await exact.run(batch.feeds), await rounded.run(batch.feeds)];
-      for (const { job, sums } of watched) {
+      for (const { job, parts } of watched) {
         const value = job.layer.node.inputs[0] ?? '';
         const [own, other] = [x[value], seen[value]];
-        if (own && other) await sums.add(own, other);
+        if (own && other) for (const { sums } of parts) await sums.add(own, other);
       }
     }
   } finally {
@@ -152,9 +154,8 @@ async function fitPass(jobs: readonly Job[], run: Run): Promise<FittedJob[]> {
     await rounded.release();
   }
   const fitted: FittedJob[] = [];
-  for (const { job, sums } of watched) {
-    const { weights } = job.layer;
-    fitted.push({ job, fitted: fitLayer(weights, job.plan.shape, await sums.finish()) });
+  for (const { job, parts } of watched) {
+    fitted.push({ job, fitted: await fitParts(job.layer.weights, job.plan.shape, parts) });
   }
   return fitted;
 }

@@ -1,0 +1,189 @@
+/** Narrow weights: quality, bytes and latency at 16, 4 and 2 bits, against the peer's block quantizer. */
+import { execFile } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { benchFeeds } from '../shared/evaluate/bench.ts';
+import { loadPackage, type Package } from '../shared/evaluate/package.ts';
+import { openSession } from '../shared/evaluate/runtime.ts';
+import { timeInterleaved } from '../shared/evaluate/timing.ts';
+import { productRoot } from '../shared/product.ts';
+import type { Bench, BenchContext } from './bench.ts';
+import { fettleJson } from './support/fettle.ts';
+import { writeFileBytes } from './support/file-bytes.ts';
+import { numberAt } from './support/number-at.ts';
+import { writeWideMlp } from './support/wide-mlp.ts';
+
+const classifiers = [
+  ...['mobilenet-v1-025', 'squeezenet', 'resnet20-cifar', 'resnet8-cifar'],
+  ...['cnn-cifar', 'keywords', 'mnist'],
+];
+const timingSeconds = 6;
+const samples = '400';
+
+export const bench: Bench = {
+  what: 'Narrow weights: 16, 4 and 2 bits, fixed point, and the MatMulNBits quantizer of onnxruntime.quantization',
+  async run(context) {
+    const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
+    try {
+      const rows: (string | number)[][] = [];
+      for (const found of await packages(folder, context)) {
+        rows.push(...(await compare(found, { ...context, folder })));
+      }
+      return { columns, rows, notes };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+const columns = ['model', 'variant', 'metric', 'source', 'variant', 'agrees'].concat([
+  ...['bytes/source', 'speed/source', 'seconds'],
+]);
+
+const notes = [
+  '"to nearest" is the same without calibration data; the others are rounded second-order on it.',
+  'The peer takes MatMuls only: convolutions and Gemm stay float in its models.',
+  'Speed is the source’s median latency over the variant’s, in turns in one process, one thread.',
+  '"files" is a file-type model fed with installed files of many kinds; "wide" is made up: four matrices of 768×3072.',
+];
+
+interface Subject {
+  readonly name: string;
+  readonly found: Package;
+  /** It has large MatMuls, which the peer can take. */
+  readonly matrices: boolean;
+}
+
+interface Scene extends BenchContext {
+  readonly folder: string;
+}
+
+async function packages(folder: string, { note }: BenchContext): Promise<Subject[]> {
+  const models = join(productRoot(), '..', 'shared', 'models');
+  const subjects: Subject[] = [];
+  const files = join(models, 'other', 'magika-v3_3.onnx');
+  await writeWideMlp(join(folder, 'wide'));
+  await packaged(join(folder, 'wide'), 'sqnr');
+  subjects.push(await subject('wide', join(folder, 'wide'), true));
+  if (existsSync(files)) {
+    mkdirSync(join(folder, 'files'));
+    copyFileSync(files, join(folder, 'files', 'model.onnx'));
+    await writeFileBytes(join(folder, 'files'));
+    await packaged(join(folder, 'files'), 'agreement');
+    subjects.push(await subject('files', join(folder, 'files'), true));
+  }
+  for (const name of classifiers) {
+    const path = join(models, name);
+    if (existsSync(path)) subjects.push(await subject(name, path, false));
+    else note(`${name} is not on this machine`);
+  }
+  return subjects;
+}
+
+async function packaged(folder: string, metric: string): Promise<void> {
+  const manifest = {
+    ...{ name: 'bench', model: 'model.onnx' },
+    ...{ calibration: 'calibration.npz', evaluation: 'evaluation.npz' },
+    quality: { metric, maxDrop: 1 },
+  };
+  await writeFile(join(folder, 'fettle.json'), JSON.stringify(manifest));
+}
+
+async function subject(name: string, path: string, matrices: boolean): Promise<Subject> {
+  return { name, found: await loadPackage(path), matrices };
+}
+
+interface Made {
+  readonly what: string;
+  readonly path: string;
+  readonly seconds: number;
+}
+
+async function compare(own: Subject, scene: Scene): Promise<(string | number)[][]> {
+  const made: Made[] = [];
+  for (const bits of [16, 4, 2]) made.push(await compressed(own, ['--bits', `${bits}`], scene));
+  for (const bits of [4, 2]) {
+    made.push(await compressed(own, ['--bits', `${bits}`], scene, 'to nearest'));
+    if (own.matrices) made.push(await peer(own, bits, scene));
+  }
+  if (!own.matrices) {
+    made.push(await compressed(own, ['--bits', '8', '--scheme', 'pow2'], scene));
+  }
+  const speeds = await speedsOf(made, own.found);
+  const rows: (string | number)[][] = [];
+  for (const [at, { what, path, seconds }] of made.entries()) {
+    const quality = await evaluated(path, own.found, scene.signal);
+    const share = (await stat(path)).size / (await stat(own.found.modelPath)).size;
+    const row = [own.name, what, ...quality, share, speeds[at] ?? Number.NaN, seconds];
+    scene.note(row.join('  '));
+    rows.push(row);
+  }
+  return rows;
+}
+
+async function compressed(
+  { name, found }: Subject,
+  options: readonly string[],
+  { folder, note, signal }: Scene,
+  rounding = '',
+): Promise<Made> {
+  const what = [...options.filter((option) => !option.startsWith('--bits')), rounding].join(' ');
+  note(`${name}: ${what}`);
+  const path = join(folder, `${name} ${what}.onnx`);
+  // A bare model has no calibration data.
+  const bare = join(folder, `${name}.bare.onnx`);
+  copyFileSync(found.modelPath, bare);
+  const source = rounding === '' ? found.modelPath : bare;
+  const report = await fettleJson(['compress', source, ...options, '--out', path], signal);
+  return { what: `fettle ${what}`.trim(), path, seconds: numberAt(report, 'seconds') };
+}
+
+async function peer({ name, found }: Subject, bits: number, scene: Scene): Promise<Made> {
+  const { folder, note, signal } = scene;
+  note(`${name}: peer, ${bits} bits`);
+  const path = join(folder, `${name} peer ${bits}.onnx`);
+  const script = join(productRoot(), 'bench', 'peers', 'matmul_nbits.py');
+  const block = bits === 4 ? '32' : '16';
+  const args = [script, found.modelPath, `${bits}`, block, path];
+  const { stdout } = await promisify(execFile)('python3', args, { signal, maxBuffer: 1 << 24 });
+  const report: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  return { what: `peer ${bits}`, path, seconds: numberAt(report, 'seconds') };
+}
+
+async function evaluated(path: string, found: Package, signal: AbortSignal) {
+  const report = await fettleJson(
+    [
+      ...['evaluate', path, '--reference', found.modelPath],
+      ...['--package', found.manifestPath ?? '', '--data', found.evaluationPath ?? ''],
+      ...['--samples', samples],
+    ],
+    signal,
+  );
+  const metric = found.manifest.quality?.metric ?? 'agreement';
+  return [
+    ...[metric, numberAt(report, 'referenceValue'), numberAt(report, 'value')],
+    numberAt(report, 'agreement'),
+  ];
+}
+
+/** The source's median latency over each one's. */
+async function speedsOf(made: readonly Made[], found: Package): Promise<number[]> {
+  const dataPath = found.evaluationPath;
+  const model = (modelPath: string) =>
+    ({ modelPath, threads: 1, dataPath, preparation: found.manifest.inputs }) as const;
+  const timed = [];
+  for (const path of [found.modelPath, ...made.map((one) => one.path)]) {
+    const session = await openSession(path, { threads: 1 });
+    timed.push({ session, feeds: await benchFeeds(session, model(path)) });
+  }
+  const { timings } = await timeInterleaved(timed, {
+    ...{ warmups: 5, maxRuns: 5000 },
+    seconds: timingSeconds,
+  });
+  for (const { session } of timed) await session.release();
+  const source = timings[0]?.latencyMsP50 ?? 1;
+  return timings.slice(1).map(({ latencyMsP50 }) => source / latencyMsP50);
+}
