@@ -55,7 +55,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const client = createHttpClient({ url, token });
   await until('the controller', () => answers(client), { timeoutMs: 60_000 });
   const Token = v.object({ token: v.string() });
-  const body = { maxUses: agents };
+  const body = { maxUses: Math.max(1, agents) };
   const enrolment = await client.call(Token, '/api/v1/enrolment-tokens', { method: 'POST', body });
   for (const shape of shapes) {
     const port = ports.agents[shape.name] ?? 0;

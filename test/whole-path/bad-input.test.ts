@@ -2,11 +2,16 @@
 
 import { once } from 'node:events';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import * as v from 'valibot';
+import { ModelRecord } from '../../shared/protocol/api.ts';
 import { digits, makeBadFiles } from '../support/bad-files.ts';
 import { fettle, temporaryFolder } from '../support/fettle.ts';
+import { startFleet } from '../support/fleet.ts';
+import { inSmallDisk, smallDiskOrSkip } from '../support/small-disk.ts';
 
 interface Case {
   readonly what: string;
@@ -68,15 +73,6 @@ const cases: readonly Case[] = [
     code: 'NPZ_INVALID',
     says: /10000000000/,
   },
-  {
-    what: 'a full disk',
-    args: [
-      ...['compress', '@/model.onnx', '--bits', '8', '--calibration', '@/calibration.npz'],
-      ...['--out', '/dev/full'],
-    ],
-    code: 'DISK_FULL',
-    says: /\/dev\/full/,
-  },
 ];
 
 for (const { what, args, code, says } of cases) {
@@ -104,6 +100,65 @@ test('a package whose name leads out of its folder', async (t) => {
   t.regex(run.stderr, /fettle\.json: name.*expected a name/);
 });
 
+test('a full disk leaves neither the variant nor a part of it', async (t) => {
+  const mount = smallDiskOrSkip(t);
+  if (mount === null) return;
+  const folder = temporaryFolder(t);
+  const args = [
+    ...['compress', join(digits, 'model.onnx'), '--bits', '8'],
+    ...['--calibration', join(digits, 'calibration.npz'), '--out', join(folder, 'out.onnx')],
+  ];
+  const { code, stderr, stdout } = inSmallDisk(mount, { folder, args });
+  t.is(code, 1, stderr);
+  t.regex(stderr, /error DISK_FULL: .*out\.onnx/);
+  t.is(stdout.trim(), 'left: 0', 'nothing is left behind');
+});
+
+test('over the API: a name that leads out of its folder, and a claim of ten gigabytes', async (t) => {
+  const folder = temporaryFolder(t);
+  const fleet = await startFleet({ folder, agents: 0 });
+  t.teardown(() => fleet.stop());
+  const headers = { authorization: `Bearer ${fleet.token}` };
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const manifest = { name: '../digits', model: 'model.onnx' };
+  const push = await fetch(new URL('/api/v1/models', fleet.client.url), {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ manifest, model: digest, calibration: null, evaluation: null }),
+  });
+  t.is(push.status, 400);
+  t.regex(await push.text(), /expected a name of lower-case letters/);
+  const status = await claim(fleet.client.url, `/api/v1/blobs/${digest}`, {
+    ...headers,
+    'content-type': 'application/octet-stream',
+    'content-length': '10000000000',
+  });
+  t.is(status, 413);
+  t.deepEqual((await fleet.client.call(Models, models)).items, []);
+});
+
+test('pushing a broken model changes nothing of what was pushed before', async (t) => {
+  const bad = temporaryFolder(t);
+  await makeBadFiles(bad);
+  const fleet = await startFleet({ folder: temporaryFolder(t), agents: 0 });
+  t.teardown(() => fleet.stop());
+  const home = temporaryFolder(t);
+  const to = ['--controller', fleet.client.url, '--token', fleet.token];
+  t.is((await fettle(['push', digits, ...to], { home })).code, 0);
+  const before = (await fleet.client.call(Models, models)).items;
+  for (const [file, says] of [
+    ['truncated.onnx', /ONNX_INVALID/],
+    ['unknown.onnx', /Frobnicate/],
+  ] as const) {
+    const { code, stderr } = await fettle(['push', join(bad, file), ...to], { home });
+    t.is(code, 1, file);
+    t.regex(stderr, says);
+  }
+  const after = (await fleet.client.call(Models, models)).items;
+  const ready = after.filter(({ state }) => state === 'ready');
+  t.deepEqual(ready, before);
+});
+
 test('a port in use, of the controller and of its broker', async (t) => {
   const port = await occupiedPort(t);
   const home = temporaryFolder(t);
@@ -117,6 +172,22 @@ test('a port in use, of the controller and of its broker', async (t) => {
     new RegExp(`^error PORT_IN_USE: .* port ${port} is in use\\n.*--broker-port`),
   );
 });
+
+const models = '/api/v1/models';
+const Models = v.object({ items: v.array(ModelRecord) });
+
+/** The status that a request is refused with before its body was sent. */
+function claim(url: string, path: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sending = request(new URL(path, url), { method: 'PUT', headers });
+    sending.on('response', (response) => {
+      resolve(response.statusCode ?? 0);
+      sending.destroy();
+    });
+    sending.on('error', reject);
+    sending.flushHeaders();
+  });
+}
 
 function spoil(folder: string, from: string, to: string): void {
   const path = join(folder, 'fettle.json');
