@@ -61,9 +61,10 @@ const columns = [
 ];
 
 const notes = [
-  'Ours is compress --bits 8 --measure, chosen on calibration data only; the peer is the best of its three calibrators by agreement.',
-  '"vs" are speeds: the other median latency over ours, source, peer and ours in turns in one process, one thread.',
-  'seconds and MiB compare ours without corrections and the peer with the entropy calibrator, each in a process of its own.',
+  'Ours is compress --bits 8 --measure, chosen on calibration data only.',
+  'The peer is the best of its three calibrators by agreement.',
+  '"vs" are speeds: the other median latency over ours, in turns in one process, one thread.',
+  'seconds and MiB: ours without corrections and the peer, both with the entropy calibrator.',
 ];
 
 interface Scene extends BenchContext {

@@ -10,16 +10,28 @@ import { type DataSet, openDataSet } from '../evaluate/dataset.ts';
 import { openNpz } from '../evaluate/npz.ts';
 import { chooseMetric, type Outcome } from '../evaluate/outcome.ts';
 import { measureQuality } from '../evaluate/quality.ts';
+import type { Model } from '../onnx/graph.ts';
 import type { Quality } from '../protocol/tuning.ts';
-import { buildFrom, buildVariant, checkRecipe, gainsFromRecord, needsRecord } from './build.ts';
+import {
+  buildFrom,
+  buildVariant,
+  checkRecipe,
+  gainsFromRecord,
+  hasIntegers,
+  needsRecord,
+  targetOf,
+} from './build.ts';
 import type { Observations } from './calibrate/observe.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { type Defended, defend } from './defend.ts';
 import { measure, observe, quantizeOptions } from './measure.ts';
 import { measureNarrow } from './narrow/measure.ts';
 import { measurePays, timerOf } from './pays.ts';
-import { isSource, isWeightOnly, type Recipe, recipeName } from './recipe.ts';
-import type { MeasureRecord } from './record.ts';
+import { prunedModel } from './prune/apply.ts';
+import { measurePruning } from './prune/measure.ts';
+import { pruningNote } from './prune/report.ts';
+import { isSource, isWeightOnly, prunes, type Recipe, recipeName } from './recipe.ts';
+import type { MeasureRecord, PruneRecord } from './record.ts';
 import type { Built } from './report.ts';
 import type { FileRequest, QualityBudget } from './request.ts';
 import { layerNoises } from './sensitivity.ts';
@@ -55,7 +67,18 @@ interface Work {
   readonly source: Source;
   readonly request: FileRequest;
   readonly canonical: Canonical;
-  readonly known: { dataSet?: DataSet; observed?: Observations; outcome?: Outcome };
+  readonly known: {
+    dataSet?: DataSet;
+    observed?: Observations;
+    outcome?: Outcome;
+    pruned?: Pruned;
+  };
+}
+
+/** The canonical model as later steps measure it: with fewer channels where the recipe says so. */
+interface Pruned {
+  readonly model: Model;
+  readonly prune: PruneRecord | null;
 }
 
 interface Made {
@@ -81,13 +104,43 @@ function usesRecord(recipe: Recipe, { calibrationPath, record }: FileRequest): b
 }
 
 async function measured(work: Work, recipe: Recipe): Promise<MeasureRecord> {
-  const { canonical, known, request, source } = work;
+  const { model, prune } = await prunedOf(work);
+  const record = await measuredOf(work, recipe, model);
+  return prune ? { ...record, prune, notes: [pruningNote(prune), ...record.notes] } : record;
+}
+
+async function measuredOf(work: Work, recipe: Recipe, model: Model): Promise<MeasureRecord> {
+  const { known, request, source } = work;
   const { signal, onProgress } = request;
   const dataSet = await calibrationOf(work);
   const options = { dataSet, source: digestOf(source.bytes), signal, onProgress };
-  if (isWeightOnly(recipe)) return measureNarrow(canonical.model, recipe, options);
-  known.observed ??= await observe(canonical.model, options);
-  return measure(canonical.model, recipe, { ...options, observed: known.observed });
+  if (isWeightOnly(recipe)) return measureNarrow(model, recipe, options);
+  if (!hasIntegers(recipe)) return emptyRecord(recipe, options.source);
+  known.observed ??= await observe(model, options);
+  return measure(model, recipe, { ...options, observed: known.observed });
+}
+
+/** Which channels go is the same for all bits, so that it is measured once. */
+async function prunedOf(work: Work): Promise<Pruned> {
+  const { canonical, known, request } = work;
+  const { recipe, record, signal, onProgress } = request;
+  if (!prunes(recipe)) return { model: canonical.model, prune: null };
+  if (!known.pruned) {
+    const prune =
+      record?.prune ??
+      (await measurePruning(canonical.model, recipe.keep, {
+        dataSet: await calibrationOf(work),
+        rounding: targetOf(recipe).rounding,
+        signal,
+        onProgress,
+      }));
+    known.pruned = { model: prunedModel(canonical.model, prune), prune };
+  }
+  return known.pruned;
+}
+
+function emptyRecord(recipe: Recipe, model: MeasureRecord['model']): MeasureRecord {
+  return { v: 1, model, recipe, samples: 0, ranges: {}, biases: {}, float: {}, notes: [] };
 }
 
 async function calibrationOf({ canonical, known, request }: Work): Promise<DataSet> {
@@ -108,11 +161,11 @@ async function calibrationOf({ canonical, known, request }: Work): Promise<DataS
 /** The recipe with the layers that timing leaves in float, and what it found. */
 async function timedRecipe(work: Work): Promise<{ recipe: Recipe; notes: string[] }> {
   const { recipe, timing, signal, onProgress } = work.request;
-  if (!timing || !needsRecord(recipe)) return { recipe, notes: [] };
+  if (!timing || !hasIntegers(recipe)) return { recipe, notes: [] };
   const dataSet = await calibrationOf(work);
   const time = timerOf(dataSet, { ...timing, signal });
   const options = { dataSet, time, ...timing, signal, onProgress };
-  const found = await measurePays(work.canonical.model, recipe, options);
+  const found = await measurePays((await prunedOf(work)).model, recipe, options);
   return { recipe: found.recipe, notes: [`8 bits where they pay: ${found.reason}.`] };
 }
 
@@ -123,11 +176,12 @@ async function defended(
 ): Promise<Best> {
   const folder = await mkdtemp(join(tmpdir(), 'fettle-defend-'));
   try {
+    const candidate = join(folder, 'candidate.onnx');
     const found: Defended<Made> = await defend({
       recipe: timed.recipe,
       maxDrop: budget.maxDrop,
       build: (recipe) => buildOne(work, recipe, timed.notes),
-      evaluate: ({ built }) => evaluate(work, budget, join(folder, 'candidate.onnx'), built),
+      evaluate: ({ built }) => evaluate(work, { ...budget, path: candidate, built }),
       worstFirst: (made) => worstFirst(work, timed.recipe, made),
     });
     const { recipe, quality, built: made, reason } = found;
@@ -140,12 +194,10 @@ async function defended(
 
 async function evaluate(
   { known, request }: Work,
-  { evaluationPath }: QualityBudget,
-  path: string,
-  { bytes }: Built,
+  { evaluationPath, path, built }: QualityBudget & { path: string; built: Built },
 ): Promise<Quality> {
   const { manifest, modelPath, signal, onProgress } = request;
-  await writeFile(path, bytes);
+  await writeFile(path, built.bytes);
   const { arrays } = await openNpz(evaluationPath);
   const { metric } = chooseMetric(
     manifest ?? { name: 'model', model: modelPath },
@@ -167,10 +219,10 @@ async function evaluate(
 
 async function worstFirst(work: Work, recipe: Recipe, { record }: Made): Promise<string[]> {
   if (!record) return [];
-  const { canonical, request } = work;
-  const { signal, onProgress } = request;
-  const how = quantizeOptions(canonical.model, recipe, record);
-  const noises = await layerNoises(canonical.model, how, {
+  const { signal, onProgress } = work.request;
+  const { model } = await prunedOf(work);
+  const how = quantizeOptions(model, recipe, record);
+  const noises = await layerNoises(model, how, {
     dataSet: await calibrationOf(work),
     limit: judgeSamples,
     threads: Math.min(4, availableParallelism()),

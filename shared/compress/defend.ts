@@ -55,7 +55,8 @@ export async function defend<T>(job: DefendJob<T>): Promise<Defended<T>> {
     } else least = middle;
   }
   const names = order.slice(0, most).join(', ');
-  const reason = `${most} layers went back to float, the worst first (${names}): ${said(best, job)}`;
+  const given = `${most} layers went back to float, the worst first (${names})`;
+  const reason = `${given}: ${said(best, job)}`;
   return { ...best, held: true, reason };
 }
 

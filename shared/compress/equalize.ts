@@ -50,7 +50,7 @@ export function chooseScales(
     const own = statistics.get(joint.value);
     if (!own) continue;
     const candidates = exponents.map((exponent) => scalesFor(joint, own, exponent));
-    const costs = candidates.map((scales) => noiseOf(joint, own, scales, rewriter));
+    const costs = candidates.map((scales) => noiseOf(joint, { statistics: own, scales }, rewriter));
     const best = costs.indexOf(Math.min(...costs));
     const scales = candidates[best];
     if (best > 0 && scales) chosen[joint.value] = Array.from(scales);
@@ -130,8 +130,7 @@ function powerOf(share: number, exponent: number): number {
  */
 function noiseOf(
   joint: Joint,
-  statistics: ChannelStatistics,
-  scales: Float64Array,
+  { statistics, scales }: { statistics: ChannelStatistics; scales: Float64Array },
   rewriter: Rewriter,
 ): number {
   const squares = meanSquares(statistics);

@@ -47,6 +47,7 @@ async function check(
   if (source || layers.every(({ compute }) => compute === 'float')) return { layers, notes };
   const verified = await verifyFusion(path, layers);
   if (verified.leftOver === 0) return { layers: verified.layers, notes };
-  const note = `${verified.leftOver} constants are unpacked at every inference: the runtime did not merge them.`;
+  const why = 'the runtime did not merge them';
+  const note = `${verified.leftOver} constants are unpacked at every inference: ${why}.`;
   return { layers: verified.layers, notes: [...notes, note] };
 }

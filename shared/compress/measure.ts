@@ -48,7 +48,7 @@ export function observe(canonical: Model, options: MeasureOptions): Promise<Obse
   });
 }
 
-/** `canonical` is the model in canonical form, `options.source` the digest of what it was made from. */
+/** `canonical` is the model in canonical form, `options.source` the digest of its source. */
 export async function measure(
   canonical: Model,
   recipe: Recipe,

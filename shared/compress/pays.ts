@@ -77,7 +77,7 @@ export async function measurePays(
   const own = { ...recipe.layers, ...Object.fromEntries(bits) };
   return {
     recipe: { ...recipe, layers: own },
-    reason: `measured on this machine: ${ratio} times the float model's speed with the first ${chosen.cut} layers in float`,
+    reason: `${ratio} times the float model's speed with the first ${chosen.cut} layers float`,
   };
 }
 

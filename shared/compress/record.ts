@@ -8,7 +8,7 @@ import { Recipe } from './recipe.ts';
 
 const Range = v.strictObject({ min: v.number(), max: v.number() });
 
-/** Weights as they were rounded, in base64: what rounding decided depends on a machine's kernels. */
+/** Weights as they were rounded, in base64: rounding depends on what a machine's kernels gave. */
 const NarrowWeights = v.strictObject({
   bits: v.picklist([8, 4, 2]),
   blockSize: v.pipe(v.number(), v.integer(), v.minValue(1)),
@@ -47,7 +47,7 @@ export const MeasureRecord = v.strictObject({
   ranges: v.record(v.string(), Range),
   /** What is added to the bias of each layer, per output channel, by layer name. */
   biases: v.record(v.string(), v.array(v.number())),
-  /** What the channels of an activation are divided by, and the weights after it multiplied with, by value name. */
+  /** What channels of an activation are divided by, and weights after it multiplied with. */
   equalize: v.optional(v.record(v.string(), v.array(v.number()))),
   /** Layers that measurements left in float, with the reason, by layer name. */
   float: v.record(v.string(), v.string()),

@@ -30,118 +30,142 @@ export interface Rewriter {
 }
 
 export function rewriterOf(graph: Graph): Rewriter {
-  const producers = new Map<string, Node>();
-  const users = new Map<string, Node[]>();
-  const names = namesOf(graph);
-  const captured = new Set<string>();
-  for (const node of graph.nodes) {
-    link(node);
-    for (const name of capturedBy(node)) captured.add(name);
-  }
-  const outputs = new Set(graph.outputs.map((output) => output.name));
-  let counter = 0;
-
-  function link(node: Node): void {
-    for (const output of node.outputs) if (output !== '') producers.set(output, node);
-    for (const input of new Set(node.inputs)) use(input, node);
-  }
-  function use(value: string, node: Node): void {
-    if (value === '') return;
-    const list = users.get(value);
-    if (!list) users.set(value, [node]);
-    else if (!list.includes(node)) list.push(node);
-  }
-  function unuse(value: string, node: Node): void {
-    const list = users.get(value);
-    if (list && !node.inputs.includes(value)) list.splice(list.indexOf(node), 1);
-  }
-  function pinned(value: string): boolean {
-    return outputs.has(value) || captured.has(value);
-  }
-  function remove(node: Node): void {
-    const at = graph.nodes.indexOf(node);
-    if (at >= 0) graph.nodes.splice(at, 1);
-    for (const output of node.outputs) if (producers.get(output) === node) producers.delete(output);
-    const inputs = new Set(node.inputs);
-    node.inputs = [];
-    for (const input of inputs) unuse(input, node);
-  }
-  function setInput(node: Node, index: number, value: string): void {
-    const before = node.inputs[index];
-    while (node.inputs.length <= index) node.inputs.push('');
-    node.inputs[index] = value;
-    if (before) unuse(before, node);
-    use(value, node);
-  }
-  function rewire(from: string, to: string): void {
-    for (const node of [...(users.get(from) ?? [])]) {
-      node.inputs.forEach((input, index) => {
-        if (input === from) setInput(node, index, to);
-      });
-    }
-  }
-  function fresh(stem: string): string {
-    let name = stem;
-    while (names.has(name)) {
-      counter += 1;
-      name = `${stem}__${counter}`;
-    }
-    names.add(name);
-    return name;
-  }
-  function bypass(node: Node, source: string): boolean {
-    const output = node.outputs[0] ?? '';
-    if (!pinned(output)) {
-      remove(node);
-      rewire(output, source);
-      return true;
-    }
-    const maker = producers.get(source);
-    // The output keeps its name, so its maker must take the name over.
-    if (!maker || pinned(source) || captured.has(output)) return false;
-    remove(node);
-    maker.outputs[maker.outputs.indexOf(source)] = output;
-    producers.delete(source);
-    producers.set(output, maker);
-    rewire(source, output);
-    return true;
-  }
-
+  const index = indexOf(graph);
+  const pinned = (value: string) => index.outputs.has(value) || index.captured.has(value);
+  const usersOf = (value: string) => index.users.get(value) ?? [];
+  const insertAt = (at: number, added: Node) => {
+    graph.nodes.splice(at, 0, added);
+    link(index, added);
+  };
   return {
     graph,
-    producer: (value) => producers.get(value),
-    consumers: (value) => users.get(value) ?? [],
     pinned,
-    onlyConsumer(value) {
-      const list = users.get(value) ?? [];
-      return list.length === 1 && !pinned(value) ? list[0] : undefined;
-    },
+    producer: (value) => index.producers.get(value),
+    consumers: usersOf,
+    onlyConsumer: (value) =>
+      usersOf(value).length === 1 && !pinned(value) ? usersOf(value)[0] : undefined,
     constant: (value) => (value ? graph.initializers.get(value) : undefined),
-    fresh,
+    fresh: (stem) => fresh(index, stem),
     addConstant(stem, tensor) {
-      const name = fresh(stem);
+      const name = fresh(index, stem);
       graph.initializers.set(name, tensor);
       return name;
     },
-    setInput,
-    insertBefore(place, added) {
-      graph.nodes.splice(graph.nodes.indexOf(place), 0, added);
-      link(added);
+    setInput: (node, at, value) => setInput(index, { node, at, value }),
+    insertBefore: (place, added) => insertAt(graph.nodes.indexOf(place), added),
+    insertAfter: (place, added) => insertAt(graph.nodes.indexOf(place) + 1, added),
+    setOutput(node, at, value) {
+      const before = node.outputs[at] ?? '';
+      if (index.producers.get(before) === node) index.producers.delete(before);
+      node.outputs[at] = value;
+      index.producers.set(value, node);
     },
-    insertAfter(place, added) {
-      graph.nodes.splice(graph.nodes.indexOf(place) + 1, 0, added);
-      link(added);
-    },
-    setOutput(node, index, value) {
-      const before = node.outputs[index] ?? '';
-      if (producers.get(before) === node) producers.delete(before);
-      node.outputs[index] = value;
-      producers.set(value, node);
-    },
-    remove,
-    rewire,
-    bypass,
+    remove: (node) => remove(index, node),
+    rewire: (from, to) => rewire(index, from, to),
+    bypass: (node, source) => bypass(index, node, source),
   };
+}
+
+interface Index {
+  readonly graph: Graph;
+  readonly producers: Map<string, Node>;
+  readonly users: Map<string, Node[]>;
+  readonly names: Set<string>;
+  /** Values that the bodies of control-flow nodes use. */
+  readonly captured: ReadonlySet<string>;
+  readonly outputs: ReadonlySet<string>;
+  /** The last number given to a name that was taken. */
+  counter: number;
+}
+
+function indexOf(graph: Graph): Index {
+  const index: Index = {
+    graph,
+    producers: new Map(),
+    users: new Map(),
+    names: namesOf(graph),
+    captured: new Set(graph.nodes.flatMap((node) => [...capturedBy(node)])),
+    outputs: new Set(graph.outputs.map((output) => output.name)),
+    counter: 0,
+  };
+  for (const node of graph.nodes) link(index, node);
+  return index;
+}
+
+function link(index: Index, node: Node): void {
+  for (const output of node.outputs) if (output !== '') index.producers.set(output, node);
+  for (const input of new Set(node.inputs)) use(index, input, node);
+}
+
+function use({ users }: Index, value: string, node: Node): void {
+  if (value === '') return;
+  const list = users.get(value);
+  if (!list) users.set(value, [node]);
+  else if (!list.includes(node)) list.push(node);
+}
+
+function unuse({ users }: Index, value: string, node: Node): void {
+  const list = users.get(value);
+  if (list && !node.inputs.includes(value)) list.splice(list.indexOf(node), 1);
+}
+
+function remove(index: Index, node: Node): void {
+  const { graph, producers } = index;
+  const at = graph.nodes.indexOf(node);
+  if (at >= 0) graph.nodes.splice(at, 1);
+  for (const output of node.outputs) if (producers.get(output) === node) producers.delete(output);
+  const inputs = new Set(node.inputs);
+  node.inputs = [];
+  for (const input of inputs) unuse(index, input, node);
+}
+
+function setInput(
+  index: Index,
+  { node, at, value }: { node: Node; at: number; value: string },
+): void {
+  const before = node.inputs[at];
+  while (node.inputs.length <= at) node.inputs.push('');
+  node.inputs[at] = value;
+  if (before) unuse(index, before, node);
+  use(index, value, node);
+}
+
+function rewire(index: Index, from: string, to: string): void {
+  for (const node of [...(index.users.get(from) ?? [])]) {
+    node.inputs.forEach((input, at) => {
+      if (input === from) setInput(index, { node, at, value: to });
+    });
+  }
+}
+
+function fresh(index: Index, stem: string): string {
+  let name = stem;
+  while (index.names.has(name)) {
+    index.counter += 1;
+    name = `${stem}__${index.counter}`;
+  }
+  index.names.add(name);
+  return name;
+}
+
+function bypass(index: Index, node: Node, source: string): boolean {
+  const { producers, captured, outputs } = index;
+  const output = node.outputs[0] ?? '';
+  if (!outputs.has(output) && !captured.has(output)) {
+    remove(index, node);
+    rewire(index, output, source);
+    return true;
+  }
+  const maker = producers.get(source);
+  // The output keeps its name, so its maker must take the name over.
+  const fixed = outputs.has(source) || captured.has(source) || captured.has(output);
+  if (!maker || fixed) return false;
+  remove(index, node);
+  maker.outputs[maker.outputs.indexOf(source)] = output;
+  producers.delete(source);
+  producers.set(output, maker);
+  rewire(index, source, output);
+  return true;
 }
 
 function namesOf(graph: Graph): Set<string> {

@@ -31,7 +31,8 @@ function whyFloat(
   const { floatStem, depthwiseChannels } = target;
   const few = perGroup <= floatStem.inputs && outputs <= floatStem.outputs;
   if (few && inputs.has(sourceOf(node, rewriter))) {
-    return `a first layer of ${perGroup} → ${outputs} channels is slower in 8 bits on ${target.name}`;
+    const sizes = `${perGroup} → ${outputs}`;
+    return `a first layer of ${sizes} channels is slower in 8 bits on ${target.name}`;
   }
   const group = intOf(node, 'group', 1);
   if (group > 1 && perGroup === 1 && outputs < depthwiseChannels) {

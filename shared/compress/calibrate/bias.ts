@@ -112,7 +112,7 @@ interface Run {
 
 async function runBefore(model: Model, step: Step, run: Run): Promise<RuntimeTensor[]> {
   const results: RuntimeTensor[] = [];
-  await runPiece(model, { piece: step.before, outputs: [step.input] }, run, (tensors) => {
+  await runPiece(run, { model, piece: step.before, outputs: [step.input] }, (tensors) => {
     const tensor = tensors[step.input];
     if (tensor) results.push(tensor);
   });
@@ -129,7 +129,7 @@ async function meansBehind(model: Model, step: Step, run: Run): Promise<Float64A
   const nodes = [...piece.nodes, makeNode(op, name, { inputs: [raw], outputs: [name] })];
   let sums: Float64Array | undefined;
   let count = 0;
-  await runPiece(model, { piece: { ...piece, nodes }, outputs: [name] }, run, (tensors) => {
+  await runPiece(run, { model, piece: { ...piece, nodes }, outputs: [name] }, (tensors) => {
     const tensor = tensors[name];
     if (!(tensor?.data instanceof Float32Array)) return;
     const channels = tensor.dims[1] ?? 1;
@@ -147,12 +147,11 @@ async function meansBehind(model: Model, step: Step, run: Run): Promise<Float64A
  * inputs.
  */
 async function runPiece(
-  model: Model,
-  what: { piece: Piece; outputs: readonly string[] },
   { stored, options }: Run,
+  what: { model: Model; piece: Piece; outputs: readonly string[] },
   take: (tensors: Tensors) => void,
 ): Promise<void> {
-  const { piece, outputs } = what;
+  const { model, piece, outputs } = what;
   const fromStore = piece.inputs.every((input) => stored.has(input));
   const like = Object.fromEntries(
     piece.inputs.flatMap((input) => {
@@ -166,14 +165,14 @@ async function runPiece(
     if (fromStore) {
       const count = Math.min(...piece.inputs.map((input) => stored.get(input)?.length ?? 0));
       for (let at = 0; at < count; at += 1) {
-        take(await session.run(feedsAt(piece, stored, at, {})));
+        take(await session.run(feedsAt(piece, stored, { at, inputs: {} })));
       }
       return;
     }
     let at = 0;
     for await (const batch of batches(options.dataSet, { limit: options.limit })) {
       options.signal.throwIfAborted();
-      take(await session.run(feedsAt(piece, stored, at, batch.feeds)));
+      take(await session.run(feedsAt(piece, stored, { at, inputs: batch.feeds })));
       at += 1;
     }
   } finally {
@@ -184,8 +183,7 @@ async function runPiece(
 function feedsAt(
   piece: Piece,
   stored: ReadonlyMap<string, RuntimeTensor[]>,
-  at: number,
-  inputs: Readonly<Tensors>,
+  { at, inputs }: { at: number; inputs: Readonly<Tensors> },
 ): Tensors {
   const feeds: Tensors = {};
   for (const name of piece.inputs) {

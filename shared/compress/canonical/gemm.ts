@@ -21,7 +21,10 @@ function fuseMatMuls(context: RewriteContext): number {
     if (weight?.type !== 'float' || weight.dims.length !== 2) continue;
     if (context.shape(node.inputs[0])?.length !== 2) continue;
     const add = rewriter.onlyConsumer(node.outputs[0] ?? '');
-    const bias = add?.op === 'Add' ? biasFor(add, node, weight.dims[1] ?? 0, context) : undefined;
+    const bias =
+      add?.op === 'Add'
+        ? biasFor(add, { product: node, channels: weight.dims[1] ?? 0 }, context)
+        : undefined;
     node.op = 'Gemm';
     setPlain(node, 0);
     if (bias && add) {
@@ -36,8 +39,7 @@ function fuseMatMuls(context: RewriteContext): number {
 /** The Add's other operand as a bias of one float per output, flattened. */
 function biasFor(
   add: Node,
-  product: Node,
-  channels: number,
+  { product, channels }: { product: Node; channels: number },
   { rewriter }: RewriteContext,
 ): string | undefined {
   const name = add.inputs.find((input) => input !== product.outputs[0]);

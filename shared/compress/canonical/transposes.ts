@@ -40,18 +40,25 @@ function sink(node: Node, context: RewriteContext): number {
   for (const user of [...rewriter.consumers(output)]) {
     if (user.domain !== '' || !rewriter.graph.nodes.includes(user)) continue;
     const moved =
-      merge(node, user, perm, context) ||
-      sinkThroughElementwise(node, user, perm, context) ||
+      merge({ node, user, perm }, context) ||
+      sinkThroughElementwise({ node, user, perm }, context) ||
       sinkThroughBinary(user, perm, context) ||
-      sinkThroughAxes(node, user, perm, context);
+      sinkThroughAxes({ node, user, perm }, context);
     if (moved) count += 1;
   }
   if (rewriter.consumers(output).length === 0) rewriter.remove(node);
   return count;
 }
 
+/** A Transpose and a node that reads it. */
+interface Move {
+  readonly node: Node;
+  readonly user: Node;
+  readonly perm: readonly number[];
+}
+
 /** Two Transposes in a row are one. */
-function merge(node: Node, user: Node, perm: readonly number[], context: RewriteContext): boolean {
+function merge({ node, user, perm }: Move, context: RewriteContext): boolean {
   const second = intsOf(user, 'perm');
   if (user.op !== 'Transpose' || !second) return false;
   const both = second.map((axis) => perm[axis] ?? 0);
@@ -62,12 +69,7 @@ function merge(node: Node, user: Node, perm: readonly number[], context: Rewrite
   return true;
 }
 
-function sinkThroughElementwise(
-  node: Node,
-  user: Node,
-  perm: readonly number[],
-  context: RewriteContext,
-): boolean {
+function sinkThroughElementwise({ node, user, perm }: Move, context: RewriteContext): boolean {
   if (!elementwise.some((op) => op === user.op)) return false;
   if (user.inputs[0] !== node.outputs[0] || user.outputs.slice(1).some((name) => name !== '')) {
     return false;
@@ -108,12 +110,7 @@ function untransposed(
   return moved && (() => rewriter.addConstant(`${name}.moved`, moved));
 }
 
-function sinkThroughAxes(
-  node: Node,
-  user: Node,
-  perm: readonly number[],
-  context: RewriteContext,
-): boolean {
+function sinkThroughAxes({ node, user, perm }: Move, context: RewriteContext): boolean {
   const { rewriter } = context;
   if (user.op === 'Concat') return sinkThroughConcat(user, perm, context);
   if (user.op === 'Pad' && user.inputs[0] === node.outputs[0] && !user.inputs[3]) {
@@ -131,7 +128,7 @@ function sinkThroughAxes(
     transposeOutput(user, perm, context);
     return true;
   }
-  return sinkThroughReduce(node, user, perm, context);
+  return sinkThroughReduce({ node, user, perm }, context);
 }
 
 function sinkThroughConcat(user: Node, perm: readonly number[], context: RewriteContext): boolean {
@@ -147,18 +144,13 @@ function sinkThroughConcat(user: Node, perm: readonly number[], context: Rewrite
   return true;
 }
 
-function sinkThroughReduce(
-  node: Node,
-  user: Node,
-  perm: readonly number[],
-  context: RewriteContext,
-): boolean {
+function sinkThroughReduce({ node, user, perm }: Move, context: RewriteContext): boolean {
   const { rewriter } = context;
   if (user.op !== 'ReduceMean' || user.inputs[0] !== node.outputs[0]) return false;
   const axes = intsOf(user, 'axes') ?? integersOf(rewriter.constant(user.inputs[1]));
   const keep = user.attributes.get('keepdims');
   if (!axes || (keep?.kind === 'int' && Number(keep.value) === 0)) {
-    return axes ? dropTransposedMean(node, user, { perm, axes }, context) : false;
+    return axes ? dropTransposedMean({ node, user, perm }, axes, context) : false;
   }
   const moved = axes.map((axis) => perm[axis < 0 ? axis + perm.length : axis] ?? 0);
   setAxes(user, moved, context);
@@ -169,9 +161,8 @@ function sinkThroughReduce(
 
 /** A mean that drops its axes needs no Transpose after it where the others keep their order. */
 function dropTransposedMean(
-  node: Node,
-  user: Node,
-  { perm, axes }: { perm: readonly number[]; axes: readonly number[] },
+  { node, user, perm }: Move,
+  axes: readonly number[],
   context: RewriteContext,
 ): boolean {
   const gone = axes.map((axis) => (axis < 0 ? axis + perm.length : axis));

@@ -149,14 +149,20 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
   const { weights } = quantized;
   const at = transposedAt(channels, weights.length);
   const integers = columns ? weights.map((_, i) => weights[at(i)] ?? 0) : weights;
-  const weight = dequantizer(node, { kind: 'weight', axis: columns ? 1 : 0 }, emitter, {
+  const weight = dequantizer(emitter, {
+    node,
+    kind: 'weight',
+    axis: columns ? 1 : 0,
     integers: int8Tensor(dims, integers),
     scales: quantized.scales,
     zeros: int8Tensor([channels], new Int8Array(channels)),
   });
   rewriter.setInput(node, 1, weight);
   if (!quantized.biases || !quantized.biasScales) return;
-  const bias = dequantizer(node, { kind: 'bias', axis: 0 }, emitter, {
+  const bias = dequantizer(emitter, {
+    node,
+    kind: 'bias',
+    axis: 0,
     integers: int32Tensor([channels], quantized.biases),
     scales: quantized.biasScales,
     zeros: int32Tensor([channels], new Int32Array(channels)),
@@ -188,18 +194,24 @@ function transposedAt(rows: number, length: number): (i: number) => number {
   return (i) => (i % rows) * columns + Math.floor(i / rows);
 }
 
-function dequantizer(
-  node: Node,
-  what: { kind: 'weight' | 'bias'; axis: number },
-  { rewriter }: Emitter,
-  constants: { integers: Tensor; scales: Float64Array; zeros: Tensor },
-): string {
+/** Constants of a layer as integers with what they mean. */
+interface Stored {
+  readonly node: Node;
+  readonly kind: 'weight' | 'bias';
+  readonly axis: number;
+  readonly integers: Tensor;
+  readonly scales: Float64Array;
+  readonly zeros: Tensor;
+}
+
+function dequantizer({ rewriter }: Emitter, what: Stored): string {
+  const { node } = what;
   const stem = `${node.name}.${what.kind}`;
   const output = rewriter.fresh(`${stem}.dq`);
   const inputs = [
-    rewriter.addConstant(`${stem}.q`, constants.integers),
-    rewriter.addConstant(`${stem}.scale`, floatTensor([constants.scales.length], constants.scales)),
-    rewriter.addConstant(`${stem}.zero`, constants.zeros),
+    rewriter.addConstant(`${stem}.q`, what.integers),
+    rewriter.addConstant(`${stem}.scale`, floatTensor([what.scales.length], what.scales)),
+    rewriter.addConstant(`${stem}.zero`, what.zeros),
   ];
   const added = makeNode('DequantizeLinear', rewriter.fresh(`${stem}.node`), {
     inputs,

@@ -40,7 +40,9 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
     return reason === undefined;
   };
   const placement = place(rewriter, wanted);
-  const layers = weightedNodes(rewriter).map((node) => report(node, placement, rewriter, reasons));
+  const layers = weightedNodes(rewriter).map((node) =>
+    report(node, { placement, reasons }, rewriter),
+  );
   emit(rewriter, {
     placement,
     target: options.target,
@@ -111,9 +113,8 @@ export function weightedNodes(rewriter: Rewriter): Node[] {
 
 function report(
   node: Node,
-  placement: Placement,
+  { placement, reasons }: { placement: Placement; reasons: ReadonlyMap<string, string> },
   rewriter: Rewriter,
-  reasons: ReadonlyMap<string, string>,
 ): LayerReport {
   const { name, op } = node;
   if (placement.integer.has(node)) {
