@@ -21,6 +21,10 @@ export const command: Command = {
       flags: '--bits <n>',
       help: `${widths.join(', ')}; 32 is float, made canonical; below 8 only weights are narrow`,
     },
+    {
+      flags: '--keep <r>',
+      help: 'the share of prunable channels to keep, 0.05 to 1; layers are fitted again',
+    },
     { flags: '--out <file>', help: 'where the variant is written' },
     {
       flags: '--calibration <file>',
@@ -124,10 +128,11 @@ async function recipeOf(context: CommandContext): Promise<Recipe> {
     ...schemeOf(context),
     ...(options.weightOnly === true && { activations: 32 }),
     ...blockSizeOf(context),
+    ...keepOf(context),
   };
 }
 
-const recipeOptions = ['bits', 'target', 'scheme', 'weightOnly', 'blockSize'] as const;
+const recipeOptions = ['bits', 'target', 'scheme', 'weightOnly', 'blockSize', 'keep'] as const;
 
 function schemeOf({ options }: CommandContext): Pick<Recipe, 'scheme'> {
   const scheme = text(options.scheme);
@@ -142,6 +147,14 @@ function blockSizeOf({ options }: CommandContext): Pick<Recipe, 'blockSize'> {
   const blockSize = blockSizes.find((size) => size === Number(asked));
   if (blockSize !== undefined) return { blockSize };
   throw badArgument('--block-size', { expected: blockSizes.join(', '), got: asked });
+}
+
+function keepOf({ options }: CommandContext): Pick<Recipe, 'keep'> {
+  const asked = text(options.keep);
+  if (asked === undefined) return {};
+  const keep = Number(asked);
+  if (keep >= 0.05 && keep <= 1) return { keep };
+  throw badArgument('--keep', { expected: 'a number from 0.05 to 1', got: asked });
 }
 
 async function readRecipe(path: string): Promise<Recipe> {
@@ -174,6 +187,9 @@ function summary(written: FileResult, seconds: number): string[] {
     `${recipeName(recipe)}: ${bytes} bytes, ${share} % of the source, in ${seconds.toFixed(1)} s`,
     `${integer} of ${layers.length} layers compute in integers`,
     ...float,
+    ...layers.flatMap(({ name, channels }) =>
+      channels ? [`  ${name} keeps ${channels.kept} of ${channels.of} channels`] : [],
+    ),
     ...notes.map((note) => `  ${note}`),
     `written to ${path}`,
   ];

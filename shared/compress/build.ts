@@ -12,15 +12,21 @@ import { equalize } from './equalize.ts';
 import { narrowModel } from './narrow/narrow.ts';
 import { savingsOf } from './narrow/savings.ts';
 import { powerNotes, withExponents } from './pow2/report.ts';
+import { prunedModel } from './prune/apply.ts';
+import { withChannels } from './prune/report.ts';
 import { type QuantizeOptions, quantizeModel, weightedNodes } from './quantize/quantize.ts';
-import { isSource, isWeightOnly, type Recipe } from './recipe.ts';
+import { isSource, isWeightOnly, prunes, type Recipe } from './recipe.ts';
 import type { MeasureRecord } from './record.ts';
 import type { Built, LayerReport } from './report.ts';
 import { rewriterOf } from './rewriter.ts';
 import { defaultTarget, isTarget, type Target, targets } from './targets.ts';
 
-/** Whether building needs a record: whether anything computes in integers. */
+/** Whether building needs a record: whether channels go or anything computes in integers. */
 export function needsRecord(recipe: Recipe): boolean {
+  return prunes(recipe) || hasIntegers(recipe);
+}
+
+export function hasIntegers(recipe: Recipe): boolean {
   if (isSource(recipe) || isWeightOnly(recipe)) return false;
   return [recipe.bits, ...Object.values(recipe.layers ?? {})].some((bits) => bits <= 8);
 }
@@ -57,6 +63,20 @@ export function buildFrom(
   recipe: Recipe,
   record: MeasureRecord | null,
 ): Built {
+  const { model } = canonical;
+  if (!prunes(recipe)) return buildWhole(canonical, recipe, record);
+  if (!record?.prune) {
+    throw new FettleError('VARIANT_FAILED', {
+      recipe: 'of fewer channels',
+      reason: 'what to take out is chosen on calibration data, and there is none',
+    });
+  }
+  const pruned = prunedModel(model, record.prune);
+  const built = buildWhole({ ...canonical, model: pruned }, recipe, record);
+  return { ...built, layers: withChannels(built.layers, { before: model, after: pruned }) };
+}
+
+function buildWhole(canonical: Canonical, recipe: Recipe, record: MeasureRecord | null): Built {
   const notes = [
     ...canonical.changes.map(({ rewrite, count, reason }) => `${rewrite} ×${count}: ${reason}.`),
     ...canonical.notes,
@@ -69,7 +89,7 @@ export function buildFrom(
       notes: [...notes, ...savingsOf(narrow.layers)],
     });
   }
-  if (!needsRecord(recipe)) {
+  if (!hasIntegers(recipe)) {
     return finish(canonical.model, { layers: floatLayers(canonical.model), notes });
   }
   if (!record) {
@@ -106,7 +126,6 @@ export function checkRecipe(recipe: Recipe): void {
   if (!isWeightOnly(recipe) && strange !== undefined) {
     throw refused(`${strange} bits with activations of 8 bits`);
   }
-  if (recipe.keep !== undefined && recipe.keep !== 1) throw refused('a keep ratio');
   if (power && isWeightOnly(recipe)) throw refused('scheme pow2 with float activations');
   targetOf(recipe);
 }

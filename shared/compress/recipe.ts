@@ -24,7 +24,10 @@ export const Recipe = v.strictObject({
   bits: Bits,
   /** Bits by node name, of layers that differ. */
   layers: v.optional(v.record(v.string(), Bits)),
-  /** The share of prunable channels kept: of every group, or by group name. */
+  /**
+   * The share of prunable channels kept: of all groups together, which are weighed against each
+   * other, or of each group that is named.
+   */
   keep: v.optional(v.union([KeepRatio, v.record(v.string(), KeepRatio)])),
   scheme: v.optional(v.picklist(['affine', 'pow2'])),
   /**
@@ -46,6 +49,12 @@ export const sourceRecipe: Recipe = { v: 1, source: true, bits: 32 };
 
 export function isSource(recipe: Recipe): boolean {
   return recipe.source === true;
+}
+
+/** Whether channels go. */
+export function prunes({ source, keep }: Recipe): boolean {
+  if (source === true || keep === undefined) return false;
+  return typeof keep === 'number' ? keep < 1 : Object.values(keep).some((share) => share < 1);
 }
 
 /** Whether activations stay float, and weights alone are stored in fewer bits. */

@@ -21,6 +21,8 @@ export interface LayerReport {
     readonly weights: number;
     readonly bias?: number;
   };
+  /** Output channels kept, of how many; absent where all are. */
+  readonly channels?: { readonly kept: number; readonly of: number };
   /** Why it is so: the rule, the limit or the measurement that decided. */
   readonly reason: string;
 }

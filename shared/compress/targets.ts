@@ -5,6 +5,15 @@
  */
 import type { BitWidth } from './recipe.ts';
 
+/** How many channels kernels like to have. */
+export interface Rounding {
+  /** Counts kept are multiples of this … */
+  readonly channels: number;
+  /** … or of this in groups of at most `few`. */
+  readonly fewChannels: number;
+  readonly few: number;
+}
+
 export interface Target {
   readonly name: string;
   /** Type of quantized activations. */
@@ -20,9 +29,14 @@ export interface Target {
   readonly floatStem: { readonly inputs: number; readonly outputs: number };
   /** Depthwise convolutions need this many channels to have a fast 8-bit kernel. */
   readonly depthwiseChannels: number;
+  /** What kept channels are rounded to: other counts are padded by the kernels or slower. */
+  readonly rounding: Rounding;
   /** Widths of block-wise weights with a fast kernel (onnxruntime/core/mlas/lib/qnbitgemm.cpp). */
   readonly blockBits: readonly BitWidth[];
 }
+
+/** Vectors of 16 floats or integers; half of them where a layer is narrow. */
+const rounding: Rounding = { channels: 16, fewChannels: 8, few: 32 };
 
 const x64: Target = {
   name: 'x64',
@@ -31,6 +45,7 @@ const x64: Target = {
   saturates: true,
   floatStem: { inputs: 4, outputs: 16 },
   depthwiseChannels: 16,
+  rounding,
   blockBits: [8, 4],
 };
 
@@ -44,6 +59,7 @@ export const targets = {
     saturates: false,
     floatStem: { inputs: 4, outputs: 8 },
     depthwiseChannels: 8,
+    rounding,
     blockBits: [8, 4],
   },
   arm64: {
@@ -53,6 +69,7 @@ export const targets = {
     saturates: false,
     floatStem: { inputs: 4, outputs: 8 },
     depthwiseChannels: 8,
+    rounding,
     blockBits: [4],
   },
 } as const satisfies Record<string, Target>;

@@ -6,6 +6,7 @@ import type { Model } from '../../onnx/graph.ts';
 import type { Progress } from '../../variants.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
+import type { Rounding } from '../targets.ts';
 import { textOf } from './apply.ts';
 import { fitModel } from './fit.ts';
 import { type Dependencies, dependenciesOf, type Group } from './groups.ts';
@@ -13,7 +14,7 @@ import { type MixingLayer, mixingLayers } from './layers.ts';
 import { readersOf } from './moments.ts';
 import { removeUnits } from './remove.ts';
 import type { Importance, PruneRun } from './run.ts';
-import { type Judged, mostRemoved, offeredGroups, type Rounding, removedCounts } from './select.ts';
+import { type Judged, mostRemoved, offeredGroups, removedCounts } from './select.ts';
 import { removalOrder } from './surgeon.ts';
 
 export interface PruneOptions {

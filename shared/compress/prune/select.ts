@@ -1,15 +1,8 @@
 /** Chooses how many units each group keeps, all groups weighed against each other. Pure. */
 import type { Recipe } from '../recipe.ts';
+import type { Rounding } from '../targets.ts';
 import type { Group } from './groups.ts';
 import type { Order } from './surgeon.ts';
-
-export interface Rounding {
-  /** Counts kept are multiples of this … */
-  readonly channels: number;
-  /** … or of this in groups of at most `few`. */
-  readonly fewChannels: number;
-  readonly few: number;
-}
 
 export interface Offered {
   readonly group: Group;

@@ -1,0 +1,39 @@
+/** Says of each layer how many of its output channels are left. */
+import type { Model } from '../../onnx/graph.ts';
+import { outputChannels } from '../narrow/layers.ts';
+import { weightedNodes } from '../quantize/quantize.ts';
+import type { PruneRecord } from '../record.ts';
+import type { LayerReport } from '../report.ts';
+import { rewriterOf } from '../rewriter.ts';
+
+export function withChannels(
+  layers: readonly LayerReport[],
+  { before, after }: { before: Model; after: Model },
+): LayerReport[] {
+  const [had, left] = [channelCounts(before), channelCounts(after)];
+  return layers.map((layer) => {
+    const [kept, of] = [left.get(layer.name), had.get(layer.name)];
+    return kept === undefined || of === undefined || kept === of
+      ? layer
+      : { ...layer, channels: { kept, of } };
+  });
+}
+
+/** What was decided, in one sentence. */
+export function pruningNote({ removed, weights }: PruneRecord): string {
+  const channels = Object.values(removed).reduce((sum, places) => sum + places.length, 0);
+  if (channels === 0) return 'No channels went: the kernels take no fewer than there are.';
+  const groups = Object.keys(removed).length;
+  const fitted = Object.keys(weights).length;
+  return `${channels} channels of ${groups} groups went, and ${fitted} layers were fitted again.`;
+}
+
+function channelCounts(model: Model): Map<string, number> {
+  const rewriter = rewriterOf(model.graph);
+  return new Map(
+    weightedNodes(rewriter).map((node) => [
+      node.name,
+      outputChannels(node, rewriter.constant(node.inputs[1])?.dims ?? []),
+    ]),
+  );
+}
