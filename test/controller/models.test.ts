@@ -194,6 +194,8 @@ test.serial('a builder that is killed is started again; twice is a failure', asy
   const once = await ask(test, { v: 1, bits: 32 });
   await killWorker(once.id, test);
   t.is((await wait(test, once.id)).state, 'ready');
+  // The one that has just finished may still be ending: it is not the one to kill.
+  await until('no worker left', () => childrenRunning('work/worker').length === 0);
   const twice = await ask(test, { v: 1, bits: 8 });
   const first = await killWorker(twice.id, test);
   await killWorker(twice.id, test, first);
