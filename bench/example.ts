@@ -49,7 +49,7 @@ export const bench: Bench = {
         ],
         rows,
         notes: [
-          `Compressed in ${number(compressed, 'seconds').toFixed(1)} s with 128 calibration images.`,
+          `Compressed in ${number(compressed, 'seconds').toFixed(1)} s; 128 calibration images.`,
           'Quality on 450 images with labels, held out of training and calibration.',
           'Source and variant are timed in turns in one process each run.',
         ],

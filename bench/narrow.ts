@@ -1,4 +1,7 @@
-/** Narrow weights: quality, bytes and latency at 16, 4 and 2 bits, against the peer's block quantizer. */
+/**
+ * Narrow weights: quality, bytes and latency at 16, 4 and 2 bits, against the peer's block
+ * quantizer.
+ */
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';

@@ -93,7 +93,8 @@ async function commandSection([name, row]: [string, CommandRow]): Promise<string
 function settingsPage(): string {
   const rows = Object.entries(settingTable).map(([name, setting]) => {
     const usual = setting.default === null ? '–' : `\`${String(setting.default)}\``;
-    const variable = `${environmentPrefix}${flagOf(name).slice(2).toUpperCase().replaceAll('-', '_')}`;
+    const words = flagOf(name).slice(2).toUpperCase();
+    const variable = `${environmentPrefix}${words.replaceAll('-', '_')}`;
     return `| \`${flagOf(name)}\` | \`${variable}\` | ${usual} | ${cell(setting.help)} |`;
   });
   return [

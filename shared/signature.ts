@@ -49,6 +49,6 @@ function keyIdOf(publicKeyPem: string): string {
 }
 
 function signedBytes(document: object): Buffer {
-  const { signature: _, ...rest } = document as { signature?: unknown };
-  return Buffer.from(canonicalJson(rest));
+  const members = Object.entries(document).filter(([name]) => name !== 'signature');
+  return Buffer.from(canonicalJson(Object.fromEntries(members)));
 }

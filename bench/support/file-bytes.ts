@@ -1,4 +1,6 @@
-/** Contents of files of many kinds as the file-type model takes them, from what is installed here. */
+/**
+ * Contents of files of many kinds as the file-type model takes them, from what is installed here.
+ */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeNpz } from '../../shared/evaluate/npz.ts';

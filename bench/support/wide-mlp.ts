@@ -1,4 +1,6 @@
-/** A made-up model of large matrices with data that follows a few common causes, as activations do. */
+/**
+ * A made-up model of large matrices with data that follows a few common causes, as activations do.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeNode } from '../../shared/compress/attributes.ts';

@@ -87,7 +87,8 @@ function servingText({ serving, reason }: Reported): string {
   const threads = `${plan.threads} thread${plan.threads === 1 ? '' : 's'}`;
   const instances = plan.instances > 1 ? ` × ${plan.instances}` : '';
   const size = `${formatBytes(serving.bytes)} of ${formatBytes(serving.sourceBytes)}`;
-  return `${serving.recipeName}  ${threads}${instances}  ${formatMs(serving.latencyMsP50)}  ${size}`;
+  const latency = formatMs(serving.latencyMsP50);
+  return `${serving.recipeName}  ${threads}${instances}  ${latency}  ${size}`;
 }
 
 function bar(done: number, total: number): string {

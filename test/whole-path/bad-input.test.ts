@@ -114,7 +114,7 @@ test('a full disk leaves neither the variant nor a part of it', async (t) => {
   t.is(stdout.trim(), 'left: 0', 'nothing is left behind');
 });
 
-test('over the API: a name that leads out of its folder, and a claim of ten gigabytes', async (t) => {
+test('over the API: a name that leads elsewhere, and a claim of ten gigabytes', async (t) => {
   const folder = temporaryFolder(t);
   const fleet = await startFleet({ folder, agents: 0 });
   t.teardown(() => fleet.stop());

@@ -50,7 +50,10 @@ function shrunk({ inputs, rows }: GroupMoments, columns: number): Float64Array {
 /** Of the mean variance, added to each when weights are moved: they must not follow noise. */
 const ridge = 0.03;
 
-/** W + W·D·H⁻¹: the weights that on the inputs as they are come nearest to what W gives on exact ones. */
+/**
+ * W + W·D·H⁻¹: the weights that on the inputs as they are come nearest to what W gives on exact
+ * ones.
+ */
 function compensated(
   weights: Float64Array,
   { inputs, drift, rows }: GroupMoments,

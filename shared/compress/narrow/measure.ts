@@ -102,7 +102,9 @@ function takesBias({ layer, plan }: Job): boolean {
 /** Numbers of second moments that are held at a time: 128 MB. */
 const momentsMax = 16 * 2 ** 20;
 
-/** The layers whose inputs depend on no layer that is still to be rounded, as many as memory holds. */
+/**
+ * The layers whose inputs depend on no layer that is still to be rounded, as many as memory holds.
+ */
 function readyOf(left: readonly Job[], graph: Graph): Job[] {
   const pending = new Set(left.map(({ layer }) => layer.node));
   const ready: Job[] = [];

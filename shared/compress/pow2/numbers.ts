@@ -52,7 +52,10 @@ function bestExponent(from: number, errorAt: (p: number) => number): number {
   return best;
 }
 
-/** A bin's values lie at its centre; rounding costs step²/12 each (Bennett 1948), clipping its square. */
+/**
+ * A bin's values lie at its centre; rounding costs step²/12 each (Bennett 1948), clipping its
+ * square.
+ */
 function histogramError(histogram: ValueHistogram, p: number, zero: number): number {
   const { counts, width, zeros, total } = histogram;
   const { min, max } = rangeAt(p, zero);

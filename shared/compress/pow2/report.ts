@@ -1,4 +1,7 @@
-/** Reads the exponents of a fixed-point model back from its graph: what a DSP needs beside the integers. */
+/**
+ * Reads the exponents of a fixed-point model back from its graph: what a DSP needs beside the
+ * integers.
+ */
 import type { Model, Node } from '../../onnx/graph.ts';
 import type { LayerReport } from '../report.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';

@@ -1,4 +1,6 @@
-/** New versions of the example: each a little different, so that everything is built and tried anew. */
+/**
+ * New versions of the example: each a little different, so that everything is built and tried anew.
+ */
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';

@@ -32,7 +32,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
 /** What an agent's processes never load, however it is reached. */
 const foreignToDevices = [
   /^controller\//,
-  /^shared\/compress\/(?!recipe\.ts)/,
+  /^shared\/compress\/(?!(recipe|kernel-target)\.ts)/,
   /^(fastify|@fastify\/.*|kysely|aedes|vite|preact|uplot)$/,
   /^@bufbuild\/protobuf$/,
   /^@valibot\/to-json-schema$/,
