@@ -1,6 +1,6 @@
 /** Decides per layer how many bits its weights get and in which blocks. Pure. */
 import { type BlockShape, blocksOf, type NarrowBits } from '../blockwise/blocks.ts';
-import type { BitWidth, Recipe } from '../recipe.ts';
+import { type BitWidth, blockSizes, type Recipe } from '../recipe.ts';
 import type { Target } from '../targets.ts';
 import type { NarrowForm, NarrowLayer } from './layers.ts';
 
@@ -30,10 +30,21 @@ export function planOf(
   if (bits === 32) return { kind: 'float', reason: 'the recipe keeps it in float' };
   const floatBytes = 4 * layer.weights.length;
   if (bits === 16) return halfPlan(layer, floatBytes);
-  const wanted = recipe.blockSize ?? defaultBlock[bits];
+  const wanted = recipe.blockSize ?? fittingBlock(layer, bits);
   const plan = { kind: 'blocks', ...blocksPlan(layer, { bits, wanted, target }) } as const;
   if (storedBytes(plan) < floatBytes) return plan;
   return { kind: 'float', reason: `too small: ${bits} bits with their scales save no bytes` };
+}
+
+/** The default, or a smaller block where that one would mostly be filling. */
+function fittingBlock({ rows, columns, form }: NarrowLayer, bits: NarrowBits): number {
+  const usual = defaultBlock[bits];
+  const bytesAt = (blockSize: number) =>
+    storedBytes({ form, shape: { bits, rows, columns, blockSize } });
+  if (form === 'unpack') return usual;
+  let best: number = usual;
+  for (const size of blockSizes) if (size < usual && bytesAt(size) < bytesAt(best)) best = size;
+  return best;
 }
 
 function halfPlan(layer: NarrowLayer, floatBytes: number): NarrowPlan {
