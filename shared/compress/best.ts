@@ -12,6 +12,7 @@ import { chooseMetric, type Outcome } from '../evaluate/outcome.ts';
 import { measureQuality } from '../evaluate/quality.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { Quality } from '../protocol/tuning.ts';
+import { quantizedAlready } from './already-quantized.ts';
 import {
   buildFrom,
   buildVariant,
@@ -30,7 +31,7 @@ import { measurePays, timerOf } from './pays.ts';
 import { prunedModel } from './prune/apply.ts';
 import { measurePruning } from './prune/measure.ts';
 import { pruningNote } from './prune/report.ts';
-import { isSource, isWeightOnly, prunes, type Recipe, recipeName } from './recipe.ts';
+import { isSource, isWeightOnly, prunes, type Recipe, recipeName, sourceRecipe } from './recipe.ts';
 import type { MeasureRecord, PruneRecord } from './record.ts';
 import type { Built } from './report.ts';
 import type { FileRequest, QualityBudget } from './request.ts';
@@ -49,8 +50,9 @@ const judgeSamples = 64;
 
 export async function buildBest(source: Source, request: FileRequest): Promise<Best> {
   const { recipe } = request;
-  if (isSource(recipe)) {
-    return { recipe, built: buildVariant(source.bytes, recipe, null), record: null, quality: null };
+  if (isSource(recipe) || quantizedAlready(source.model) !== null) {
+    const built = buildVariant(source.bytes, recipe, null);
+    return { recipe: sourceRecipe, built, record: null, quality: null };
   }
   checkRecipe(recipe);
   const work: Work = { source, request, canonical: canonicalise(source.model), known: {} };

@@ -7,6 +7,7 @@ import { FettleError } from '../errors.ts';
 import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
+import { quantizedAlready } from './already-quantized.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { equalize } from './equalize.ts';
 import { narrowModel } from './narrow/narrow.ts';
@@ -52,9 +53,13 @@ export function buildVariant(
   recipe: Recipe,
   record: MeasureRecord | null,
 ): Built {
-  if (isSource(recipe)) return sourceItself(source);
+  if (isSource(recipe)) return sourceItself(source, 'The source as it is.');
   checkRecipe(recipe);
-  return buildFrom(canonicalise(readModel(source)), recipe, record);
+  const model = readModel(source);
+  const already = quantizedAlready(model);
+  return already === null
+    ? buildFrom(canonicalise(model), recipe, record)
+    : sourceItself(source, already);
 }
 
 /** The same for a model that is canonical already. */
@@ -153,8 +158,8 @@ function floatLayers(model: Model): LayerReport[] {
   }));
 }
 
-function sourceItself(bytes: Uint8Array): Built {
-  return { bytes, digest: digestOf(bytes), layers: [], notes: ['The source as it is.'] };
+function sourceItself(bytes: Uint8Array, note: string): Built {
+  return { bytes, digest: digestOf(bytes), layers: [], notes: [note] };
 }
 
 function finish(model: Model, rest: Pick<Built, 'layers' | 'notes'>): Built {
