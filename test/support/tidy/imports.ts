@@ -35,8 +35,9 @@ export function closureOf(
 }
 
 function importsOf(source: Source, paths: ReadonlySet<string>): readonly Import[] {
+  const specifiers = new Set(source.nodes.map((node) => node.source).filter(isNode));
   const started = source.nodes.flatMap((node) => {
-    const target = startedFile(source, node, paths);
+    const target = specifiers.has(node) ? null : startedFile(source, node, paths);
     return target === null ? [] : [{ line: source.lineOf(node), target, kind: 'started' as const }];
   });
   const written = source.nodes.flatMap((node) => {
