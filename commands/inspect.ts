@@ -1,4 +1,5 @@
 /** `fettle inspect`: what a model is made of, and what can be done with it. */
+import { type GroupVerdict, inspectGroups } from '../shared/compress/prune/inspect.ts';
 import type { Dimension } from '../shared/onnx/graph.ts';
 import { type Inspection, inspectModel, type Port } from '../shared/onnx/inspect.ts';
 import { readModelFile } from '../shared/onnx/read.ts';
@@ -11,13 +12,15 @@ export const command: Command = {
   options: [],
   async run({ args, io }) {
     const path = args['MODEL.onnx'] ?? '';
-    const inspection = inspectModel(await readModelFile(path));
-    io.result(inspection);
-    for (const line of linesOf(path, inspection)) io.line(line);
+    const model = await readModelFile(path);
+    const inspection = inspectModel(model);
+    const prunable = inspectGroups(model);
+    io.result({ ...inspection, prunable });
+    for (const line of linesOf(path, inspection, prunable)) io.line(line);
   },
 };
 
-function linesOf(path: string, inspection: Inspection): string[] {
+function linesOf(path: string, inspection: Inspection, groups: readonly GroupVerdict[]): string[] {
   const { opsets, irVersion, producer, parameters, bytes, operators } = inspection;
   const sets = Object.entries(opsets).map(([domain, version]) => `${domain} ${version}`);
   const facts: [string, string][] = [
@@ -40,7 +43,7 @@ function linesOf(path: string, inspection: Inspection): string[] {
     '',
     ...verdictLines('can run in 8 bits', inspection.quantizable.map(quantizableOf)),
     '',
-    ...verdictLines('can lose channels by themselves', inspection.prunable.map(prunableOf)),
+    ...groupLines(groups),
   ];
 }
 
@@ -71,8 +74,21 @@ function quantizableOf(row: Inspection['quantizable'][number]): NodeVerdict {
   return { ...row, can: row.quantizable };
 }
 
-function prunableOf(row: Inspection['prunable'][number]): NodeVerdict {
-  return { ...row, can: row.prunable };
+/** Layers whose channels can only go together make one group. */
+function groupLines(groups: readonly GroupVerdict[]): string[] {
+  if (groups.length === 0) return ['no layer has channels of its own'];
+  const able = groups.filter(({ prunable }) => prunable > 0);
+  const rows = groups.map(({ group, layers, units, prunable, reason }) => [
+    `  ${prunable} of ${units}`,
+    fit(group, 32),
+    [layers.length > 1 ? `with ${layers.length - 1} more layers` : '', reason ?? '']
+      .filter(Boolean)
+      .join('; '),
+  ]);
+  return [
+    `${able.length} of ${groups.length} groups of channels can be pruned`,
+    ...formatTable(rows),
+  ];
 }
 
 /** The count of those that can; then the others, gathered by reason. */

@@ -1,4 +1,4 @@
-/** What a model is made of, what of it can be quantized and pruned, and why the rest cannot. */
+/** What a model is made of, what of it can be quantized, and why the rest cannot. */
 import { elementCount } from './elements.ts';
 import {
   type Dimension,
@@ -8,7 +8,6 @@ import {
   type Node,
   type ValueInfo,
 } from './graph.ts';
-import { prunableLayers } from './inspect/prunable.ts';
 import { quantizableVerdict } from './inspect/quantizable.ts';
 import { type View, viewOf } from './inspect/values.ts';
 import { multiplyAdds, weightInput } from './inspect/weights.ts';
@@ -38,11 +37,6 @@ export interface Inspection {
   readonly layers: readonly Layer[];
   /** Every node but constants: whether it can run in 8 bits, and why or why not. */
   readonly quantizable: readonly (Named & { readonly quantizable: boolean })[];
-  /** Every Conv and Gemm with constant weights: whether it can lose output channels by itself. */
-  readonly prunable: readonly (Named & {
-    readonly channels: number;
-    readonly prunable: boolean;
-  })[];
 }
 
 export interface Port {
@@ -89,12 +83,6 @@ export function inspectModel(model: Model): Inspection {
       const { can, reason } = quantizableVerdict(view, node);
       return { ...named(node), quantizable: can, reason };
     }),
-    prunable: prunableLayers(view).map(({ node, channels, can, reason }) => ({
-      ...named(node),
-      channels,
-      prunable: can,
-      reason,
-    })),
   };
 }
 

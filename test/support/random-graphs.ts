@@ -71,7 +71,15 @@ function builderOf(seed: number): Builder {
   };
 }
 
-function conv(b: Builder, x: Map, outputs: number, group = 1): Map {
+function conv(b: Builder, x: Map, outputs: number): Map {
+  return groupedConv(b, x, { outputs, group: 1 });
+}
+
+function groupedConv(
+  b: Builder,
+  x: Map,
+  { outputs, group }: { outputs: number; group: number },
+): Map {
   const kernel = 2 * b.pick(0, 1) + 1;
   const inputs = [x.value, b.constant([outputs, x.channels / group, kernel, kernel])];
   if (b.pick(0, 1) === 1) inputs.push(b.constant([outputs]));
@@ -93,8 +101,8 @@ const even = (b: Builder) => 2 * b.pick(2, 5);
 
 const blockTable: Readonly<Record<string, Block>> = {
   plain: (b, x) => conv(b, x, even(b)),
-  depthwise: (b, x) => conv(b, x, x.channels * b.pick(1, 2), x.channels),
-  grouped: (b, x) => conv(b, conv(b, x, 8), 4, 2),
+  depthwise: (b, x) => groupedConv(b, x, { outputs: x.channels * b.pick(1, 2), group: x.channels }),
+  grouped: (b, x) => groupedConv(b, conv(b, x, 8), { outputs: 4, group: 2 }),
   batchNorm(b, x) {
     const vectors = [1, 2, 3, 4].map(() => b.constant([x.channels]));
     return { ...x, value: b.add('BatchNormalization', [x.value, ...vectors]) };
@@ -142,7 +150,7 @@ const blockTable: Readonly<Record<string, Block>> = {
     const apart = b.add('Reshape', [y.value, b.sizes([1, 2, half, x.size, x.size])]);
     const turned = b.add('Transpose', [apart], ['perm', ints(0, 2, 1, 3, 4)]);
     const value = b.add('Reshape', [turned, b.sizes([1, y.channels, x.size, -1])]);
-    return conv(b, { ...y, value }, y.channels, y.channels);
+    return groupedConv(b, { ...y, value }, { outputs: y.channels, group: y.channels });
   },
   pool(b, x) {
     if (x.size < 4) return x;

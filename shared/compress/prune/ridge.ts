@@ -45,7 +45,7 @@ export async function ridgeOf(
     : new Float64Array(columns);
   const gram = new Float64Array(columns * columns);
   for (const { x, rows: own } of blocks) addTo(gram, await products.transposed(x, x, own));
-  centre(gram, mean, mean, rows);
+  centre(gram, { a: mean, b: mean, rows });
   let trace = 0;
   for (let i = 0; i < columns; i += 1) trace += gram[i * columns + i] ?? 0;
   const lambda = Math.max((strength * trace) / columns, Number.MIN_VALUE);
@@ -61,7 +61,7 @@ export async function ridgeOf(
       for (const [at, { x, rows: own }] of blocks.entries()) {
         addTo(cross, await products.transposed(targets[at] ?? x, x, own));
       }
-      centre(cross, aim, mean, rows);
+      centre(cross, { a: aim, b: mean, rows });
       for (let i = 0; i < cross.length; i += 1) {
         cross[i] = (cross[i] ?? 0) + lambda * (weights[i] ?? 0);
       }
@@ -92,7 +92,10 @@ function addTo(sums: Float64Array, values: Float32Array): void {
 }
 
 /** Σ abᵀ less rows · āb̄ᵀ. */
-function centre(sums: Float64Array, a: Float64Array, b: Float64Array, rows: number): void {
+function centre(
+  sums: Float64Array,
+  { a, b, rows }: { a: Float64Array; b: Float64Array; rows: number },
+): void {
   for (let i = 0; i < a.length; i += 1) {
     const factor = rows * (a[i] ?? 0);
     if (factor === 0) continue;

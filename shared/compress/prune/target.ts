@@ -1,4 +1,4 @@
-/** What a layer's outputs are fitted to: its own, or a sum's with what is added to it subtracted. */
+/** What a layer is fitted to: its own outputs, or a sum's less what is added to them. */
 import { floatOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import type { Rewriter } from '../rewriter.ts';

@@ -52,25 +52,6 @@ test('what can be quantized, and why the rest cannot', (t) => {
   );
 });
 
-test('what can lose channels, and what ties the rest', (t) => {
-  const rows = inspectModel(model).prunable.map(({ node, channels, prunable }) => [
-    node,
-    channels,
-    prunable,
-  ]);
-  t.deepEqual(rows, [
-    ['a', 16, true],
-    ['b', 8, false],
-    ['e', 8, false],
-    ['y', 5, false],
-  ]);
-  const [a, b, e, y] = inspectModel(model).prunable.map(({ reason }) => reason);
-  t.regex(a ?? '', /only Conv making "b" would change/);
-  t.regex(b ?? '', /tied to those of another layer by Add/);
-  t.regex(e ?? '', /depthwise/);
-  t.regex(y ?? '', /output of the model/);
-});
-
 test('real models are counted as their papers do', async (t) => {
   const path = sharedModelOrSkip(t, 'squeezenet/model.onnx');
   if (path === null) return;

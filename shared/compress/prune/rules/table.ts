@@ -13,7 +13,7 @@ import {
 import { concatenates, pads, slices, splits, transposes } from './layout.ts';
 import { reshapes } from './reshape.ts';
 
-/** False where the node is of a form that is not understood; nothing is then known of its outputs. */
+/** False where the node's form is not understood; nothing is then known of its outputs. */
 export type Rule = (node: Node, tracker: Tracker) => boolean;
 
 export function ruleFor(node: Node): Rule | undefined {
