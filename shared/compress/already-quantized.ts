@@ -1,4 +1,4 @@
-/** Models that another tool has quantized: their integers are their own, and nothing here improves them. */
+/** Models that another tool has quantized: their integers are their own. */
 import type { Model } from '../onnx/graph.ts';
 import { allNodes } from '../onnx/walk.ts';
 

@@ -22,13 +22,13 @@ function upperFactor(a: Float64Array, n: number): Float64Array | null {
   const r = new Float64Array(n * n);
   for (let j = n - 1; j >= 0; j -= 1) {
     const rowJ = r.subarray(j * n, (j + 1) * n);
-    const pivot = at(a, j * n + j) - dot(rowJ, rowJ, j + 1, n);
+    const pivot = at(a, j * n + j) - dotFrom(j + 1, rowJ, rowJ);
     if (!(pivot > 0)) return null;
     const diagonal = Math.sqrt(pivot);
     rowJ[j] = diagonal;
     for (let i = j - 1; i >= 0; i -= 1) {
       const rowI = r.subarray(i * n, (i + 1) * n);
-      rowI[j] = (at(a, i * n + j) - dot(rowI, rowJ, j + 1, n)) / diagonal;
+      rowI[j] = (at(a, i * n + j) - dotFrom(j + 1, rowI, rowJ)) / diagonal;
     }
   }
   return r;
@@ -61,9 +61,9 @@ export function addScaled(
   }
 }
 
-function dot(a: Float64Array, b: Float64Array, from: number, to: number): number {
+function dotFrom(from: number, a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let i = from; i < to; i += 1) sum += at(a, i) * at(b, i);
+  for (let i = from; i < a.length; i += 1) sum += at(a, i) * at(b, i);
   return sum;
 }
 

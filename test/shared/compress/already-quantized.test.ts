@@ -21,7 +21,7 @@ const quantized = writeModel(
 );
 
 for (const bits of [8, 32] as const) {
-  test(`a model that is quantized already keeps its bytes at ${bits} bits, and it is said why`, (t) => {
+  test(`what is quantized already keeps its bytes at ${bits} bits, and it is said`, (t) => {
     const built = buildVariant(quantized, { v: 1, bits }, null);
     t.deepEqual(built.bytes, quantized);
     t.regex(built.notes.join(' '), /quantized already .*QuantizeLinear/);
