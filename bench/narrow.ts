@@ -20,8 +20,8 @@ import { numberAt } from './support/number-at.ts';
 import { writeWideMlp } from './support/wide-mlp.ts';
 
 const classifiers = [
-  ...['mobilenet-v1-025', 'squeezenet', 'resnet20-cifar', 'resnet8-cifar'],
-  ...['cnn-cifar', 'keywords', 'mnist'],
+  ...['resnet8-cifar', 'resnet20-cifar', 'keywords', 'mnist'],
+  ...['cnn-cifar', 'mobilenet-v1-025', 'squeezenet'],
 ];
 const timingSeconds = 6;
 const samples = '400';
@@ -50,7 +50,7 @@ const notes = [
   '"to nearest" is the same without calibration data; the others are rounded second-order on it.',
   'The peer takes MatMuls only: convolutions and Gemm stay float in its models.',
   'Speed is the source’s median latency over the variant’s, in turns in one process, one thread.',
-  '"files" is a file-type model fed with installed files of many kinds; "wide" is made up: four matrices of 768×3072.',
+  '"files" is a file-type model fed with installed files of many kinds; "wide" is made up: two matrices of 768×3072.',
 ];
 
 interface Subject {
@@ -133,7 +133,7 @@ async function compressed(
   { folder, note, signal }: Scene,
   rounding = '',
 ): Promise<Made> {
-  const what = [...options.filter((option) => !option.startsWith('--bits')), rounding].join(' ');
+  const what = [...options.filter((option) => !option.startsWith('--')), rounding].join(' ').trim();
   note(`${name}: ${what}`);
   const path = join(folder, `${name} ${what}.onnx`);
   // A bare model has no calibration data.
@@ -149,7 +149,7 @@ async function peer({ name, found }: Subject, bits: number, scene: Scene): Promi
   note(`${name}: peer, ${bits} bits`);
   const path = join(folder, `${name} peer ${bits}.onnx`);
   const script = join(productRoot(), 'bench', 'peers', 'matmul_nbits.py');
-  const block = bits === 4 ? '32' : '16';
+  const block = '32';
   const args = [script, found.modelPath, `${bits}`, block, path];
   const { stdout } = await promisify(execFile)('python3', args, { signal, maxBuffer: 1 << 24 });
   const report: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');

@@ -10,7 +10,7 @@ import type { Node, Tensor } from '../../shared/onnx/graph.ts';
 import { writeModelFile } from '../../shared/onnx/write.ts';
 import { createRandom } from '../../shared/random.ts';
 
-const widths = [768, 3072, 768, 3072, 768] as const;
+const widths = [768, 3072, 768] as const;
 const causes = 48;
 
 /** Writes model and data sets into the folder; returns the model's path. */

@@ -16,7 +16,7 @@ import {
 } from './blocks.ts';
 
 /** Share of the mean diagonal that is added to the diagonal, against inputs that never vary. */
-const damping = 0.01;
+const damping = 0.02;
 
 /**
  * Rounds rows × columns weights, given the columns × columns second moments XᵀX of their inputs.
@@ -27,9 +27,22 @@ export function roundSecondOrder(
   shape: BlockShape,
   moments: Float64Array,
 ): BlockWeights {
+  const factor = dampedFactor(moments, shape.columns);
+  return factor ? roundByFactor(weights, shape, factor) : roundToNearest(weights, shape);
+}
+
+/** U with (moments + damping)⁻¹ = UᵀU; null for moments that cannot be factored. */
+export function dampedFactor(moments: Float64Array, columns: number): Float64Array | null {
+  return inverseFactor(damped(moments, columns), columns);
+}
+
+/** The same with the factor at hand. */
+export function roundByFactor(
+  weights: Float64Array,
+  shape: BlockShape,
+  factor: Float64Array,
+): BlockWeights {
   const { rows, columns } = shape;
-  const factor = inverseFactor(damped(moments, columns), columns);
-  if (!factor) return roundToNearest(weights, shape);
   const importance = Float64Array.from({ length: columns }, (_, i) => {
     const pivot = factor[i * columns + i] ?? 1;
     return 1 / (pivot * pivot);

@@ -4,9 +4,15 @@
  * Sun, "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV 2017, §3.2, asymmetric),
  * then rounded second-order, then the bias takes what is left of the mean.
  */
-import { addScaled, inverseFactor } from '../../linear/triangular.ts';
-import { type BlockShape, type BlockWeights, emptyBlocks, valuesOf } from '../blockwise/blocks.ts';
-import { roundSecondOrder } from '../blockwise/second-order.ts';
+import { addScaled } from '../../linear/triangular.ts';
+import {
+  type BlockShape,
+  type BlockWeights,
+  emptyBlocks,
+  roundToNearest,
+  valuesOf,
+} from '../blockwise/blocks.ts';
+import { dampedFactor, roundByFactor } from '../blockwise/second-order.ts';
 import type { GroupMoments } from './moments.ts';
 
 export interface Fitted {
@@ -27,9 +33,11 @@ export function fitLayer(
   const bias: number[] = [];
   for (const [group, seen] of moments.entries()) {
     const own = weights.subarray(group * rows * columns, (group + 1) * rows * columns);
-    const inputs = shrunk(seen, columns);
-    const moved = compensated(own, { ...seen, inputs }, columns);
-    const blocks = roundSecondOrder(moved, { ...shape, rows }, inputs);
+    const part = { ...shape, rows };
+    const factor = dampedFactor(shrunk(seen, columns), columns);
+    const blocks = factor
+      ? roundByFactor(compensated(own, seen, factor), part, factor)
+      : roundToNearest(own, part);
     whole.integers.set(blocks.integers, group * rows * columns);
     whole.scales.set(blocks.scales, group * blocks.scales.length);
     whole.zeros.set(blocks.zeros, group * blocks.zeros.length);
@@ -47,28 +55,15 @@ function shrunk({ inputs, rows }: GroupMoments, columns: number): Float64Array {
   return inputs.map((sum, i) => (i % (columns + 1) === 0 ? sum : sum * kept));
 }
 
-/** Of the mean variance, added to each when weights are moved: they must not follow noise. */
-const ridge = 0.03;
-
-/**
- * W + W·D·H⁻¹: the weights that on the inputs as they are come nearest to what W gives on exact
- * ones.
- */
+/** W + W·D·H⁻¹: the weights that on the inputs as they are come nearest to what W gives on exact ones. */
 function compensated(
   weights: Float64Array,
-  { inputs, drift, rows }: GroupMoments,
-  columns: number,
+  { drift, rows }: GroupMoments,
+  factor: Float64Array,
 ): Float64Array {
+  const columns = Math.sqrt(drift.length);
   const kept = rows / (rows + columns);
   if (drift.every((value) => value === 0)) return weights;
-  const damped = Float64Array.from(inputs);
-  let trace = 0;
-  for (let i = 0; i < columns; i += 1) trace += inputs[i * columns + i] ?? 0;
-  for (let i = 0; i < columns; i += 1) {
-    damped[i * columns + i] = (damped[i * columns + i] ?? 0) + (ridge * trace) / columns;
-  }
-  const factor = inverseFactor(damped, columns);
-  if (!factor) return weights;
   const result = Float64Array.from(weights);
   for (let from = 0; from < weights.length; from += columns) {
     const missing = new Float64Array(columns);
@@ -76,9 +71,10 @@ function compensated(
       const by = drift.subarray(i * columns, (i + 1) * columns);
       addScaled(missing, by, { factor: kept * (weights[from + i] ?? 0), from: 0 });
     }
-    const step = solved(missing, factor, columns);
-    for (let i = 0; i < columns; i += 1)
-      result[from + i] = (result[from + i] ?? 0) + (step[i] ?? 0);
+    addScaled(result.subarray(from, from + columns), solved(missing, factor, columns), {
+      factor: 1,
+      from: 0,
+    });
   }
   return result;
 }

@@ -16,7 +16,10 @@ export type NarrowPlan =
     };
 
 /** Below 8 bits more blocks cost little and keep much; at 8 bits a row needs one scale. */
-const defaultBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
+const storedBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
+/** The kernel of 2 bits takes blocks of 32 and more; smaller ones run at a tenth of float's speed. */
+const kernelBlock = { 8: 128, 4: 32, 2: 32 } as const satisfies Record<NarrowBits, number>;
+const leastKernelBlock = { 8: 16, 4: 16, 2: 32 } as const satisfies Record<NarrowBits, number>;
 
 /** What the nodes and names of an unpacked layer take in the file. */
 const unpackNodeBytes = 700;
@@ -38,12 +41,14 @@ export function planOf(
 
 /** The default, or a smaller block where that one would mostly be filling. */
 function fittingBlock({ rows, columns, form }: NarrowLayer, bits: NarrowBits): number {
-  const usual = defaultBlock[bits];
   const bytesAt = (blockSize: number) =>
     storedBytes({ form, shape: { bits, rows, columns, blockSize } });
-  if (form === 'unpack') return usual;
-  let best: number = usual;
-  for (const size of blockSizes) if (size < usual && bytesAt(size) < bytesAt(best)) best = size;
+  if (form === 'unpack') return storedBlock[bits];
+  let best: number = kernelBlock[bits];
+  for (const size of blockSizes) {
+    const smaller = size < kernelBlock[bits] && size >= leastKernelBlock[bits];
+    if (smaller && bytesAt(size) < bytesAt(best)) best = size;
+  }
   return best;
 }
 
