@@ -27,7 +27,7 @@ const timingSeconds = 6;
 const samples = '400';
 
 export const bench: Bench = {
-  what: 'Narrow weights: 16, 4 and 2 bits, fixed point, and the MatMulNBits quantizer of onnxruntime.quantization',
+  what: 'Narrow weights at 16, 4 and 2 bits, fixed point, and the reference block quantizer',
   async run(context) {
     const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
     try {
@@ -50,7 +50,8 @@ const notes = [
   '"to nearest" is the same without calibration data; the others are rounded second-order on it.',
   'The peer takes MatMuls only: convolutions and Gemm stay float in its models.',
   'Speed is the source’s median latency over the variant’s, in turns in one process, one thread.',
-  '"files" is a file-type model fed with installed files of many kinds; "wide" is made up: two matrices of 768×3072.',
+  '"files" is a file-type model fed with installed files of many kinds.',
+  '"wide" is made up: two matrices of 768×3072.',
 ];
 
 interface Subject {
@@ -107,13 +108,16 @@ interface Made {
 
 async function compare(own: Subject, scene: Scene): Promise<(string | number)[][]> {
   const made: Made[] = [];
-  for (const bits of [16, 4, 2]) made.push(await compressed(own, ['--bits', `${bits}`], scene));
+  for (const bits of [16, 4, 2])
+    made.push(await compressed(own, { options: ['--bits', `${bits}`] }, scene));
   for (const bits of [4, 2]) {
-    made.push(await compressed(own, ['--bits', `${bits}`], scene, 'to nearest'));
+    made.push(
+      await compressed(own, { options: ['--bits', `${bits}`], rounding: 'to nearest' }, scene),
+    );
     if (own.matrices) made.push(await peer(own, bits, scene));
   }
   if (!own.matrices) {
-    made.push(await compressed(own, ['--bits', '8', '--scheme', 'pow2'], scene));
+    made.push(await compressed(own, { options: ['--bits', '8', '--scheme', 'pow2'] }, scene));
   }
   const speeds = await speedsOf(made, own.found);
   const rows: (string | number)[][] = [];
@@ -129,11 +133,11 @@ async function compare(own: Subject, scene: Scene): Promise<(string | number)[][
 
 async function compressed(
   { name, found }: Subject,
-  options: readonly string[],
+  { options, rounding = '' }: { options: readonly string[]; rounding?: string },
   { folder, note, signal }: Scene,
-  rounding = '',
 ): Promise<Made> {
-  const what = [...options.filter((option) => !option.startsWith('--')), rounding].join(' ').trim();
+  const words = [...options.filter((option) => !option.startsWith('--')), rounding];
+  const what = words.join(' ').trim();
   note(`${name}: ${what}`);
   const path = join(folder, `${name} ${what}.onnx`);
   // A bare model has no calibration data.

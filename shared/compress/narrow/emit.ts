@@ -22,15 +22,16 @@ export function emitterOf(model: Model): Emitter {
 /** The layer's weights from now on are the blocks'. */
 export function emitBlocks(
   layer: NarrowLayer,
-  form: NarrowForm,
-  blocks: BlockWeights,
+  { form, blocks }: { form: NarrowForm; blocks: BlockWeights },
   emitter: Emitter,
 ): void {
   if (form === 'unpack') {
     const { rows, columns, dims } = layer;
     const unpacker = { ...emitter, before: layer.node };
     const straight = unpacked(blocks, layer.transposed ? [rows, columns] : dims, unpacker);
-    const turned = layer.transposed ? add('Transpose', [straight], unpacker) : straight;
+    const turned = layer.transposed
+      ? add({ op: 'Transpose', inputs: [straight] }, unpacker)
+      : straight;
     emitter.rewriter.setInput(layer.node, 1, turned);
     return;
   }
@@ -92,7 +93,7 @@ function multiplyFlat(node: Node, blocks: BlockWeights, emitter: Emitter): void 
   const unpacker: Unpacker = { ...emitter, before: node };
   const ones = (rewriter.constant(node.inputs[1])?.dims.length ?? 4) - 2;
   const [output = ''] = node.outputs;
-  const flat = add('Flatten', [node.inputs[0] ?? ''], unpacker);
+  const flat = add({ op: 'Flatten', inputs: [node.inputs[0] ?? ''] }, unpacker);
   rewriter.setInput(node, 0, flat);
   const raw = rewriter.fresh('u');
   rewriter.setOutput(node, 0, raw);

@@ -55,7 +55,7 @@ function shrunk({ inputs, rows }: GroupMoments, columns: number): Float64Array {
   return inputs.map((sum, i) => (i % (columns + 1) === 0 ? sum : sum * kept));
 }
 
-/** W + W·D·H⁻¹: the weights that on the inputs as they are come nearest to what W gives on exact ones. */
+/** W + W·D·H⁻¹: on the inputs as they are these weights come nearest to W on exact inputs. */
 function compensated(
   weights: Float64Array,
   { drift, rows }: GroupMoments,

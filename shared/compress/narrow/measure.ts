@@ -62,7 +62,8 @@ export async function measureNarrow(
     await products.release();
   }
   const notes = [
-    `${Object.keys(narrow).length} layers were rounded on ${limit} calibration samples, each behind those before it.`,
+    `${Object.keys(narrow).length} layers were rounded on ${limit} calibration samples, ` +
+      'each behind those before it.',
   ];
   return {
     ...{ v: 1, model: options.source, recipe, samples: limit, ranges: {}, biases },

@@ -98,8 +98,8 @@ async function flush(state: State, columns: number, products: Products): Promise
     exact[i] = x - seen;
   }
   if (columns <= smallColumns) {
-    addProduct(state.inputs, rounded, rounded, columns);
-    addProduct(state.drift, exact, rounded, columns);
+    addProduct(state.inputs, [rounded, rounded], columns);
+    addProduct(state.drift, [exact, rounded], columns);
   } else {
     addTo(state.inputs, await products.transposed(rounded, rounded, filled));
     addTo(state.drift, await products.transposed(exact, rounded, filled));
@@ -112,7 +112,11 @@ async function flush(state: State, columns: number, products: Products): Promise
 const smallColumns = 32;
 
 /** sums += AᵀB. */
-function addProduct(sums: Float64Array, a: Float32Array, b: Float32Array, columns: number): void {
+function addProduct(
+  sums: Float64Array,
+  [a, b]: readonly [Float32Array, Float32Array],
+  columns: number,
+): void {
   for (let row = 0; row < a.length; row += columns) {
     for (let i = 0; i < columns; i += 1) {
       const factor = a[row + i] ?? 0;

@@ -43,7 +43,7 @@ export function narrowModel(
     }
     const plan = planOf(layer, bitsOf(name, options), options);
     if (plan.kind === 'blocks') {
-      emitBlocks(layer, plan.form, weightsOf(layer, plan, options), emitter);
+      emitBlocks(layer, { form: plan.form, blocks: weightsOf(layer, plan, options) }, emitter);
     } else if (plan.kind === 'half') emitHalf(layer, emitter);
     const added = options.record?.biases[name];
     if (plan.kind !== 'float' && added) emitBias(node, added, emitter);

@@ -17,7 +17,7 @@ export type NarrowPlan =
 
 /** Below 8 bits more blocks cost little and keep much; at 8 bits a row needs one scale. */
 const storedBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
-/** The kernel of 2 bits takes blocks of 32 and more; smaller ones run at a tenth of float's speed. */
+/** 2-bit kernels want blocks of 32 and more; smaller ones run at a tenth of float's speed. */
 const kernelBlock = { 8: 128, 4: 32, 2: 32 } as const satisfies Record<NarrowBits, number>;
 const leastKernelBlock = { 8: 16, 4: 16, 2: 32 } as const satisfies Record<NarrowBits, number>;
 

@@ -7,12 +7,14 @@ export function savingsOf(layers: readonly LayerReport[]): string[] {
   const notes: string[] = [];
   if (packed > 0) {
     notes.push(
-      `${packed} layers compute with packed weights: that saves bytes and memory, and time where few rows are multiplied at a time.`,
+      `${packed} layers compute with packed weights: that saves bytes and memory, ` +
+        'and time where few rows are multiplied at a time.',
     );
   }
   if (stored > 0) {
     notes.push(
-      `${stored} layers are unpacked to float when the model is loaded: that saves bytes only, no memory and no time.`,
+      `${stored} layers are unpacked to float when the model is loaded: ` +
+        'that saves bytes only, no memory and no time.',
     );
   }
   return notes;

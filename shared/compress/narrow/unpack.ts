@@ -5,7 +5,7 @@
  */
 
 import { toFloat16 } from '../../evaluate/tensor.ts';
-import type { Node } from '../../onnx/graph.ts';
+import type { Attribute, Node } from '../../onnx/graph.ts';
 import { int, makeNode, string } from '../attributes.ts';
 import { type BlockWeights, blocksOf, storable } from '../blockwise/blocks.ts';
 import { packBits } from '../blockwise/pack.ts';
@@ -29,7 +29,10 @@ export function unpacked(
   unpacker: Unpacker,
 ): string {
   const { rewriter } = unpacker;
-  const levels = add('Cast', [levelsOf(blocks, unpacker)], unpacker, { to: int(floatCode) });
+  const levels = add(
+    { op: 'Cast', inputs: [levelsOf(blocks, unpacker)], attributes: { to: int(floatCode) } },
+    unpacker,
+  );
   const [zero, level] = [rewriter.fresh('u'), rewriter.fresh('u')];
   const sizes = sharedConstant(unpacker, [1, blocks.blockSize]);
   const split = makeNode('Split', '', {
@@ -38,10 +41,13 @@ export function unpacked(
     attributes: { axis: int(1) },
   });
   rewriter.insertBefore(unpacker.before, split);
-  const steps = add('Sub', [level, zero], unpacker);
+  const steps = add({ op: 'Sub', inputs: [level, zero] }, unpacker);
   const count = blocks.rows * blocksOf(blocks);
-  const scaled = add('Mul', [steps, scalesOf(blocks.scales, [count, 1], unpacker)], unpacker);
-  return add('Reshape', [scaled, sharedConstant(unpacker, dims)], unpacker);
+  const scaled = add(
+    { op: 'Mul', inputs: [steps, scalesOf(blocks.scales, [count, 1], unpacker)] },
+    unpacker,
+  );
+  return add({ op: 'Reshape', inputs: [scaled, sharedConstant(unpacker, dims)] }, unpacker);
 }
 
 /** float16 behind a Cast where that holds every scale, which saves bytes from some on. */
@@ -63,7 +69,7 @@ export function halves(values: Float64Array, dims: readonly number[], unpacker: 
   const bits = Uint16Array.from(values, toFloat16);
   const bytes = new Uint8Array(bits.buffer);
   const stored = unpacker.rewriter.addConstant('u', { type: 'float16', dims, bytes });
-  return add('Cast', [stored], unpacker, { to: int(floatCode) });
+  return add({ op: 'Cast', inputs: [stored], attributes: { to: int(floatCode) } }, unpacker);
 }
 
 /** uint8 [blocks, 1 + blockSize]: the zero point of each block, then its integers. */
@@ -78,19 +84,29 @@ function levelsOf(blocks: BlockWeights, unpacker: Unpacker): string {
   const packed = rewriter.addConstant('u', uint8Tensor([bytes.length, 1], bytes));
   // Shifting left drops what lies above a value within the byte, shifting right what lies below.
   const shifts = Array.from({ length: 8 / bits }, (_, i) => 8 - bits - bits * i);
-  const left = add('BitShift', [packed, sharedBytes(unpacker, shifts)], unpacker, {
-    direction: string('LEFT'),
-  });
-  const right = add('BitShift', [left, sharedBytes(unpacker, [8 - bits])], unpacker, {
-    direction: string('RIGHT'),
-  });
+  const left = add(
+    {
+      op: 'BitShift',
+      inputs: [packed, sharedBytes(unpacker, shifts)],
+      attributes: { direction: string('LEFT') },
+    },
+    unpacker,
+  );
+  const right = add(
+    {
+      op: 'BitShift',
+      inputs: [left, sharedBytes(unpacker, [8 - bits])],
+      attributes: { direction: string('RIGHT') },
+    },
+    unpacker,
+  );
   if (bytes.length * (8 / bits) === values.length) {
-    return add('Reshape', [right, sharedConstant(unpacker, dims)], unpacker);
+    return add({ op: 'Reshape', inputs: [right, sharedConstant(unpacker, dims)] }, unpacker);
   }
-  const flat = add('Reshape', [right, sharedConstant(unpacker, [-1])], unpacker);
+  const flat = add({ op: 'Reshape', inputs: [right, sharedConstant(unpacker, [-1])] }, unpacker);
   const ends = [sharedConstant(unpacker, [0]), sharedConstant(unpacker, [values.length])];
-  const cut = add('Slice', [flat, ...ends], unpacker);
-  return add('Reshape', [cut, sharedConstant(unpacker, dims)], unpacker);
+  const cut = add({ op: 'Slice', inputs: [flat, ...ends] }, unpacker);
+  return add({ op: 'Reshape', inputs: [cut, sharedConstant(unpacker, dims)] }, unpacker);
 }
 
 function interleaved(blocks: BlockWeights): Uint8Array {
@@ -106,11 +122,14 @@ function interleaved(blocks: BlockWeights): Uint8Array {
 
 /** Names are short and nodes have none: they are a good part of a small file. */
 export function add(
-  op: string,
-  inputs: string[],
+  made: {
+    readonly op: string;
+    readonly inputs: string[];
+    readonly attributes?: Record<string, Attribute>;
+  },
   { rewriter, before }: Unpacker,
-  attributes: NonNullable<Parameters<typeof makeNode>[2]['attributes']> = {},
 ): string {
+  const { op, inputs, attributes = {} } = made;
   const output = rewriter.fresh('u');
   rewriter.insertBefore(before, makeNode(op, '', { inputs, outputs: [output], attributes }));
   return output;

@@ -8,7 +8,8 @@ import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatsOf } from '../tensors.ts';
 
 export const powerNotes: readonly string[] = [
-  'Fixed point: every scale is a power of two, one for each tensor; a signed activation is stored with 128 added.',
+  'Fixed point: every scale is a power of two, one for each tensor; ' +
+    'a signed activation is stored with 128 added.',
 ];
 
 /** The layers with the p of their weights, input and bias. */
