@@ -32,10 +32,18 @@ export const bench: Bench = {
     const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
     try {
       const rows: (string | number)[][] = [];
-      for (const found of await packages(folder, context)) {
-        rows.push(...(await compare(found, { ...context, folder })));
+      const left: string[] = [];
+      for (const own of await packages(folder, context)) {
+        const made = await compare(own, { ...context, folder }).catch((thrown: unknown) => {
+          // Stopped by hand: what was measured so far is kept, and the rest is named.
+          if (context.signal.aborted) return null;
+          throw thrown;
+        });
+        if (made) rows.push(...made);
+        else left.push(own.name);
       }
-      return { columns, rows, notes };
+      const unmeasured = left.length > 0 ? [`Stopped before: ${left.join(', ')}.`] : [];
+      return { columns, rows, notes: [...notes, ...unmeasured] };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

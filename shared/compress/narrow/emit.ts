@@ -6,7 +6,16 @@ import { packBlocks } from '../blockwise/pack.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatsOf, floatTensor, uint8Tensor } from '../tensors.ts';
 import type { NarrowForm, NarrowLayer } from './layers.ts';
-import { add, halves, scalesOf, sharedConstant, type Unpacker, unpacked } from './unpack.ts';
+import { kernelBits } from './plan.ts';
+import {
+  add,
+  halves,
+  scalesOf,
+  sharedConstant,
+  type Unpacker,
+  unpacked,
+  widened,
+} from './unpack.ts';
 
 export interface Emitter {
   readonly model: Model;
@@ -59,14 +68,17 @@ export function emitBias(node: Node, added: readonly number[], { rewriter }: Emi
  * Turns the node into a `MatMulNBits` of the same name (com.microsoft, docs/ContribOperators.md).
  */
 function multiply(node: Node, blocks: BlockWeights, { rewriter, shared }: Emitter): void {
-  const packed = packBlocks(blocks);
-  const { rows, columns, bits, blockSize } = blocks;
+  const bits = kernelBits(blocks.bits);
+  const packed = packBlocks({ ...blocks, bits });
+  const { rows, columns, blockSize } = blocks;
   const perRow = blocksOf(blocks);
   const unpacker: Unpacker = { rewriter, shared, before: node };
   const bias = node.op === 'MatMul' ? '' : (node.inputs[2] ?? '');
   const weightDims = [rows, perRow, (blockSize * bits) / 8];
   const inputs = [
-    rewriter.addConstant('u', uint8Tensor(weightDims, packed.bytes)),
+    blocks.bits === 2
+      ? widened(packBlocks(blocks).bytes, weightDims, unpacker)
+      : rewriter.addConstant('u', uint8Tensor(weightDims, packed.bytes)),
     scalesOf(blocks.scales, [rows * perRow], unpacker),
     rewriter.addConstant('u', uint8Tensor([packed.zeros.length], packed.zeros)),
     ...(bias === '' ? [] : ['', bias]),

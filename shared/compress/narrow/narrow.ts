@@ -14,7 +14,7 @@ import type { Target } from '../targets.ts';
 import { emitBias, emitBlocks, emitHalf, emitterOf } from './emit.ts';
 import { decodeWeights } from './encode.ts';
 import { type NarrowLayer, narrowLayers } from './layers.ts';
-import { type NarrowPlan, planOf } from './plan.ts';
+import { kernelBits, type NarrowPlan, planOf } from './plan.ts';
 
 export interface NarrowOptions {
   readonly recipe: Recipe;
@@ -81,7 +81,10 @@ function reportOf(plan: NarrowPlan): Omit<LayerReport, 'name' | 'op'> {
         const reason = plan.reason ? `${plan.reason}; ${unpackedAtLoad}` : unpackedAtLoad;
         return { bits, compute: 'float', saves: ['bytes'], reason };
       }
-      const reason = 'the kernel takes its weights packed';
+      const reason =
+        bits === kernelBits(bits)
+          ? 'the kernel takes its weights packed'
+          : `stored in ${bits} bits, widened at load to the kernel's ${kernelBits(bits)}`;
       return { bits, compute: 'integer', saves: ['bytes', 'memory', 'time'], reason };
     }
   }

@@ -16,10 +16,7 @@ export type NarrowPlan =
     };
 
 /** Below 8 bits more blocks cost little and keep much; at 8 bits a row needs one scale. */
-const storedBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
-/** 2-bit kernels want blocks of 32 and more; smaller ones run at a tenth of float's speed. */
-const kernelBlock = { 8: 128, 4: 32, 2: 32 } as const satisfies Record<NarrowBits, number>;
-const leastKernelBlock = { 8: 16, 4: 16, 2: 32 } as const satisfies Record<NarrowBits, number>;
+const defaultBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
 
 /** What the nodes and names of an unpacked layer take in the file. */
 const unpackNodeBytes = 700;
@@ -43,12 +40,9 @@ export function planOf(
 function fittingBlock({ rows, columns, form }: NarrowLayer, bits: NarrowBits): number {
   const bytesAt = (blockSize: number) =>
     storedBytes({ form, shape: { bits, rows, columns, blockSize } });
-  if (form === 'unpack') return storedBlock[bits];
-  let best: number = kernelBlock[bits];
-  for (const size of blockSizes) {
-    const smaller = size < kernelBlock[bits] && size >= leastKernelBlock[bits];
-    if (smaller && bytesAt(size) < bytesAt(best)) best = size;
-  }
+  let best: number = defaultBlock[bits];
+  if (form === 'unpack') return best;
+  for (const size of blockSizes) if (size < best && bytesAt(size) < bytesAt(best)) best = size;
   return best;
 }
 
@@ -67,7 +61,7 @@ function blocksPlan(
   { bits, wanted, target }: { bits: NarrowBits; wanted: number; target: Target },
 ): { form: NarrowForm; shape: BlockShape; reason?: string } {
   const { rows, columns, form } = layer;
-  if (form !== 'unpack' && target.blockBits.includes(bits)) {
+  if (form !== 'unpack' && target.blockBits.includes(kernelBits(bits))) {
     return { form, shape: { bits, rows, columns, blockSize: wanted } };
   }
   const blockSize = bits === 8 ? columns : storageBlock(columns, wanted);
@@ -75,6 +69,11 @@ function blocksPlan(
   if (form === 'unpack') return { form, shape };
   const reason = `${target.name} has no fast kernel for ${bits}-bit blocks`;
   return { form: 'unpack', shape, reason };
+}
+
+/** The width that the kernel reads: 2 bits have no fast one, and are widened when loaded. */
+export function kernelBits(bits: NarrowBits): 8 | 4 {
+  return bits === 8 ? 8 : 4;
 }
 
 /** Blocks of one size that fill a row: the divisor nearest to what is wanted, by ratio. */

@@ -12,8 +12,10 @@ import { packBits } from '../blockwise/pack.ts';
 import type { Rewriter } from '../rewriter.ts';
 import { floatTensor, int64Tensor, uint8Tensor } from '../tensors.ts';
 
-/** ONNX's number for the element type float. */
+/** Numbers of element types in ONNX. */
 const floatCode = 1;
+const uint8Code = 2;
+const int64Code = 7;
 
 /** Where nodes are put, and constants that many of them share. */
 export interface Unpacker {
@@ -81,25 +83,7 @@ function levelsOf(blocks: BlockWeights, unpacker: Unpacker): string {
   const values = interleaved(blocks);
   if (bits === 8) return rewriter.addConstant('u', uint8Tensor(dims, values));
   const bytes = packBits(values, bits);
-  const packed = rewriter.addConstant('u', uint8Tensor([bytes.length, 1], bytes));
-  // Shifting left drops what lies above a value within the byte, shifting right what lies below.
-  const shifts = Array.from({ length: 8 / bits }, (_, i) => 8 - bits - bits * i);
-  const left = add(
-    {
-      op: 'BitShift',
-      inputs: [packed, sharedBytes(unpacker, shifts)],
-      attributes: { direction: string('LEFT') },
-    },
-    unpacker,
-  );
-  const right = add(
-    {
-      op: 'BitShift',
-      inputs: [left, sharedBytes(unpacker, [8 - bits])],
-      attributes: { direction: string('RIGHT') },
-    },
-    unpacker,
-  );
+  const right = valuesIn(bytes, bits, unpacker);
   if (bytes.length * (8 / bits) === values.length) {
     return add({ op: 'Reshape', inputs: [right, sharedConstant(unpacker, dims)] }, unpacker);
   }
@@ -107,6 +91,31 @@ function levelsOf(blocks: BlockWeights, unpacker: Unpacker): string {
   const ends = [sharedConstant(unpacker, [0]), sharedConstant(unpacker, [values.length])];
   const cut = add({ op: 'Slice', inputs: [flat, ...ends] }, unpacker);
   return add({ op: 'Reshape', inputs: [cut, sharedConstant(unpacker, dims)] }, unpacker);
+}
+
+/** uint8 [bytes, values of a byte]: what lies in packed bytes. */
+function valuesIn(bytes: Uint8Array, bits: 4 | 2, unpacker: Unpacker): string {
+  const packed = unpacker.rewriter.addConstant('u', uint8Tensor([bytes.length, 1], bytes));
+  // Shifting left drops what lies above a value within the byte, shifting right what lies below.
+  const shifts = Array.from({ length: 8 / bits }, (_, i) => 8 - bits - bits * i);
+  const shift = (direction: string, value: string, by: readonly number[]) => {
+    const inputs = [value, sharedBytes(unpacker, by)];
+    return add({ op: 'BitShift', inputs, attributes: { direction: string(direction) } }, unpacker);
+  };
+  return shift('RIGHT', shift('LEFT', packed, shifts), [8 - bits]);
+}
+
+/** 2-bit values in 4 bits each, packed, the first in the lower half of a byte. */
+export function widened(bytes: Uint8Array, dims: readonly number[], unpacker: Unpacker): string {
+  const cast = (value: string, to: number) =>
+    add({ op: 'Cast', inputs: [value], attributes: { to: int(to) } }, unpacker);
+  const reshape = (value: string, to: readonly number[]) =>
+    add({ op: 'Reshape', inputs: [value, sharedConstant(unpacker, to)] }, unpacker);
+  const pairs = cast(reshape(valuesIn(bytes, 2, unpacker), [-1, 2]), int64Code);
+  const inputs = [pairs, sharedConstant(unpacker, [1, 16])];
+  const raised = add({ op: 'Mul', inputs }, unpacker);
+  const sums = add({ op: 'ReduceSum', inputs: [raised, sharedConstant(unpacker, [1])] }, unpacker);
+  return reshape(cast(sums, uint8Code), dims);
 }
 
 function interleaved(blocks: BlockWeights): Uint8Array {

@@ -1,11 +1,15 @@
 // Holds narrow weights against the runtime: what is built must compute with the integers it stores.
 import test from 'ava';
 import * as v from 'valibot';
+import { roundToNearest, valuesOf } from '../../../../shared/compress/blockwise/blocks.ts';
 import { packBits, unpackBits } from '../../../../shared/compress/blockwise/pack.ts';
 import { buildVariant } from '../../../../shared/compress/build.ts';
+import { narrowModel } from '../../../../shared/compress/narrow/narrow.ts';
 import { storageBlock } from '../../../../shared/compress/narrow/plan.ts';
 import { Recipe, recipeName } from '../../../../shared/compress/recipe.ts';
 import type { MeasureRecord } from '../../../../shared/compress/record.ts';
+import { targets } from '../../../../shared/compress/targets.ts';
+import { floatsOf } from '../../../../shared/compress/tensors.ts';
 import { openSession } from '../../../../shared/evaluate/runtime.ts';
 import type { Tensor } from '../../../../shared/onnx/graph.ts';
 import { readModel } from '../../../../shared/onnx/read.ts';
@@ -98,8 +102,35 @@ test('matrices and single positions get the packed kernel, convolutions are unpa
   );
 });
 
+test('2 bits widened for the kernel multiply by what they stand for', async (t) => {
+  const [rows, columns] = [40, 72];
+  const matrix = noise([rows, columns]);
+  const graph = graphOf({
+    inputs: [valueNamed('x', [1, columns])],
+    outputs: ['y'],
+    initializers: { w: matrix },
+    nodes: [nodeOf('Gemm', ['x', 'w'], ['y'], ['transB', { kind: 'int', value: 1 }])],
+  });
+  const model = narrowModel(modelOf(graph), {
+    ...{ recipe: { v: 1, bits: 2, blockSize: 16 }, record: null },
+    target: targets['x64-vnni'],
+  });
+  t.is(model.layers[0]?.bits, 2);
+  const session = await openSession(writeModel(model.model), { threads: 1 });
+  const data = Float32Array.from({ length: columns }, (_, i) => Math.cos(i));
+  const { y } = await session.run({ x: { type: 'float', dims: [1, columns], data } });
+  await session.release();
+  const weights = floatsOf(matrix) ?? new Float64Array();
+  const values = valuesOf(roundToNearest(weights, { bits: 2, rows, columns, blockSize: 16 }));
+  for (let row = 0; row < rows; row += 1) {
+    let sum = 0;
+    for (let i = 0; i < columns; i += 1) sum += (data[i] ?? 0) * (values[row * columns + i] ?? 0);
+    t.true(Math.abs(sum - Number(y?.data[row])) < 0.1, `${sum} ${y?.data[row]}`);
+  }
+});
+
 test('a target without the kernel unpacks instead, and says why', (t) => {
-  const recipe: Recipe = { v: 1, bits: 2, target: 'arm64' };
+  const recipe: Recipe = { v: 1, bits: 8, activations: 32, target: 'arm64' };
   const { bytes, layers } = buildVariant(network(), recipe, null);
   t.false(readModel(bytes).graph.nodes.some((node) => node.op === 'MatMulNBits'));
   t.regex(layers.at(-1)?.reason ?? '', /no fast kernel/);
