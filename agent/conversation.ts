@@ -90,8 +90,8 @@ function begin(line: Line, hearing: Hearing): void {
 
 /** Everything that the other side may have missed. */
 async function sendAll(line: Line, { reporter, telemetry }: Hearing): Promise<void> {
-  await line.link?.send('profile', await line.profile());
   reporter.repeat();
+  await line.link?.send('profile', await line.profile());
   sendTuning(line);
   await line.events.send();
   telemetry.send();

@@ -53,7 +53,9 @@ export function openLink({ identity, boot, handlers }: LinkOptions): Link {
     onState(state) {
       handlers.onState(state);
       if (state.state !== 'connected') return;
-      publish('presence', presence(true)).then(() => handlers.onConnected(), handlers.onFault);
+      // The report goes first: whoever hears that the device is here knows what it does.
+      handlers.onConnected();
+      publish('presence', presence(true)).catch(handlers.onFault);
     },
   });
   const publish = (channel: UpChannel, payload: Buffer) =>

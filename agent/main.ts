@@ -71,6 +71,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let reporter: Reporter | null = null;
   const http = await openDoor(parts, () => reporter?.last() ?? null);
   reporter = startReporter(parts, http);
+  announce(reporter, journal);
   const telemetry = startCounting(parts);
   const reconciler = startReconciling(parts, reporter);
   const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
@@ -129,6 +130,16 @@ function startReporter({ options, state, server, conversation }: Parts, http: Ht
     endpoint: () => http.url,
     ...(onReport && { onReport }),
   });
+}
+
+/**
+ * The last words of a process that was killed may have been that it serves: they are taken back
+ * before anything else is said.
+ */
+function announce(reporter: Reporter, journal: State['journal']): void {
+  if (!journal.get('current')) return;
+  const revision = journal.get('desired')?.revision ?? 0;
+  reporter.report({ revision, state: 'proving', reason: 'loads what served before' });
 }
 
 function startCounting({ options, state, meter, server, conversation }: Parts): Telemetry {

@@ -94,6 +94,7 @@ async function assertDashboard(t: ExecutionContext, { text }: Up, devices: Devic
   const program = programOrSkip(t, 'chromium');
   if (!program) return;
   const address = /dashboard: (\S+)/.exec(text())?.[1] ?? '';
+  const [origin] = address.split('#');
   const browser = createBrowser();
   try {
     const page = await (await browser.open(program)).newPage();
@@ -102,13 +103,13 @@ async function assertDashboard(t: ExecutionContext, { text }: Up, devices: Devic
       const recipe = reported?.serving?.recipeName ?? 'no recipe';
       const row = page.getByRole('row').filter({ hasText: device });
       await row.filter({ hasText: recipe }).waitFor();
-      await page.goto(`${address}&to=${encodeURIComponent(`/devices/${device}`)}`);
+      await page.goto(`${origin}#/devices/${device}`);
       const why = page
         .locator('.why-reason')
         .filter({ hasText: reported?.serving?.reason ?? 'none' });
       await why.waitFor();
       t.is(await page.locator('.why-what .accent').textContent(), recipe);
-      await page.goto(`${address}&to=%2F`);
+      await page.goto(`${origin}#/`);
     }
   } finally {
     await browser.close();
