@@ -25,6 +25,10 @@ export const command: Command = {
       flags: '--keep <r>',
       help: 'the share of prunable channels to keep, 0.05 to 1; layers are fitted again',
     },
+    {
+      flags: '--blocks <n>',
+      help: 'so many residual blocks become one convolution each, those that disturb least first',
+    },
     { flags: '--out <file>', help: 'where the variant is written' },
     {
       flags: '--calibration <file>',
@@ -129,10 +133,19 @@ async function recipeOf(context: CommandContext): Promise<Recipe> {
     ...(options.weightOnly === true && { activations: 32 }),
     ...blockSizeOf(context),
     ...keepOf(context),
+    ...blocksOf(context),
   };
 }
 
-const recipeOptions = ['bits', 'target', 'scheme', 'weightOnly', 'blockSize', 'keep'] as const;
+const recipeOptions = [
+  'bits',
+  'target',
+  'scheme',
+  'weightOnly',
+  'blockSize',
+  'keep',
+  'blocks',
+] as const;
 
 function schemeOf({ options }: CommandContext): Pick<Recipe, 'scheme'> {
   const scheme = text(options.scheme);
@@ -155,6 +168,14 @@ function keepOf({ options }: CommandContext): Pick<Recipe, 'keep'> {
   const keep = Number(asked);
   if (keep >= 0.05 && keep <= 1) return { keep };
   throw badArgument('--keep', { expected: 'a number from 0.05 to 1', got: asked });
+}
+
+function blocksOf({ options }: CommandContext): Pick<Recipe, 'blocks'> {
+  const asked = text(options.blocks);
+  if (asked === undefined) return {};
+  const blocks = Number(asked);
+  if (Number.isInteger(blocks) && blocks >= 0 && blocks <= 1000) return { blocks };
+  throw badArgument('--blocks', { expected: 'a whole number from 0 to 1000', got: asked });
 }
 
 async function readRecipe(path: string): Promise<Recipe> {

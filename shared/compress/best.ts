@@ -130,7 +130,7 @@ async function prunedOf(work: Work): Promise<Pruned> {
   if (!known.pruned) {
     const prune =
       record?.prune ??
-      (await measurePruning(canonical.model, recipe.keep, {
+      (await measurePruning(canonical.model, recipe, {
         dataSet: await calibrationOf(work),
         rounding: targetOf(recipe).rounding,
         signal,

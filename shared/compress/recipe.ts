@@ -14,6 +14,7 @@ export const corrections = ['bias', 'equalize', 'statistics'] as const;
 export const blockSizes = [16, 32, 64, 128, 256] as const;
 
 const Bits = v.picklist(bitWidths);
+const BlockCount = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const KeepRatio = v.pipe(v.number(), v.minValue(0.05), v.maxValue(1));
 
 export const Recipe = v.strictObject({
@@ -29,6 +30,11 @@ export const Recipe = v.strictObject({
    * other, or of each group that is named.
    */
   keep: v.optional(v.union([KeepRatio, v.record(v.string(), KeepRatio)])),
+  /**
+   * Residual blocks that become one convolution each: so many, those that disturb least, or those
+   * named by the node that adds the shortcut.
+   */
+  blocks: v.optional(v.union([BlockCount, v.array(v.string())])),
   scheme: v.optional(v.picklist(['affine', 'pow2'])),
   /**
    * Bits of activations. 32 keeps them float, so that only weights are narrow; 8 computes in
@@ -51,9 +57,11 @@ export function isSource(recipe: Recipe): boolean {
   return recipe.source === true;
 }
 
-/** Whether channels go. */
-export function prunes({ source, keep }: Recipe): boolean {
-  if (source === true || keep === undefined) return false;
+/** Whether channels or blocks go. */
+export function prunes({ source, keep, blocks }: Recipe): boolean {
+  if (source === true) return false;
+  if (typeof blocks === 'number' ? blocks > 0 : (blocks ?? []).length > 0) return true;
+  if (keep === undefined) return false;
   return typeof keep === 'number' ? keep < 1 : Object.values(keep).some((share) => share < 1);
 }
 
@@ -73,7 +81,7 @@ export function sameRecipe(a: Recipe, b: Recipe): boolean {
 
 /**
  * What people call a recipe: `source`, `float32`, `int8`, `int8 mixed`, `int8 keep 0.75`,
- * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`.
+ * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`, `int8 2 blocks`.
  */
 export function recipeName(recipe: Recipe): string {
   if (isSource(recipe)) return 'source';
@@ -81,7 +89,12 @@ export function recipeName(recipe: Recipe): string {
   const kept =
     typeof recipe.keep === 'number' ? ` keep ${recipe.keep}` : recipe.keep ? ' pruned' : '';
   const scheme = recipe.scheme === 'pow2' ? ' pow2' : '';
-  return `${numbersName(recipe)}${scheme}${mixed}${kept}`;
+  return `${numbersName(recipe)}${scheme}${mixed}${kept}${blocksName(recipe)}`;
+}
+
+function blocksName({ blocks }: Recipe): string {
+  const count = typeof blocks === 'number' ? blocks : (blocks ?? []).length;
+  return count === 0 ? '' : ` ${count} ${count === 1 ? 'block' : 'blocks'}`;
 }
 
 function numbersName(recipe: Recipe): string {

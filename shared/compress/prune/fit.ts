@@ -41,7 +41,10 @@ export interface FitJob {
 
 export async function fitModel(job: FitJob, run: PruneRun): Promise<Map<string, FittedWeights>> {
   const { pruned } = job;
-  const order = settledValues(pruned, mixingLayers(pruned, dependenciesOf(pruned)));
+  const order = settledValues(
+    pruned,
+    mixingLayers(pruned, dependenciesOf(pruned)).filter(({ node }) => job.kept.has(node.name)),
+  );
   const fitted = new Map<string, FittedWeights>();
   for (const [at, layer] of order.layers.entries()) {
     run.signal.throwIfAborted();

@@ -4,18 +4,19 @@ import type { DataSet } from '../../evaluate/dataset.ts';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Progress } from '../../variants.ts';
+import { narrowLayers } from '../narrow/layers.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
 import type { Rounding } from '../targets.ts';
 import { textOf } from './apply.ts';
-import { fitModel } from './fit.ts';
-import { type Dependencies, dependenciesOf, type Group } from './groups.ts';
-import { type MixingLayer, mixingLayers } from './layers.ts';
-import { readersOf } from './moments.ts';
+import { replaceBlocks } from './blocks.ts';
+import { chooseBlocks } from './choose-blocks.ts';
+import { chooseUnits } from './choose-units.ts';
+import { type FitJob, fitModel } from './fit.ts';
+import { type Dependencies, dependenciesOf } from './groups.ts';
+import { mixingLayers } from './layers.ts';
 import { removeUnits } from './remove.ts';
 import type { Importance, PruneRun } from './run.ts';
-import { type Judged, mostRemoved, offeredGroups, removedCounts } from './select.ts';
-import { removalOrder } from './surgeon.ts';
 
 export interface PruneOptions {
   readonly dataSet: DataSet;
@@ -38,7 +39,7 @@ const defaults = { limit: 256, memoryBytes: 256 * 2 ** 20 };
 /** `canonical` is the model in canonical form; it is not changed. */
 export async function measurePruning(
   canonical: Model,
-  keep: Recipe['keep'],
+  recipe: Pick<Recipe, 'keep' | 'blocks'>,
   options: PruneOptions,
 ): Promise<PruneRecord> {
   const threads = options.threads ?? Math.min(4, availableParallelism());
@@ -49,64 +50,67 @@ export async function measurePruning(
     memoryBytes: options.memoryBytes ?? defaults.memoryBytes,
     ...{ threads, products, signal: options.signal, onProgress: options.onProgress },
     importance: options.importance ?? 'error',
+    fit: options.fit ?? true,
   };
   try {
-    const dependencies = dependenciesOf(canonical);
-    const judged = await judgedGroups(dependencies, keep, { run, rounding: options.rounding });
-    const ratio = typeof keep === 'number' ? keep : null;
-    const counts = removedCounts(judged, ratio, options.rounding);
-    const chosen = judged.map(({ group, order }, at) => ({
-      group,
-      units: order.units.slice(0, counts[at]),
-    }));
-    const units = new Set(chosen.flatMap((one) => one.units));
-    const weights =
-      (options.fit ?? true) && units.size > 0 ? await fittedWeights(dependencies, units, run) : {};
-    return { removed: removedPlaces(chosen), weights };
+    const { blocks, model, weights } = await withoutBlocks(canonical, recipe, run);
+    const dependencies = dependenciesOf(model);
+    const chosen = await chooseUnits(dependencies, recipe.keep, {
+      run,
+      rounding: options.rounding,
+    });
+    if (chosen.units.size === 0) return { blocks, removed: {}, weights };
+    const pruned = removeUnits(dependencies, chosen.units);
+    const kept = keptChannels(dependencies, chosen.units);
+    return {
+      blocks,
+      removed: chosen.removed,
+      weights: await refitted({ source: canonical, pruned, kept }, run),
+    };
   } finally {
     await products.release();
   }
 }
 
-async function judgedGroups(
-  dependencies: Dependencies,
-  keep: Recipe['keep'],
-  { run, rounding }: { run: PruneRun; rounding: Rounding },
-): Promise<Judged[]> {
-  const { model } = dependencies.tracker;
-  const layers = mixingLayers(model, dependencies);
-  const readersByUnit = (units: readonly number[]) =>
-    layers.filter(({ inputs }) => inputs.some((unit) => units.includes(unit)));
-  // A group that no layer reads in a way that can be judged is left as it is.
-  const offered = offeredGroups(dependencies.groups, keep).filter(
-    ({ group }) => readersByUnit(group.units).length > 0,
-  );
-  const needed = new Set(offered.flatMap(({ group }) => readersByUnit(group.units)));
-  const readers = await readersOf(model, [...needed], run);
-  return offered.map((one) => {
-    const { group } = one;
-    const free = group.free.flatMap((at) => group.units[at] ?? []);
-    const own = readersByUnit(group.units).flatMap(({ node }) => readers.get(node.name) ?? []);
-    return { ...one, order: removalOrder(free, own, mostRemoved(group, rounding)) };
-  });
+interface WithoutBlocks {
+  readonly blocks: string[];
+  readonly model: Model;
+  readonly weights: PruneRecord['weights'];
 }
 
-async function fittedWeights(
+async function withoutBlocks(
+  canonical: Model,
+  { blocks: asked }: Pick<Recipe, 'blocks'>,
+  run: PruneRun,
+): Promise<WithoutBlocks> {
+  const chosen = await chooseBlocks(canonical, asked, run);
+  if (chosen.length === 0) return { blocks: [], model: canonical, weights: {} };
+  const model = replaceBlocks(canonical, chosen);
+  const kept = keptChannels(dependenciesOf(model), new Set());
+  const weights = await refitted({ source: canonical, pruned: model, kept }, run);
+  return { blocks: chosen.map(({ name }) => name), model, weights };
+}
+
+/** Which channels each layer still makes, by layer name. */
+function keptChannels(
   dependencies: Dependencies,
   units: ReadonlySet<number>,
-  run: PruneRun,
-): Promise<PruneRecord['weights']> {
-  const source = dependencies.tracker.model;
-  const layers = mixingLayers(source, dependencies);
-  const changed = behindChanges(source, layers, units);
-  const kept = new Map(
-    changed.map(({ node, outputs }) => [
+): Map<string, number[]> {
+  const layers = mixingLayers(dependencies.tracker.model, dependencies);
+  return new Map(
+    layers.map(({ node, outputs }) => [
       node.name,
       [...outputs.keys()].filter((at) => !units.has(outputs[at] ?? -1)),
     ]),
   );
-  const pruned = removeUnits(dependencies, units);
-  const fitted = await fitModel({ source, pruned, kept }, run);
+}
+
+/** Fits, in place, the layers of the pruned model whose inputs are not what they were. */
+async function refitted(job: FitJob, run: PruneRun): Promise<PruneRecord['weights']> {
+  if (!run.fit) return {};
+  const changed = changedLayers(job.source, job.pruned);
+  const kept = new Map([...job.kept].filter(([name]) => changed.has(name)));
+  const fitted = await fitModel({ ...job, kept }, run);
   return Object.fromEntries(
     [...fitted].map(([name, { weights, bias }]) => [
       name,
@@ -115,33 +119,21 @@ async function fittedWeights(
   );
 }
 
-/** Layers whose inputs are not what they were. */
-function behindChanges(
-  model: Model,
-  layers: readonly MixingLayer[],
-  units: ReadonlySet<number>,
-): MixingLayer[] {
-  const changedValues = new Set<string>();
-  const byName = new Map(layers.map((layer) => [layer.node.name, layer]));
-  const changed: MixingLayer[] = [];
-  for (const node of model.graph.nodes) {
-    const layer = byName.get(node.name);
-    const loses = layer?.inputs.some((unit) => units.has(unit)) ?? false;
-    if (!loses && !node.inputs.some((input) => changedValues.has(input))) continue;
-    for (const output of node.outputs) changedValues.add(output);
-    if (layer) changed.push(layer);
+/** Layers that are new, read fewer channels, or lie behind such. */
+function changedLayers(source: Model, pruned: Model): Set<string> {
+  const known = new Set(source.graph.nodes.map(({ name }) => name));
+  const [before, after] = [columnsByName(source), columnsByName(pruned)];
+  const values = new Set<string>();
+  const changed = new Set<string>();
+  for (const { name, inputs, outputs } of pruned.graph.nodes) {
+    const same = known.has(name) && before.get(name) === after.get(name);
+    if (same && !inputs.some((input) => values.has(input))) continue;
+    for (const output of outputs) values.add(output);
+    changed.add(name);
   }
   return changed;
 }
 
-function removedPlaces(
-  chosen: readonly { readonly group: Group; readonly units: readonly number[] }[],
-): PruneRecord['removed'] {
-  return Object.fromEntries(
-    chosen.flatMap(({ group, units }) =>
-      units.length === 0
-        ? []
-        : [[group.name, units.map((unit) => group.units.indexOf(unit)).sort((a, b) => a - b)]],
-    ),
-  );
+function columnsByName(model: Model): Map<string, number> {
+  return new Map(narrowLayers(model).layers.map(({ node, columns }) => [node.name, columns]));
 }

@@ -20,11 +20,15 @@ export function withChannels(
 }
 
 /** What was decided, in one sentence. */
-export function pruningNote({ removed, weights }: PruneRecord): string {
+export function pruningNote({ blocks = [], removed, weights }: PruneRecord): string {
   const channels = Object.values(removed).reduce((sum, places) => sum + places.length, 0);
+  const fitted = Object.keys(weights).length;
+  if (blocks.length > 0) {
+    const also = channels > 0 ? `, ${channels} channels went` : '';
+    return `${blocks.length} residual blocks became one convolution each (${blocks.join(', ')})${also}, and ${fitted} layers were fitted again.`;
+  }
   if (channels === 0) return 'No channels went: the kernels take no fewer than there are.';
   const groups = Object.keys(removed).length;
-  const fitted = Object.keys(weights).length;
   return `${channels} channels of ${groups} groups went, and ${fitted} layers were fitted again.`;
 }
 

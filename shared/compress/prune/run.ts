@@ -15,6 +15,8 @@ export interface PruneRun {
   readonly memoryBytes: number;
   readonly threads: number;
   readonly importance: Importance;
+  /** Whether layers are fitted again. */
+  readonly fit: boolean;
   readonly products: Products;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
