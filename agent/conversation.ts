@@ -2,7 +2,7 @@
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { judgeDesired } from './desired.ts';
-import { enrol, type Identity } from './enrol.ts';
+import { enrol, findBroker, type Identity } from './enrol.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Journal } from './journal.ts';
 import { faultLine, type Link, openLink } from './link.ts';
@@ -47,13 +47,16 @@ interface Line extends Omit<Speaking, 'identity'> {
   identity: Identity;
   link: Link | null;
   enrolledMs: number;
+  askedMs: number;
 }
 
 const enrolPauseMs = 60_000;
+const askPauseMs = 30_000;
 
 export function openConversation(speaking: Speaking): Conversation {
   const events = createEvents(speaking.settings.device, () => line.link);
-  const line: Line = { ...speaking, events, link: null, enrolledMs: Number.NEGATIVE_INFINITY };
+  const never = Number.NEGATIVE_INFINITY;
+  const line: Line = { ...speaking, events, link: null, enrolledMs: never, askedMs: never };
   return {
     begin: (hearing) => begin(line, hearing),
     link: () => line.link,
@@ -82,6 +85,7 @@ function begin(line: Line, hearing: Hearing): void {
         if (state === 'connected' || signal.aborted) return;
         log('warn', `broker ${identity.mqtt.url}: ${reason}`);
         if (state === 'refused') void enrolAgain(line, hearing);
+        else void followBroker(line, hearing);
       },
       onFault: (thrown) => log('warn', faultLine(thrown)),
     },
@@ -144,6 +148,24 @@ async function enrolAgain(line: Line, hearing: Hearing): Promise<void> {
     return;
   }
   log('info', 'enrolled again');
+  await line.link?.end();
+  begin(line, hearing);
+}
+
+/** The broker does not answer: the controller may know where it is by now. */
+async function followBroker(line: Line, hearing: Hearing): Promise<void> {
+  const { settings, identity, log, signal } = line;
+  if (performance.now() - line.askedMs < askPauseMs) return;
+  line.askedMs = performance.now();
+  try {
+    const found = await findBroker(settings, identity, signal);
+    if (found === identity || signal.aborted || line.identity !== identity) return;
+    line.identity = found;
+    log('info', `the broker is at ${found.mqtt.url} by now`);
+  } catch (thrown) {
+    if (!signal.aborted) log('warn', `asking for the broker: ${faultLine(thrown)}`);
+    return;
+  }
   await line.link?.end();
   begin(line, hearing);
 }

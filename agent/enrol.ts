@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
-import { EnrolAnswer } from '../shared/protocol/api.ts';
+import { BrokerAnswer, EnrolAnswer } from '../shared/protocol/api.ts';
 import { deviceRoutes } from '../shared/protocol/routes.ts';
 import { callJson, problemOf } from './http-client.ts';
 import type { AgentSettings } from './settings.ts';
@@ -72,6 +72,31 @@ export async function enrol(
   const identity = { ...parsed.output, controller };
   await writeFileAtomic(identityPath(settings), JSON.stringify(identity, null, 2), 0o600);
   return identity;
+}
+
+/**
+ * The identity with the broker's present address, for a broker that is no longer reached: it may
+ * have moved with its controller. The same identity where nothing has changed or nobody answers.
+ */
+export async function findBroker(
+  settings: AgentSettings,
+  identity: Identity,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const answer = await callJson({
+    url: new URL(deviceRoutes.broker(), identity.controller).href,
+    method: 'GET',
+    token: identity.deviceToken,
+    timeoutMs: enrolTimeoutMs,
+    signal,
+  }).catch(() => null);
+  const parsed = v.safeParse(BrokerAnswer, answer?.body);
+  if (answer?.status !== 200 || !parsed.success) return identity;
+  const { url } = parsed.output;
+  if (url === identity.mqtt.url) return identity;
+  const moved = { ...identity, mqtt: { ...identity.mqtt, url } };
+  await writeFileAtomic(identityPath(settings), JSON.stringify(moved, null, 2), 0o600);
+  return moved;
 }
 
 function identityPath(settings: AgentSettings): string {

@@ -1,6 +1,6 @@
 /** Tokens for devices to come, and the one request a device makes without credentials. */
 import * as v from 'valibot';
-import { EnrolAnswer, EnrolRequest } from '../../shared/protocol/api.ts';
+import { BrokerAnswer, EnrolAnswer, EnrolRequest } from '../../shared/protocol/api.ts';
 import { Instant, Labels } from '../../shared/protocol/fields.ts';
 import { createEnrolmentToken, enrol } from '../enrolment.ts';
 import { instant, type World } from '../world.ts';
@@ -51,6 +51,15 @@ export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void 
       const { id, maxUses } = token;
       return { id, token: token.token, expiresAt: instant(token.expiresMs), maxUses };
     },
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/broker',
+    summary: 'Where the broker is, for a device that no longer reaches it',
+    tag: 'enrolment',
+    access: 'known',
+    answers: { 200: BrokerAnswer },
+    handle: ({ request }) => ({ url: doors.deviceBroker(request.hostname).url }),
   });
   addRoute(api, {
     method: 'POST',

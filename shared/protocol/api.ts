@@ -47,6 +47,9 @@ export const EnrolAnswer = v.looseObject({
 });
 export type EnrolAnswer = v.InferOutput<typeof EnrolAnswer>;
 
+/** Where a device finds the broker, for one whose broker has moved since it enrolled. */
+export const BrokerAnswer = v.looseObject({ url: v.string() });
+
 export const PushRequest = v.strictObject({
   manifest: Manifest,
   /** Digests of blobs that were uploaded before. */

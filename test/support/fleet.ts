@@ -2,7 +2,7 @@
  * A controller and agents as real processes, which a test may kill and start again at any moment.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { agentSpec, controllerFolder, controllerSpec } from '../../commands/up/processes.ts';
@@ -38,6 +38,7 @@ export interface Fleet {
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { folder, agents, controllerOptions = [] } = options;
   const shapes = deviceShapes(agents);
+  preferAnyPort(folder, shapes);
   const ports = await choosePorts(
     folder,
     shapes.map(({ name }) => name),
@@ -76,6 +77,15 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       await end(running.get('controller'), 'SIGTERM');
     },
   };
+}
+
+/** Tests run side by side: each leaves the usual ports alone, and keeps its own over restarts. */
+function preferAnyPort(folder: string, shapes: readonly Shape[]): void {
+  const path = join(folder, 'ports.json');
+  if (existsSync(path)) return;
+  const agents = Object.fromEntries(shapes.map(({ name }) => [name, 0]));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path, JSON.stringify({ controller: 0, broker: 0, agents }));
 }
 
 async function waitForToken(folder: string, logPath: string): Promise<string> {
