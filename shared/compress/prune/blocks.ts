@@ -131,7 +131,7 @@ function projectionOf(node: Node, { rewriter }: RewriteContext): Float64Array | 
   return floatsOf(weight) ?? null;
 }
 
-/** Whether a branch is made of the input alone, with two layers or more, and used by the sum alone. */
+/** Whether a branch is made of the input alone, of two layers or more, for the sum alone. */
 function stays(
   branch: string,
   { input, add }: { input: string; add: Node },

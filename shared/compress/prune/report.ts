@@ -25,7 +25,8 @@ export function pruningNote({ blocks = [], removed, weights }: PruneRecord): str
   const fitted = Object.keys(weights).length;
   if (blocks.length > 0) {
     const also = channels > 0 ? `, ${channels} channels went` : '';
-    return `${blocks.length} residual blocks became one convolution each (${blocks.join(', ')})${also}, and ${fitted} layers were fitted again.`;
+    const which = `${blocks.length} residual blocks (${blocks.join(', ')})`;
+    return `${which} became one convolution each${also}; ${fitted} layers were fitted again.`;
   }
   if (channels === 0) return 'No channels went: the kernels take no fewer than there are.';
   const groups = Object.keys(removed).length;
