@@ -16,15 +16,19 @@ const Ports = v.object({
 export type Ports = v.InferOutput<typeof Ports>;
 
 /** The ports of settings.ts of each side: used where they are free. */
-const usual: Ports = { controller: 8900, broker: 1883, agents: {} };
-const firstAgentPort = 8910;
+export const usualPorts = { controller: 8900, broker: 1883, firstAgent: 8910 } as const;
+export type PreferredPorts = Readonly<Record<keyof typeof usualPorts, number>>;
 
 /**
  * The ports of the last start where they are still free, otherwise others; kept for the next one.
  */
-export async function choosePorts(folder: string, agents: readonly string[]): Promise<Ports> {
+export async function choosePorts(
+  folder: string,
+  agents: readonly string[],
+  preferred: PreferredPorts = usualPorts,
+): Promise<Ports> {
   const path = join(folder, 'ports.json');
-  const last = await readPorts(path);
+  const last = (await readPorts(path)) ?? { ...preferred, agents: {} };
   const taken = new Set<number>();
   const take = async (preferred: number) => {
     const port = await freePort(preferred, taken);
@@ -37,16 +41,21 @@ export async function choosePorts(folder: string, agents: readonly string[]): Pr
     agents: { ...last.agents },
   };
   for (const [index, name] of agents.entries()) {
-    ports.agents[name] = await take(last.agents[name] ?? firstAgentPort + index);
+    ports.agents[name] = await take(last.agents[name] ?? agentPort(preferred, index));
   }
   await writeFileAtomic(path, `${JSON.stringify(ports, null, 2)}\n`);
   return ports;
 }
 
-async function readPorts(path: string): Promise<Ports> {
+/** 0 is any free one. */
+function agentPort({ firstAgent }: PreferredPorts, index: number): number {
+  return firstAgent === 0 ? 0 : firstAgent + index;
+}
+
+async function readPorts(path: string): Promise<Ports | null> {
   const text = await readFile(path, 'utf8').catch(() => '{}');
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Ports), text);
-  return parsed.success ? parsed.output : usual;
+  return parsed.success ? parsed.output : null;
 }
 
 /**

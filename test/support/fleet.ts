@@ -2,7 +2,7 @@
  * A controller and agents as real processes, which a test may kill and start again at any moment.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { agentSpec, controllerFolder, controllerSpec } from '../../commands/up/processes.ts';
@@ -34,15 +34,15 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
+/** Tests run side by side: the usual ports would be wanted by all of them. */
+const anyPorts = { controller: 0, broker: 0, firstAgent: 0 };
+
 /** Returns when the controller answers and every agent has been started. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { folder, agents, controllerOptions = [] } = options;
   const shapes = deviceShapes(agents);
-  preferAnyPort(folder, shapes);
-  const ports = await choosePorts(
-    folder,
-    shapes.map(({ name }) => name),
-  );
+  const own = shapes.map(({ name }) => name);
+  const ports = await choosePorts(folder, own, anyPorts);
   const running = new Map<string, ChildProcess>();
   const specs = new Map<string, ChildSpec>();
   const add = (spec: ChildSpec) => {
@@ -72,20 +72,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     },
     kill: (name) => end(running.get(name), 'SIGKILL'),
     async stop() {
-      const own = names.filter((name) => name !== 'controller');
       await Promise.all(own.map((name) => end(running.get(name), 'SIGTERM')));
       await end(running.get('controller'), 'SIGTERM');
     },
   };
-}
-
-/** Tests run side by side: each leaves the usual ports alone, and keeps its own over restarts. */
-function preferAnyPort(folder: string, shapes: readonly Shape[]): void {
-  const path = join(folder, 'ports.json');
-  if (existsSync(path)) return;
-  const agents = Object.fromEntries(shapes.map(({ name }) => [name, 0]));
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path, JSON.stringify({ controller: 0, broker: 0, agents }));
 }
 
 async function waitForToken(folder: string, logPath: string): Promise<string> {

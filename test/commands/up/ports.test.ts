@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/fettle.ts';
 
 test('ports are distinct, kept for the next start, and replaced when taken', async (t) => {
   const folder = temporaryFolder(t);
-  const first = await choosePorts(folder, ['a', 'b']);
+  const first = await choosePorts(folder, ['a', 'b'], { controller: 0, broker: 0, firstAgent: 0 });
   const all = [first.controller, first.broker, ...Object.values(first.agents)];
   t.is(new Set(all).size, 4);
   t.deepEqual(await choosePorts(folder, ['a', 'b']), first);

@@ -1,0 +1,176 @@
+/**
+ * Pruning without training on real models: what is lost and what is gained, by the share of
+ * channels kept and by residual blocks replaced, in float and in 8 bits, fitted again or not.
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canonicalise } from '../shared/compress/canonical/canonicalise.ts';
+import { compressFile } from '../shared/compress/file.ts';
+import { prunedModel } from '../shared/compress/prune/apply.ts';
+import { blocksOf } from '../shared/compress/prune/blocks.ts';
+import { measurePruning } from '../shared/compress/prune/measure.ts';
+import { type Recipe, recipeName } from '../shared/compress/recipe.ts';
+import { inputsOf } from '../shared/compress/source.ts';
+import { defaultTarget, targets } from '../shared/compress/targets.ts';
+import { batches, openDataSet } from '../shared/evaluate/dataset.ts';
+import type { Outcome } from '../shared/evaluate/outcome.ts';
+import { loadPackage, type Package } from '../shared/evaluate/package.ts';
+import { measureQuality } from '../shared/evaluate/quality.ts';
+import { openSession } from '../shared/evaluate/runtime.ts';
+import { timeInterleaved } from '../shared/evaluate/timing.ts';
+import { readModelFile } from '../shared/onnx/read.ts';
+import { writeModel } from '../shared/onnx/write.ts';
+import { productRoot } from '../shared/product.ts';
+import type { Bench, BenchContext } from './bench.ts';
+
+const models = join(productRoot(), '..', 'shared', 'models');
+const names = [
+  ...['resnet20-cifar', 'resnet8-cifar', 'squeezenet', 'mobilenet-v1-025'],
+  ...['keywords', 'cnn-cifar', 'mnist'],
+];
+const packages = [
+  join(productRoot(), 'examples', 'digits'),
+  ...names.map((name) => join(models, name)),
+];
+const keeps = [0.9, 0.75, 0.5, 0.3];
+const blockCounts = [1, 2, 4];
+const timingSeconds = 4;
+
+export const bench: Bench = {
+  what: 'channels and blocks taken out of the real models: quality lost, speed gained',
+  async run(context) {
+    const rows: (string | number)[][] = [];
+    for (const path of packages) {
+      if (!existsSync(path)) {
+        context.note(`${path} is not on this machine`);
+        continue;
+      }
+      const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
+      try {
+        rows.push(...(await rowsOf({ found: await loadPackage(path), folder, context })));
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    }
+    return { columns, rows, notes };
+  },
+};
+
+const columns = ['model', 'recipe', 'points lost', '±', 'unfitted', 'speed', 'bytes'];
+const notes = [
+  'Points of top-1 lost against the float source on the whole evaluation set, paired, with one ' +
+    'standard error; "unfitted": the same channels gone, no layer fitted again, in float.',
+  'Speed: the median latency of the unpruned variant of the same bits over that of this one, run ' +
+    'in turns in one process, one thread. Bytes: of this variant over those of that one.',
+];
+
+interface Scene {
+  readonly found: Package;
+  readonly folder: string;
+  readonly context: BenchContext;
+}
+
+async function rowsOf(scene: Scene): Promise<(string | number)[][]> {
+  const { found, context } = scene;
+  const { model } = canonicalise(await readModelFile(found.modelPath));
+  const blocks = blocksOf(model).length;
+  const options: Partial<Recipe>[] = [
+    ...keeps.map((keep) => ({ keep })),
+    ...blockCounts.filter((count) => count <= blocks).map((count) => ({ blocks: count })),
+  ];
+  const rows: (string | number)[][] = [];
+  const unfitted = new Map<Partial<Recipe>, number>();
+  let source: Outcome | undefined;
+  for (const bits of [32, 8] as const) {
+    const whole = await made({ v: 1, bits }, scene);
+    for (const option of options) {
+      context.signal.throwIfAborted();
+      const recipe: Recipe = { v: 1, bits, ...option };
+      context.note(`${found.manifest.name}: ${recipeName(recipe)}`);
+      const variant = await made(recipe, scene);
+      const measured = await qualityOf(variant.path, scene, source);
+      ({ source } = measured);
+      if (bits === 32) {
+        const path = await unfittedVariant(option, scene);
+        unfitted.set(option, 100 * (await qualityOf(path, scene, source)).quality.drop);
+      }
+      const row = [
+        ...[found.manifest.name, recipeName(recipe), 100 * measured.quality.drop],
+        ...[100 * standardError(measured.outcome, source), unfitted.get(option) ?? 0],
+        ...[await speed(whole.path, variant.path, found), variant.bytes / whole.bytes],
+      ];
+      context.note(row.join('  '));
+      rows.push(row);
+    }
+  }
+  return rows;
+}
+
+function made(recipe: Recipe, { found, folder, context }: Scene) {
+  const { modelPath, manifest, calibrationPath } = found;
+  return compressFile(
+    { modelPath, manifest, calibrationPath, recipe, signal: context.signal },
+    (digest) => join(folder, `${digest.slice(7)}.onnx`),
+  );
+}
+
+/** The same channels or blocks gone, the weights that stay as they were. */
+async function unfittedVariant(
+  option: Partial<Recipe>,
+  { found, folder, context }: Scene,
+): Promise<string> {
+  const { model } = canonicalise(await readModelFile(found.modelPath));
+  const record = await measurePruning(model, option, {
+    dataSet: await openDataSet(found.calibrationPath ?? '', {
+      inputs: inputsOf(model),
+      preparation: found.manifest.inputs,
+    }),
+    rounding: targets[defaultTarget].rounding,
+    fit: false,
+    signal: context.signal,
+  });
+  const path = join(folder, 'unfitted.onnx');
+  await writeFile(path, writeModel(prunedModel(model, record)));
+  return path;
+}
+
+function qualityOf(path: string, { found, context }: Scene, source: Outcome | undefined) {
+  return measureQuality({
+    modelPath: path,
+    dataPath: found.evaluationPath ?? '',
+    preparation: found.manifest.inputs,
+    metric: 'top1',
+    threads: 2,
+    source: { path: found.modelPath, outcome: source },
+    signal: context.signal,
+  });
+}
+
+/** Of the mean of paired differences. */
+function standardError({ scores }: Outcome, source: Outcome): number {
+  const differences = scores.map((score, at) => (source.scores[at] ?? 0) - score);
+  const mean = differences.reduce((sum, value) => sum + value, 0) / differences.length;
+  const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return Math.sqrt(squares) / differences.length;
+}
+
+async function speed(whole: string, variant: string, found: Package): Promise<number> {
+  const sessions = [];
+  for (const path of [whole, variant]) sessions.push(await openSession(path, { threads: 1 }));
+  const dataSet = await openDataSet(found.calibrationPath ?? '', {
+    inputs: sessions[0]?.inputs ?? [],
+    preparation: found.manifest.inputs,
+  });
+  let ratio = 1;
+  for await (const { feeds } of batches(dataSet, { limit: dataSet.batch })) {
+    const timed = await timeInterleaved(
+      sessions.map((session) => ({ session, feeds })),
+      { warmups: 10, seconds: timingSeconds, maxRuns: 5000 },
+    );
+    ratio = timed.ratios[1]?.ratio ?? 1;
+  }
+  for (const session of sessions) await session.release();
+  return ratio;
+}
