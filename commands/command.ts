@@ -4,7 +4,7 @@
  */
 
 export interface Option {
-  /** As commander writes it: `--bits <n>`, `--label <key=value...>`, `--measure`, `--no-golden`. */
+  /** As the help prints it: `--bits <n>`, `--label <key=value...>`, `--measure`, `--no-golden`. */
   readonly flags: string;
   readonly help: string;
   readonly default?: string;

@@ -5,15 +5,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { batches } from '../../evaluate/dataset.ts';
-import { openSession } from '../../evaluate/runtime.ts';
-import type { Tensors } from '../../evaluate/tensor.ts';
 import { openProducts, type Products } from '../../linear/product.ts';
-import { feeds, type Graph, type Model } from '../../onnx/graph.ts';
-import { writeModel } from '../../onnx/write.ts';
+import type { Graph, Model } from '../../onnx/graph.ts';
 import { makeNode } from '../attributes.ts';
 import { valuesOf } from '../blockwise/blocks.ts';
 import { targetOf } from '../build.ts';
-import { pieceModel, pieceOf } from '../calibrate/pieces.ts';
+import { pieceOf } from '../calibrate/pieces.ts';
+import { openPrefix } from '../calibrate/prefix.ts';
 import { copyModel } from '../canonical/copy.ts';
 import type { MeasureOptions } from '../measure.ts';
 import type { Recipe } from '../recipe.ts';
@@ -140,8 +138,8 @@ async function fitPass(jobs: readonly Job[], run: Run): Promise<FittedJob[]> {
   });
   if (watched.length === 0) return [];
   const values = [...new Set(watched.map(({ job }) => job.layer.node.inputs[0] ?? ''))];
-  const exact = await prefixOf(run.canonical, values, run.threads);
-  const rounded = await prefixOf(run.rounded, values, run.threads);
+  const exact = await openPrefix(run.canonical, values, run.threads);
+  const rounded = await openPrefix(run.rounded, values, run.threads);
   try {
     for await (const batch of batches(run.options.dataSet, { limit: run.limit })) {
       run.options.signal.throwIfAborted();
@@ -166,33 +164,6 @@ async function fitPass(jobs: readonly Job[], run: Run): Promise<FittedJob[]> {
 /** Enough for covariances of so many columns. */
 function rowsWanted(columns: number): number {
   return Math.min(Math.max(8 * columns, 2048), 12_288);
-}
-
-interface Prefix {
-  /** The values by name, with what is fed to the model. */
-  run(inputs: Readonly<Tensors>): Promise<Tensors>;
-  release(): Promise<void>;
-}
-
-/** The part of the model that makes the values; some may be inputs of the model. */
-async function prefixOf(model: Model, values: readonly string[], threads: number): Promise<Prefix> {
-  const fed = new Map(feeds(model.graph).map((input) => [input.name, input]));
-  const made = values.filter((value) => !fed.has(value));
-  if (made.length === 0) return { run: async (inputs) => inputs, release: async () => {} };
-  const piece = pieceOf(model.graph, made, new Set());
-  const part = pieceModel(model, piece, { outputs: made, like: {} });
-  part.graph.inputs = part.graph.inputs.map((input) => fed.get(input.name) ?? input);
-  const session = await openSession(writeModel(part), { threads, spinning: false });
-  return {
-    async run(inputs) {
-      const wanted = piece.inputs.flatMap((name) => {
-        const tensor = inputs[name];
-        return tensor ? [[name, tensor] as const] : [];
-      });
-      return { ...inputs, ...(await session.run(Object.fromEntries(wanted))) };
-    },
-    release: () => session.release(),
-  };
 }
 
 /** Puts the rounded weights and the bias into the model as floats. */

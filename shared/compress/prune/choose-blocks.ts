@@ -3,10 +3,10 @@ import { FettleError } from '../../errors.ts';
 import { batches } from '../../evaluate/dataset.ts';
 import type { Tensors } from '../../evaluate/tensor.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { openPrefix } from '../calibrate/prefix.ts';
 import type { Recipe } from '../recipe.ts';
 import { type Block, blocksOf, replaceBlocks, replacementName } from './blocks.ts';
 import { fitModel } from './fit.ts';
-import { openPrefix } from './prefix.ts';
 import type { PruneRun } from './run.ts';
 
 /** Blocks are compared on this many samples. */

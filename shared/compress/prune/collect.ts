@@ -1,8 +1,8 @@
 /** Runs source and pruned model side by side and keeps what a layer is fitted with. */
 import { batches } from '../../evaluate/dataset.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { openPrefix } from '../calibrate/prefix.ts';
 import type { MixingLayer } from './layers.ts';
-import { openPrefix } from './prefix.ts';
 import type { Block } from './ridge.ts';
 import { channelRows, patchRows, takenOf } from './rows.ts';
 import type { PruneRun } from './run.ts';

@@ -3,10 +3,9 @@ import { batches } from '../../evaluate/dataset.ts';
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import { inverseFactor } from '../../linear/triangular.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { openPrefix } from '../calibrate/prefix.ts';
 import { rewriterOf } from '../rewriter.ts';
 import type { MixingLayer } from './layers.ts';
-
-import { openPrefix } from './prefix.ts';
 import { channelRows, patchRows, takenOf } from './rows.ts';
 import type { Importance, PruneRun } from './run.ts';
 import type { Reader } from './surgeon.ts';

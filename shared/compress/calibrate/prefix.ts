@@ -3,7 +3,7 @@ import { openSession } from '../../evaluate/runtime.ts';
 import type { Tensors } from '../../evaluate/tensor.ts';
 import { feeds, type Model } from '../../onnx/graph.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { pieceModel, pieceOf } from '../calibrate/pieces.ts';
+import { pieceModel, pieceOf } from './pieces.ts';
 
 export interface Prefix {
   /** The values by name, with what was fed. */
