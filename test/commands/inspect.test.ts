@@ -7,7 +7,10 @@ import { graphOf, modelOf, nodeOf, valueNamed, zeros } from '../support/graphs.t
 
 const model = modelOf(
   graphOf({
-    nodes: [nodeOf('Gemm', ['x', 'w'], ['a']), nodeOf('HardSwish', ['a'], ['y'])],
+    nodes: [
+      nodeOf('Gemm', { inputs: ['x', 'w'], outputs: ['a'] }),
+      nodeOf('HardSwish', { inputs: ['a'], outputs: ['y'] }),
+    ],
     inputs: [valueNamed('x', ['N', 4])],
     outputs: ['y'],
     initializers: { w: zeros([4, 5]) },

@@ -19,7 +19,7 @@ export async function doublingModel(
   { dims, type = 'float', name = 'doubling' }: DoublingOptions,
 ): Promise<string> {
   const path = join(temporaryFolder(t), 'doubling.onnx');
-  const nodes = [nodeOf('Add', ['x', 'x'], ['y'])];
+  const nodes = [nodeOf('Add', { inputs: ['x', 'x'], outputs: ['y'] })];
   const graph = graphOf({ nodes, inputs: [valueNamed('x', dims, type)], outputs: [] });
   await writeModelFile(path, modelOf({ ...graph, name, outputs: [valueNamed('y', dims, type)] }));
   return path;
@@ -31,7 +31,7 @@ export async function identityOf(
   { dims, type = 'float' }: DoublingOptions,
 ): Promise<string> {
   const path = join(temporaryFolder(t), 'identity.onnx');
-  const nodes = [nodeOf('Identity', ['x'], ['y'])];
+  const nodes = [nodeOf('Identity', { inputs: ['x'], outputs: ['y'] })];
   const graph = graphOf({ nodes, inputs: [valueNamed('x', dims, type)], outputs: [] });
   await writeModelFile(path, modelOf({ ...graph, outputs: [valueNamed('y', dims, type)] }));
   return path;
@@ -42,7 +42,10 @@ export async function slowModel(t: ExecutionContext): Promise<string> {
   const path = join(temporaryFolder(t), 'slow.onnx');
   const dims = [1024, 1024];
   const nodes = Array.from({ length: 6 }, (_, at) =>
-    nodeOf('MatMul', [at === 0 ? 'x' : `t${at - 1}`, 'w'], [at === 5 ? 'y' : `t${at}`]),
+    nodeOf('MatMul', {
+      inputs: [at === 0 ? 'x' : `t${at - 1}`, 'w'],
+      outputs: [at === 5 ? 'y' : `t${at}`],
+    }),
   );
   const inputs = [valueNamed('x', dims)];
   const graph = graphOf({ nodes, inputs, outputs: [], initializers: { w: zeros(dims) } });

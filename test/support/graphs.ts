@@ -34,8 +34,7 @@ export function graphOf({ nodes, inputs = [], outputs, initializers = {} }: Part
 
 export function nodeOf(
   op: string,
-  inputs: string[],
-  outputs: string[],
+  { inputs, outputs }: Pick<Node, 'inputs' | 'outputs'>,
   ...attributes: (readonly [string, Attribute])[]
 ): Node {
   return { name: '', op, domain: '', inputs, outputs, attributes: new Map(attributes) };

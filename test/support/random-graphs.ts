@@ -64,7 +64,7 @@ function builderOf(seed: number): Builder {
     add(op, inputs, ...attributes) {
       const output = `v${nodes.length}`;
       const outputs = op === 'Split' ? [output, `${output}b`] : [output];
-      const node = nodeOf(op, inputs, outputs, ...attributes);
+      const node = nodeOf(op, { inputs: inputs, outputs: outputs }, ...attributes);
       nodes.push({ ...node, name: `${op}${nodes.length}` });
       return output;
     },

@@ -46,7 +46,7 @@ export function tinyModel(bias = 0): Uint8Array {
     Math.floor(index / classes) === index % classes ? 1 : 0,
   );
   const graph = graphOf({
-    nodes: [nodeOf('Gemm', ['x', 'w', 'b'], ['y'])],
+    nodes: [nodeOf('Gemm', { inputs: ['x', 'w', 'b'], outputs: ['y'] })],
     inputs: [valueNamed('x', ['N', features])],
     outputs: [],
     initializers: {

@@ -13,8 +13,8 @@ const quantized = writeModel(
       outputs: ['y'],
       initializers: { s: floats([], [0.5]) },
       nodes: [
-        nodeOf('QuantizeLinear', ['x', 's'], ['q']),
-        nodeOf('DequantizeLinear', ['q', 's'], ['y']),
+        nodeOf('QuantizeLinear', { inputs: ['x', 's'], outputs: ['q'] }),
+        nodeOf('DequantizeLinear', { inputs: ['q', 's'], outputs: ['y'] }),
       ],
     }),
   ),

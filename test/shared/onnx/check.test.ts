@@ -14,7 +14,10 @@ const rows: readonly [string, Graph, RegExp][] = [
   [
     'a value made twice',
     graphOf({
-      nodes: [nodeOf('Relu', ['x'], ['y']), nodeOf('Abs', ['x'], ['y'])],
+      nodes: [
+        nodeOf('Relu', { inputs: ['x'], outputs: ['y'] }),
+        nodeOf('Abs', { inputs: ['x'], outputs: ['y'] }),
+      ],
       inputs: [x],
       outputs: ['y'],
     }),
@@ -23,7 +26,7 @@ const rows: readonly [string, Graph, RegExp][] = [
   [
     'a node that makes an initializer',
     graphOf({
-      nodes: [nodeOf('Relu', ['x'], ['w'])],
+      nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['w'] })],
       inputs: [x],
       outputs: ['w'],
       initializers: { w },
@@ -32,44 +35,55 @@ const rows: readonly [string, Graph, RegExp][] = [
   ],
   [
     'a value that nothing makes',
-    graphOf({ nodes: [nodeOf('Add', ['x', 'b'], ['y'])], inputs: [x], outputs: ['y'] }),
+    graphOf({
+      nodes: [nodeOf('Add', { inputs: ['x', 'b'], outputs: ['y'] })],
+      inputs: [x],
+      outputs: ['y'],
+    }),
     /Add making "y" reads "b", which nothing makes/,
   ],
   [
     'an output that nothing makes',
-    graphOf({ nodes: [nodeOf('Relu', ['x'], ['y'])], inputs: [x], outputs: ['z'] }),
+    graphOf({
+      nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['y'] })],
+      inputs: [x],
+      outputs: ['z'],
+    }),
     /nothing makes the output "z"/,
   ],
   [
     'two inputs of one name',
-    graphOf({ nodes: [nodeOf('Relu', ['x'], ['y'])], inputs: [x, x], outputs: ['y'] }),
+    graphOf({
+      nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['y'] })],
+      inputs: [x, x],
+      outputs: ['y'],
+    }),
     /two inputs named "x"/,
   ],
   [
     'no output',
-    graphOf({ nodes: [nodeOf('Relu', ['x'], ['y'])], inputs: [x], outputs: [] }),
+    graphOf({
+      nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['y'] })],
+      inputs: [x],
+      outputs: [],
+    }),
     /no output/,
   ],
   [
     'a tensor of the wrong size inside a branch',
     graphOf({
       nodes: [
-        nodeOf(
-          'If',
-          ['x'],
-          ['y'],
-          [
-            'then_branch',
-            {
-              kind: 'graph',
-              value: graphOf({
-                nodes: [],
-                outputs: ['c'],
-                initializers: { c: { ...w, dims: [3] } },
-              }),
-            },
-          ],
-        ),
+        nodeOf('If', { inputs: ['x'], outputs: ['y'] }, [
+          'then_branch',
+          {
+            kind: 'graph',
+            value: graphOf({
+              nodes: [],
+              outputs: ['c'],
+              initializers: { c: { ...w, dims: [3] } },
+            }),
+          },
+        ]),
       ],
       inputs: [x],
       outputs: ['y'],
@@ -82,7 +96,11 @@ for (const [name, graph, message] of rows) {
   test(`refused: ${name}`, (t) => refused(t, modelOf(graph), message));
 }
 
-const relu = graphOf({ nodes: [nodeOf('Relu', ['x'], ['y'])], inputs: [x], outputs: ['y'] });
+const relu = graphOf({
+  nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['y'] })],
+  inputs: [x],
+  outputs: ['y'],
+});
 
 test('refused: versions that are unknown or missing', (t) => {
   refused(t, modelOf(relu, 999), /opset 999/);
@@ -93,7 +111,14 @@ test('refused: versions that are unknown or missing', (t) => {
 
 test('an operator is refused outside the opsets that have it', (t) => {
   const using = (op: string, opset: number) =>
-    modelOf(graphOf({ nodes: [nodeOf(op, ['x'], ['y'])], inputs: [x], outputs: ['y'] }), opset);
+    modelOf(
+      graphOf({
+        nodes: [nodeOf(op, { inputs: ['x'], outputs: ['y'] })],
+        inputs: [x],
+        outputs: ['y'],
+      }),
+      opset,
+    );
   refused(t, using('HardSwish', 13), /HardSwish needs opset 14/);
   refused(t, using('Upsample', 13), /Upsample ended with opset 9/);
   refused(t, using('Frobnicate', 13), /Frobnicate does not exist/);
@@ -107,13 +132,19 @@ test('an operator is refused outside the opsets that have it', (t) => {
 });
 
 test('nodes out of order are put in order, and branches count as readers', (t) => {
-  const branch = graphOf({ nodes: [nodeOf('Relu', ['a'], ['b'])], outputs: ['b'] });
+  const branch = graphOf({
+    nodes: [nodeOf('Relu', { inputs: ['a'], outputs: ['b'] })],
+    outputs: ['b'],
+  });
   const model = modelOf(
     graphOf({
       nodes: [
-        nodeOf('If', ['x'], ['y'], ['then_branch', { kind: 'graph', value: branch }]),
-        nodeOf('Abs', ['c'], ['a']),
-        nodeOf('Neg', ['x'], ['c']),
+        nodeOf('If', { inputs: ['x'], outputs: ['y'] }, [
+          'then_branch',
+          { kind: 'graph', value: branch },
+        ]),
+        nodeOf('Abs', { inputs: ['c'], outputs: ['a'] }),
+        nodeOf('Neg', { inputs: ['x'], outputs: ['c'] }),
       ],
       inputs: [x],
       outputs: ['y'],
@@ -129,7 +160,7 @@ test('nodes out of order are put in order, and branches count as readers', (t) =
 test('a long cycle is named by its first nodes', (t) => {
   const count = 20_000;
   const nodes = Array.from({ length: count }, (_, index) =>
-    nodeOf('Relu', [`v${(index + 1) % count}`], [`v${index}`]),
+    nodeOf('Relu', { inputs: [`v${(index + 1) % count}`], outputs: [`v${index}`] }),
   );
   refused(t, modelOf(graphOf({ nodes, outputs: ['v0'] })), /cycle: (Relu making "v\d+" → ){5}…/);
 });

@@ -11,7 +11,7 @@ import { sharedModelOrSkip } from '../../support/models.ts';
 function dynamic() {
   return modelOf(
     graphOf({
-      nodes: [nodeOf('Relu', ['x'], ['y'])],
+      nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['y'] })],
       inputs: [valueNamed('x', ['N', 3, null])],
       outputs: ['y'],
     }),

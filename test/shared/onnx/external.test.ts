@@ -23,7 +23,7 @@ async function place(t: ExecutionContext, entries: Readonly<Record<string, strin
   await writeFile(join(folder, 'secret.bin'), data);
   const external = new Map(Object.entries(entries));
   const w: Tensor = { type: 'float', dims: [4], bytes: new Uint8Array(0), external };
-  const nodes = [nodeOf('Add', ['x', 'w'], ['y'])];
+  const nodes = [nodeOf('Add', { inputs: ['x', 'w'], outputs: ['y'] })];
   const inputs = [valueNamed('x', [4])];
   const graph = graphOf({ nodes, inputs, outputs: ['y'], initializers: { w } });
   const path = join(inside, 'model.onnx');
@@ -84,7 +84,7 @@ test('refused at once: a pipe that nobody writes to', async (t) => {
 test('bytes alone have no folder to read from', (t) => {
   const external = new Map([['location', 'weights.bin']]);
   const w: Tensor = { type: 'float', dims: [4], bytes: new Uint8Array(0), external };
-  const nodes = [nodeOf('Identity', ['w'], ['y'])];
+  const nodes = [nodeOf('Identity', { inputs: ['w'], outputs: ['y'] })];
   const bytes = writeModel(modelOf(graphOf({ nodes, outputs: ['y'], initializers: { w } })));
   const error = t.throws(() => readModel(bytes), { instanceOf: FettleError });
   t.is(error?.code, 'ONNX_EXTERNAL_DATA');

@@ -11,15 +11,18 @@ const pads: readonly [string, Attribute] = ['pads', { kind: 'ints', value: [1, 1
 const model = modelOf(
   graphOf({
     nodes: [
-      nodeOf('Conv', ['x', 'w1'], ['a'], pads),
-      nodeOf('Relu', ['a'], ['a1']),
-      nodeOf('Conv', ['a1', 'w2'], ['b'], pads),
-      nodeOf('Add', ['b', 'x'], ['c']),
-      nodeOf('HardSwish', ['c'], ['d']),
-      nodeOf('Conv', ['d', 'dw'], ['e'], pads, ['group', { kind: 'int', value: 8 }]),
-      nodeOf('GlobalAveragePool', ['e'], ['f']),
-      nodeOf('Flatten', ['f'], ['g']),
-      nodeOf('Gemm', ['g', 'v'], ['y']),
+      nodeOf('Conv', { inputs: ['x', 'w1'], outputs: ['a'] }, pads),
+      nodeOf('Relu', { inputs: ['a'], outputs: ['a1'] }),
+      nodeOf('Conv', { inputs: ['a1', 'w2'], outputs: ['b'] }, pads),
+      nodeOf('Add', { inputs: ['b', 'x'], outputs: ['c'] }),
+      nodeOf('HardSwish', { inputs: ['c'], outputs: ['d'] }),
+      nodeOf('Conv', { inputs: ['d', 'dw'], outputs: ['e'] }, pads, [
+        'group',
+        { kind: 'int', value: 8 },
+      ]),
+      nodeOf('GlobalAveragePool', { inputs: ['e'], outputs: ['f'] }),
+      nodeOf('Flatten', { inputs: ['f'], outputs: ['g'] }),
+      nodeOf('Gemm', { inputs: ['g', 'v'], outputs: ['y'] }),
     ],
     inputs: [valueNamed('x', ['N', 8, 10, 10])],
     outputs: ['y'],

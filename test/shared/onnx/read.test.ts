@@ -47,8 +47,8 @@ for (const [name, expected] of Object.entries(malformed)) {
 const small = modelOf(
   graphOf({
     nodes: [
-      nodeOf('Conv', ['x', 'w'], ['y'], ['pads', ints(1, 1, 1, 1)]),
-      nodeOf('Relu', ['y'], ['z']),
+      nodeOf('Conv', { inputs: ['x', 'w'], outputs: ['y'] }, ['pads', ints(1, 1, 1, 1)]),
+      nodeOf('Relu', { inputs: ['y'], outputs: ['z'] }),
     ],
     inputs: [valueNamed('x', ['N', 3, 8, 8])],
     outputs: ['z'],
@@ -113,7 +113,7 @@ test('elements are the same bytes whichever field they came in', (t) => {
 /** A model whose first initializer is the given `TensorProto`. */
 function fileWithInitializer(tensor: Uint8Array): Uint8Array {
   const graph = graphOf({
-    nodes: [nodeOf('Identity', ['w'], ['y'])],
+    nodes: [nodeOf('Identity', { inputs: ['w'], outputs: ['y'] })],
     outputs: ['y'],
   });
   const empty = modelOf({ ...graph, kept: [field(5, tensor)] });
@@ -127,7 +127,10 @@ function field(number: number, bytes: Uint8Array): Uint8Array {
 test('graphs nested without end are refused', (t) => {
   let graph = graphOf({ nodes: [], outputs: ['x'], inputs: [valueNamed('x', [])] });
   for (let depth = 0; depth < 100; depth++) {
-    const node = nodeOf('If', ['x'], ['y'], ['then_branch', { kind: 'graph', value: graph }]);
+    const node = nodeOf('If', { inputs: ['x'], outputs: ['y'] }, [
+      'then_branch',
+      { kind: 'graph', value: graph },
+    ]);
     graph = graphOf({ nodes: [node], outputs: ['y'], inputs: [valueNamed('x', [])] });
   }
   t.throws(() => readModel(writeModel(modelOf(graph))), { message: /nest deeper/ });

@@ -89,12 +89,15 @@ test('sizes that vary keep their names through a network', (t) => {
   const model = modelOf(
     graphOf({
       nodes: [
-        nodeOf('Conv', ['x', 'w'], ['a']),
-        nodeOf('Shape', ['a'], ['s']),
-        nodeOf('Gather', ['s', 'zero'], ['n']),
-        nodeOf('Concat', ['n', 'rest'], ['to'], ['axis', { kind: 'int', value: 0 }]),
-        nodeOf('Reshape', ['a', 'to'], ['flat']),
-        nodeOf('MatMul', ['flat', 'v'], ['y']),
+        nodeOf('Conv', { inputs: ['x', 'w'], outputs: ['a'] }),
+        nodeOf('Shape', { inputs: ['a'], outputs: ['s'] }),
+        nodeOf('Gather', { inputs: ['s', 'zero'], outputs: ['n'] }),
+        nodeOf('Concat', { inputs: ['n', 'rest'], outputs: ['to'] }, [
+          'axis',
+          { kind: 'int', value: 0 },
+        ]),
+        nodeOf('Reshape', { inputs: ['a', 'to'], outputs: ['flat'] }),
+        nodeOf('MatMul', { inputs: ['flat', 'v'], outputs: ['y'] }),
       ],
       inputs: [valueNamed('x', ['N', 3, 6, 6])],
       outputs: ['y'],
@@ -113,9 +116,9 @@ test('sizes that vary keep their names through a network', (t) => {
 });
 
 test('an operator that is not known leaves its outputs unknown, not wrong', (t) => {
-  const node = { ...nodeOf('Own', ['x'], ['y']), domain: 'example' };
+  const node = { ...nodeOf('Own', { inputs: ['x'], outputs: ['y'] }), domain: 'example' };
   const graph = graphOf({
-    nodes: [node, nodeOf('Relu', ['y'], ['z'])],
+    nodes: [node, nodeOf('Relu', { inputs: ['y'], outputs: ['z'] })],
     inputs: [valueNamed('x', [1])],
     outputs: ['z'],
   });

@@ -151,7 +151,7 @@ test('a tensor is a view of the file, and is written without being changed', (t)
   const weights = floats([2, 2], [1, 2, Number.NaN, 4]);
   const model = modelOf(
     graphOf({
-      nodes: [nodeOf('Add', ['x', 'w'], ['y'])],
+      nodes: [nodeOf('Add', { inputs: ['x', 'w'], outputs: ['y'] })],
       inputs: [valueNamed('x', [2, 2])],
       outputs: ['y'],
       initializers: { w: weights },
@@ -166,12 +166,10 @@ test('a tensor is a view of the file, and is written without being changed', (t)
 test('integers of every size survive', (t) => {
   const values = [0, 1, 127, 128, 16384, 2 ** 31, 2 ** 40, Number.MAX_SAFE_INTEGER, -1, -(2 ** 40)];
   const extremes = [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n];
-  const node = nodeOf(
-    'Relu',
-    ['x'],
-    ['y'],
-    ['all', { kind: 'ints', value: [...values, ...extremes] }],
-  );
+  const node = nodeOf('Relu', { inputs: ['x'], outputs: ['y'] }, [
+    'all',
+    { kind: 'ints', value: [...values, ...extremes] },
+  ]);
   const graph = graphOf({ nodes: [node], inputs: [valueNamed('x', [1])], outputs: ['y'] });
   const read = readModel(writeModel(modelOf(graph)));
   const attribute = read.graph.nodes[0]?.attributes.get('all');

@@ -54,9 +54,7 @@ export const rules: readonly Rule[] = [
     name: `a function has at most ${parametersMax} parameters`,
     instead: 'take an object with named members',
     find: each(isFunction, (_, node) => {
-      const all = Array.isArray(node.params) ? node.params : [];
-      // A rest parameter is a list, whose items need no places to be remembered.
-      const count = all.filter((one) => !isNode(one) || one.type !== 'RestElement').length;
+      const count = Array.isArray(node.params) ? node.params.length : 0;
       return count > parametersMax ? `${count} parameters` : null;
     }),
   },

@@ -41,12 +41,15 @@ function network(first: Tensor = noise([32, 16, 3, 3])): Uint8Array {
       w4: noise([48, 24]),
     },
     nodes: [
-      nodeOf('Conv', ['x', 'w1'], ['a'], ['pads', ints(1, 1, 1, 1)]),
-      nodeOf('Conv', ['a', 'w2'], ['b'], ['group', { kind: 'int', value: 32 }]),
-      nodeOf('GlobalAveragePool', ['b'], ['p']),
-      nodeOf('Conv', ['p', 'w3', 'b3'], ['c']),
-      nodeOf('Flatten', ['c'], ['f']),
-      nodeOf('MatMul', ['f', 'w4'], ['y']),
+      nodeOf('Conv', { inputs: ['x', 'w1'], outputs: ['a'] }, ['pads', ints(1, 1, 1, 1)]),
+      nodeOf('Conv', { inputs: ['a', 'w2'], outputs: ['b'] }, [
+        'group',
+        { kind: 'int', value: 32 },
+      ]),
+      nodeOf('GlobalAveragePool', { inputs: ['b'], outputs: ['p'] }),
+      nodeOf('Conv', { inputs: ['p', 'w3', 'b3'], outputs: ['c'] }),
+      nodeOf('Flatten', { inputs: ['c'], outputs: ['f'] }),
+      nodeOf('MatMul', { inputs: ['f', 'w4'], outputs: ['y'] }),
     ],
   });
   return writeModel(modelOf(graph));
@@ -109,7 +112,9 @@ test('2 bits widened for the kernel multiply by what they stand for', async (t) 
     inputs: [valueNamed('x', [1, columns])],
     outputs: ['y'],
     initializers: { w: matrix },
-    nodes: [nodeOf('Gemm', ['x', 'w'], ['y'], ['transB', { kind: 'int', value: 1 }])],
+    nodes: [
+      nodeOf('Gemm', { inputs: ['x', 'w'], outputs: ['y'] }, ['transB', { kind: 'int', value: 1 }]),
+    ],
   });
   const model = narrowModel(modelOf(graph), {
     ...{ recipe: { v: 1, bits: 2, blockSize: 16 }, record: null },

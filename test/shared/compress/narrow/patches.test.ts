@@ -32,8 +32,7 @@ for (const { name, weights: dims, groups, strides, pads } of cases) {
         nodes: [
           nodeOf(
             'Conv',
-            ['x', 'w'],
-            ['y'],
+            { inputs: ['x', 'w'], outputs: ['y'] },
             ['group', { kind: 'int', value: groups }],
             ['strides', ints(...strides)],
             ['pads', ints(...pads)],
