@@ -126,4 +126,24 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle device token --uses 10',
     load: () => import('./device/token.ts'),
   },
+  'token create': {
+    help: 'A token for a person or a program: viewer, operator or admin',
+    example: 'fettle token create ana --role operator',
+    load: () => import('./token/create.ts'),
+  },
+  'token list': {
+    help: 'Who may ask, and what',
+    example: 'fettle token list',
+    load: () => import('./token/list.ts'),
+  },
+  'token revoke': {
+    help: 'Make a token void',
+    example: 'fettle token revoke ana',
+    load: () => import('./token/revoke.ts'),
+  },
+  audit: {
+    help: 'Who changed what; with --verify, whether that log is whole',
+    example: 'fettle audit --last 20',
+    load: () => import('./audit.ts'),
+  },
 };

@@ -10,6 +10,7 @@ import { addEnrolRoutes } from './api/enrol.ts';
 import { addEventRoutes } from './api/events.ts';
 import { addHealthRoutes } from './api/health.ts';
 import { addModelRoutes } from './api/models.ts';
+import { addPeopleRoutes } from './api/people.ts';
 import { addRolloutRoutes } from './api/rollouts.ts';
 import { type Server, startServer } from './api/server.ts';
 import { type Broker, startBroker } from './broker.ts';
@@ -22,6 +23,7 @@ import { createIngest, type Ingest } from './ingest.ts';
 import { connectLink, type Link } from './link.ts';
 import { createLive } from './live.ts';
 import { createMetrics } from './metrics.ts';
+import { loadPeople } from './people.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { candidatesFor } from './rollout/candidates.ts';
 import { openRollouts, type Rollouts } from './rollouts.ts';
@@ -81,6 +83,7 @@ async function openWorld(settings: Settings, log: Logger, closers: Closers): Pro
     blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib * 2 ** 20),
     secrets: await openSecrets(join(settings.data, 'secrets')),
     fleet: await loadFleet(db),
+    people: await loadPeople(db),
     live: createLive(),
   };
 }
@@ -240,6 +243,7 @@ function serve(
     addModelRoutes(api, registry, variants);
     addRolloutRoutes(api, rollouts);
     addEventRoutes(api, world.live);
+    addPeopleRoutes(api, world);
     await addDashboard(api, world.settings.dashboard);
   });
 }

@@ -28,9 +28,10 @@ export async function openSecrets(folder: string): Promise<Secrets> {
 }
 
 /**
- * 256 random bits with a prefix that says what it is: `fta` admin, `fte` enrolment, `ftd` device.
+ * 256 random bits with a prefix that says what it is: `fta` first admin, `ftp` person, `fte`
+ * enrolment, `ftd` device, `ftm` message broker.
  */
-export function newToken(prefix: 'fta' | 'fte' | 'ftd' | 'ftm'): string {
+export function newToken(prefix: 'fta' | 'ftp' | 'fte' | 'ftd' | 'ftm'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`;
 }
 

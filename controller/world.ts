@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Fleet } from './fleet.ts';
 import type { Live } from './live.ts';
+import type { People } from './people.ts';
 import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Blobs } from './store/blobs.ts';
@@ -16,6 +17,7 @@ export interface World {
   readonly blobs: Blobs;
   readonly secrets: Secrets;
   readonly fleet: Fleet;
+  readonly people: People;
   readonly live: Live;
 }
 

@@ -1,15 +1,20 @@
 /** Who asks, and what they may. */
 import type { FastifyRequest } from 'fastify';
 import { FettleError } from '../../shared/errors.ts';
+import { type PersonRole, personRoles } from '../../shared/protocol/people.ts';
+import { firstAdmin } from '../people.ts';
 import { hashToken, matchesHash } from '../secrets.ts';
 import type { World } from '../world.ts';
 
 export type Principal =
-  | { readonly role: 'admin' }
+  | { readonly role: PersonRole; readonly name: string }
   | { readonly role: 'device'; readonly device: string };
 
-/** Who may use a route: everybody, whoever has any token, or administrators. */
-export type Access = 'anyone' | 'known' | 'admin';
+/**
+ * Who may use a route: everybody, whoever has any token, devices and operators, or people of at
+ * least this role.
+ */
+export type Access = 'anyone' | 'known' | 'device' | PersonRole;
 
 export type Authenticator = (request: FastifyRequest, access: Access) => Principal | null;
 
@@ -20,7 +25,9 @@ export type Authenticator = (request: FastifyRequest, access: Access) => Princip
 export function createAuthenticator(world: World): Authenticator {
   const adminHash = hashToken(world.secrets.adminToken);
   const principalOf = (token: string): Principal | null => {
-    if (matchesHash(token, adminHash)) return { role: 'admin' };
+    if (matchesHash(token, adminHash)) return { role: 'admin', name: firstAdmin };
+    const person = world.people.byToken(token, world.now());
+    if (person) return { role: person.role, name: person.name };
     const device = world.fleet.byTokenHash(hashToken(token));
     return device ? { role: 'device', device: device.device } : null;
   };
@@ -32,11 +39,19 @@ export function createAuthenticator(world: World): Authenticator {
     }
     const principal = principalOf(token);
     if (!principal) throw new FettleError('UNAUTHORIZED', { reason: 'the token is not known' });
-    if (access === 'admin' && principal.role !== 'admin') {
-      throw new FettleError('FORBIDDEN', { reason: `a ${principal.role} may not do this` });
+    if (!allows(access, principal)) {
+      const reason = `it takes the role ${access}, and the token has the role ${principal.role}`;
+      throw new FettleError('FORBIDDEN', { reason });
     }
     return principal;
   };
+}
+
+function allows(access: Exclude<Access, 'anyone'>, { role }: Principal): boolean {
+  if (access === 'known') return true;
+  if (role === 'device') return access === 'device';
+  const least = access === 'device' ? 'operator' : access;
+  return personRoles.indexOf(role) >= personRoles.indexOf(least);
 }
 
 function bearerOf(header: string | undefined): string | null {

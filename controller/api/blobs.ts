@@ -18,7 +18,7 @@ export function addBlobRoutes(api: Api, blobs: Blobs): void {
     url: '/api/v1/blobs/:digest',
     summary: 'Stores a file (application/octet-stream) under its digest',
     tag: 'blobs',
-    access: 'admin',
+    access: 'operator',
     params: BlobPath,
     answers: { 200: Stored, 201: Stored },
     async handle({ params: { digest }, request, reply }) {

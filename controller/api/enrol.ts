@@ -69,6 +69,7 @@ export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void 
     access: 'anyone',
     body: EnrolRequest,
     answers: { 200: EnrolAnswer },
+    told: ({ body: { device, labels } }) => ({ device, labels }),
     async handle({ body, request }): Promise<EnrolAnswer> {
       const enrolled = await enrol(world, { ...body, labels: body.labels ?? {} });
       if (enrolled.again) doors.onReenrolled(body.device);

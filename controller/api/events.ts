@@ -20,7 +20,7 @@ export function addEventRoutes(api: Api, live: Live): void {
       security: [{ token: [] }],
     },
     handler(request, reply) {
-      api.authenticate(request, 'admin');
+      api.authenticate(request, 'viewer');
       if (live.watchers >= bounds.watchers) {
         return reply.code(503).header('retry-after', '5').send({ detail: 'too many watchers' });
       }

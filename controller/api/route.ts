@@ -6,9 +6,13 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import * as v from 'valibot';
 import { digestPattern } from '../../shared/digest.ts';
-import { FettleError } from '../../shared/errors.ts';
+import { FettleError, reportError } from '../../shared/errors.ts';
 import { Problem } from '../../shared/protocol/api.ts';
+import type { Happening } from '../audit.ts';
 import type { Access, Authenticator, Principal } from './auth.ts';
+
+/** A longer path is cut in the log. */
+const pathCharsMax = 300;
 
 type Schema = v.GenericSchema;
 type Output<S> = S extends Schema ? v.InferOutput<S> : null;
@@ -25,6 +29,8 @@ export interface Route<P, Q, B> {
   readonly body?: B;
   /** Status → schema of the answer; null is an answer without a body. */
   readonly answers: Readonly<Record<number, Schema | null>>;
+  /** What the audit log keeps instead of the body, where that holds a secret. */
+  readonly told?: (call: Call<P, Q, B>) => unknown;
   readonly handle: (call: Call<P, Q, B>) => Promise<unknown> | unknown;
 }
 
@@ -42,6 +48,8 @@ export interface Call<P, Q, B> {
 export interface Api {
   readonly app: FastifyInstance;
   readonly authenticate: Authenticator;
+  /** Keeps who changed what. */
+  readonly record: (happening: Omit<Happening, 'atMs'>) => Promise<void>;
 }
 
 export function addRoute<
@@ -55,16 +63,42 @@ export function addRoute<
     schema: describe(route),
     handler: async (request, reply) => {
       const principal = api.authenticate(request, route.access);
-      return await route.handle({
+      const call = {
         params: check('path', route.params, request.params),
         query: check('query', route.query, request.query),
         body: check('body', route.body, request.body),
         principal,
         request,
         reply,
-      });
+      };
+      return await recorded(api, route, call);
     },
   });
+}
+
+/**
+ * A change is in the log before it is made, so that none is without an entry; a second entry says
+ * if it failed. Devices are not recorded, but for their joining: the change is the person's who
+ * asked for it.
+ */
+async function recorded<P, Q, B>(
+  api: Api,
+  route: Route<P, Q, B>,
+  call: Call<P, Q, B>,
+): Promise<unknown> {
+  const { principal, request } = call;
+  const changes = route.method !== 'GET' && principal?.role !== 'device';
+  if (!changes) return await route.handle(call);
+  const who = principal?.name ?? 'enrolment';
+  const action = `${request.method} ${request.url.slice(0, pathCharsMax)}`;
+  await api.record({ who, action, detail: route.told ? route.told(call) : call.body });
+  try {
+    return await route.handle(call);
+  } catch (thrown) {
+    const { code, message } = reportError(thrown);
+    await api.record({ who, action, detail: { failed: code, message } });
+    throw thrown;
+  }
 }
 
 /** A number in a query, which arrives as text. */

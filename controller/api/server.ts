@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { productVersion } from '../../shared/product.ts';
+import { recordHappening } from '../audit.ts';
 import type { World } from '../world.ts';
 import { createAuthenticator } from './auth.ts';
 import { problemOf } from './problem.ts';
@@ -24,7 +25,11 @@ export async function startServer(
 ): Promise<Server> {
   const { host, port } = world.settings;
   const app = await createApp(world);
-  await addRoutes({ app, authenticate: createAuthenticator(world) });
+  await addRoutes({
+    app,
+    authenticate: createAuthenticator(world),
+    record: (happening) => recordHappening(world.db, { ...happening, atMs: world.now() }),
+  });
   try {
     await app.listen({ host, port, backlog: 4096 });
   } catch (thrown) {

@@ -2,8 +2,27 @@
  * The tables as Kysely sees them. Documents are JSON text; instants are milliseconds since 1970.
  */
 import type { Generated } from 'kysely';
+import type { PersonRole } from '../../shared/protocol/people.ts';
+
+export interface AuditRow {
+  seq: number;
+  at_ms: number;
+  who: string;
+  action: string;
+  detail: string;
+  previous: string;
+  hash: string;
+}
 
 export interface Tables {
+  people: {
+    name: string;
+    role: PersonRole;
+    hash: string;
+    created_ms: number;
+    expires_ms: number | null;
+  };
+  audit: AuditRow;
   enrolment_tokens: {
     id: string;
     /** SHA-256 of the token; the token itself is shown once and never kept. */

@@ -10,6 +10,7 @@ import type {
   RolloutRecord,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
+import type { PersonRole } from '../../../shared/protocol/people.ts';
 import type { TokenBox } from './token.ts';
 
 export interface Fault {
@@ -25,7 +26,12 @@ export type Answer<T> =
 export const rolloutActions = ['pause', 'resume', 'abort', 'rollback'] as const;
 export type RolloutAction = (typeof rolloutActions)[number];
 
+export interface Session {
+  readonly role: PersonRole;
+}
+
 export interface Api {
+  session(): Promise<Answer<Session>>;
   devices(): Promise<Answer<DeviceSummary[]>>;
   device(name: string): Promise<Answer<DeviceDetail>>;
   models(): Promise<Answer<ModelRecord[]>>;
@@ -66,6 +72,7 @@ export function createApi(token: TokenBox, baseUrl: string): Api {
   };
   const part = encodeURIComponent;
   return {
+    session: () => one('session'),
     devices: () => all('devices'),
     device: (name) => one(`devices/${part(name)}`),
     models: () => all('models'),

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { RolloutRecord } from '../../../shared/protocol/api.ts';
 import type { RolloutState } from '../../../shared/protocol/states.ts';
 import type { RolloutAction } from '../api/client.ts';
-import { useWorld } from '../state/world.ts';
+import { useTopics, useWorld } from '../state/world.ts';
 
 const offered: Readonly<Record<RolloutState, readonly RolloutAction[]>> = {
   running: ['pause', 'abort', 'rollback'],
@@ -27,6 +27,16 @@ const consequences: Readonly<Partial<Record<RolloutAction, string>>> = {
 };
 
 export function Actions({ rollout }: { readonly rollout: RolloutRecord }) {
+  const { store } = useWorld();
+  useTopics('status');
+  const status = store.status();
+  if (status.state === 'live' && status.role === 'viewer') {
+    return <p class="quiet small">Your token is a viewer’s: an operator can pause or end this.</p>;
+  }
+  return <Buttons rollout={rollout} />;
+}
+
+function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
   const { api, store } = useWorld();
   const [asked, setAsked] = useState<RolloutAction | null>(null);
   const [busy, setBusy] = useState(false);

@@ -76,17 +76,20 @@ async function follow({ api, store, stopped, onLive }: Follow): Promise<Fault> {
   let held: SseEvent[] | null = [];
   const take = (event: SseEvent) => (held ? held.push(event) : applyEvent(store, event));
   const listening = listen({ stream: stream.value, dead, take });
-  const lists = await loadLists(api);
-  if (!lists.ok) {
-    dead.abort();
-    return lists.fault;
-  }
+  const [session, lists] = await Promise.all([api.session(), loadLists(api)]);
+  if (!session.ok) return ended(dead, session.fault);
+  if (!lists.ok) return ended(dead, lists.fault);
   store.replace(lists.value);
   for (const event of held) applyEvent(store, event);
   held = null;
-  store.setStatus({ state: 'live' });
+  store.setStatus({ state: 'live', role: session.value.role });
   onLive();
   return listening;
+}
+
+function ended(connection: AbortController, fault: Fault): Fault {
+  connection.abort();
+  return fault;
 }
 
 interface Listening {

@@ -6,6 +6,7 @@ import type {
   RolloutRecord,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
+import type { PersonRole } from '../../../shared/protocol/people.ts';
 import { rankNames } from '../fleet/sort.ts';
 import { createTrend, type Trend } from './trend.ts';
 
@@ -15,7 +16,7 @@ export type Topic = (typeof topics)[number];
 /** How the page stands with the controller. */
 export type Status =
   | { readonly state: 'connecting' }
-  | { readonly state: 'live' }
+  | { readonly state: 'live'; readonly role: PersonRole }
   | { readonly state: 'offline'; readonly sinceMs: number; readonly reason: string }
   | { readonly state: 'unauthorized'; readonly reason: string };
 

@@ -14,8 +14,11 @@ import type {
   RolloutRecord,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
+import type { PersonRole } from '../../../shared/protocol/people.ts';
 
 export interface Documents {
+  /** Of whoever holds the token; an administrator where nothing is said. */
+  role?: PersonRole;
   devices: DeviceSummary[];
   detail: (device: DeviceSummary) => DeviceDetail;
   models: ModelRecord[];
@@ -120,7 +123,9 @@ function answer(documents: Documents, request: IncomingMessage, response: Server
   const url = new URL(request.url ?? '/', 'http://local');
   const [kind, name, , extra] = url.pathname.slice('/api/v1/'.length).split('/');
   const device = documents.devices.find((one) => one.device === name);
-  if (request.method === 'POST') {
+  if (kind === 'session') {
+    sendJson(response, { role: documents.role ?? 'admin' });
+  } else if (request.method === 'POST') {
     sendJson(response, documents.rollouts[0] ?? null);
   } else if (kind === 'devices' && device !== undefined) {
     sendJson(response, documents.detail(device));

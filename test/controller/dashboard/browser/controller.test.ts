@@ -92,5 +92,5 @@ test.serial('the token of a device opens nothing', async (t) => {
   const address = `${url}/#token=${device.enrolment.deviceToken}`;
   const opened = await openPage(t, browser, { address, unknown: true });
   if (opened === null) return;
-  t.regex(await textOf(opened.page.locator('.sign-in')), /a device may not do this/);
+  t.regex(await textOf(opened.page.locator('.sign-in')), /it takes the role viewer, and the token has the role device/);
 });

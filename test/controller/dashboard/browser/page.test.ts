@@ -25,6 +25,17 @@ test.serial('the fleet shows a row a device, and the token leaves the address', 
   t.deepEqual(troubles, []);
 });
 
+test.serial('a viewer sees a rollout without its buttons', async (t) => {
+  const seen = await visit(t, browser, {
+    documents: { role: 'viewer' },
+    to: `/rollouts/${makeRollout(makeFleet(12)).id}`,
+  });
+  if (seen === null) return;
+  const { page } = seen;
+  await until('the reason', async () => /viewer/.test(await textOf(page.locator('main'))));
+  t.is(await page.getByRole('button', { name: 'Pause' }).count(), 0);
+});
+
 test.serial('a live event changes the cell', async (t) => {
   const seen = await visit(t, browser);
   if (seen === null) return;
