@@ -1,5 +1,10 @@
 /** The states of a device and of a rollout, in the order they are normally passed. */
 
+/**
+ * `proving`: the variant is being loaded, or answers and has not done so for its soak yet; then
+ * `serving` of the report already names it. `serving`: it has answered through its soak, which the
+ * device counts and nobody counts again.
+ */
 export const deviceStates = ['idle', 'fetching', 'tuning', 'proving', 'serving', 'failed'] as const;
 export type DeviceState = (typeof deviceStates)[number];
 
