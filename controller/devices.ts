@@ -13,6 +13,12 @@ const windowsMs = 15 * 60_000;
 const windowsMax = 1000;
 const detailEvents = 50;
 
+/** Tables that hold something of a device. */
+const deviceTables = [
+  ...(['windows', 'rollups', 'spools', 'tunings'] as const),
+  ...(['events', 'members', 'devices'] as const),
+];
+
 type EventRow = DeviceDetail['events'][number];
 
 export async function deviceDetail(world: World, device: Device): Promise<DeviceDetail> {
@@ -49,7 +55,7 @@ export async function setLabels(world: World, device: Device, labels: LabelMap):
 /** Takes a device and everything measured on it out of the database and of memory. */
 export async function removeDevice(world: World, device: string): Promise<void> {
   await world.db.transaction().execute(async (db) => {
-    for (const table of ['windows', 'spools', 'tunings', 'events', 'members', 'devices'] as const) {
+    for (const table of deviceTables) {
       await db.deleteFrom(table).where('device', '=', device).execute();
     }
   });

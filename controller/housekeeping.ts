@@ -1,7 +1,9 @@
 /**
- * What is done from time to time: old telemetry goes, and when devices were seen is written down.
+ * What is done from time to time: telemetry is rolled up, old telemetry goes, and when devices were
+ * seen is written down.
  */
 import { sql } from 'kysely';
+import { collectRollups, type RollupSpan, rollUp, rollupSpans } from './store/rollups.ts';
 import type { World } from './world.ts';
 
 export interface Housekeeping {
@@ -18,10 +20,16 @@ export function startHousekeeping(world: World): Housekeeping {
   const written = new Map<string, number>();
   let last: Promise<void> = Promise.resolve();
   let stopped = false;
+  /** Until a round did less than `full`; a controller that stops does one more round of each. */
+  const repeat = async (round: () => Promise<number>, full: number) => {
+    while ((await round()) >= full && !stopped);
+  };
   const work = async () => {
     await writeSeen(world, written);
     await world.db.deleteFrom('enrolment_tokens').where('expires_ms', '<', world.now()).execute();
-    while (!stopped && (await collectWindows(world)) === rowsMax);
+    await repeat(() => rollUp(world.db), 1);
+    await repeat(() => collectWindows(world), rowsMax);
+    for (const span of rollupSpans) await repeat(() => collectSpan(world, span), rowsMax);
   };
   const run = () => {
     last = last.then(work).catch((thrown) => world.log.error({ err: thrown }, 'housekeeping'));
@@ -60,7 +68,13 @@ async function writeSeen(world: World, written: Map<string, number>): Promise<vo
 async function collectWindows({ db, now, settings }: World): Promise<number> {
   const oldestMs = now() - settings.retentionHours * 3_600_000;
   const old = sql<unknown>`delete from windows where (device, spool, seq) in
-    (select device, spool, seq from windows where start_ms < ${oldestMs} limit ${rowsMax})`;
+    (select device, spool, seq from windows
+      where start_ms < ${oldestMs} and rolled = 1 limit ${rowsMax})`;
   const { numAffectedRows } = await old.execute(db);
   return Number(numAffectedRows ?? 0);
+}
+
+function collectSpan({ db, now, settings }: World, span: RollupSpan): Promise<number> {
+  const days = span === 60 ? settings.minutesDays : settings.hoursDays;
+  return collectRollups(db, { span, beforeMs: now() - days * 86_400_000, limit: rowsMax });
 }

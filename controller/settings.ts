@@ -48,6 +48,8 @@ export const settingTable = {
   workerMemoryMib: number(4096, 'heap of one build', { unit: 'MiB', min: 64 }),
   telemetrySeconds: number(5, 'length of a telemetry window', { unit: 's', min: 1, max: 3600 }),
   retentionHours: number(24, 'how long telemetry windows are kept', { unit: 'h', min: 1 }),
+  minutesDays: number(14, 'how long telemetry by the minute is kept', { unit: 'd', min: 1 }),
+  hoursDays: number(730, 'how long telemetry by the hour is kept', { unit: 'd', min: 1 }),
   eventsPerDevice: number(200, 'events kept of one device', { min: 1 }),
 } as const satisfies Record<string, Setting>;
 

@@ -1,13 +1,14 @@
 /** The fleet: its list, one device in detail, its labels and its removal. */
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
-import { DeviceDetail, DeviceSummary } from '../../shared/protocol/api.ts';
-import { Labels, Name } from '../../shared/protocol/fields.ts';
+import { DeviceDetail, DeviceSummary, TelemetryAnswer } from '../../shared/protocol/api.ts';
+import { Instant, Labels, Name } from '../../shared/protocol/fields.ts';
 import { deviceDetail, explainDevice, listEvents, setLabels } from '../devices.ts';
 import { type Device, labelsOf } from '../fleet.ts';
 import { factsOf } from '../rollout/facts.ts';
 import { parseSelector } from '../rollout/selector.ts';
 import { summaryOf } from '../summary.ts';
+import { telemetryOf } from '../telemetry.ts';
 import type { World } from '../world.ts';
 import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
 
@@ -61,6 +62,21 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
     params: DevicePath,
     answers: { 200: DeviceDetail },
     handle: ({ params }) => deviceDetail(world, find(params.device)),
+  });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/devices/:device/telemetry',
+    summary: 'Telemetry between two instants: single windows, or merged by the minute or hour',
+    tag: 'devices',
+    access: 'viewer',
+    params: DevicePath,
+    query: v.object({ from: Instant, to: v.optional(Instant) }),
+    answers: { 200: TelemetryAnswer },
+    async handle({ params, query }) {
+      const { device } = find(params.device);
+      const toMs = query.to === undefined ? world.now() : Date.parse(query.to);
+      return await telemetryOf(world, device, { fromMs: Date.parse(query.from), toMs });
+    },
   });
   addRoute(api, {
     method: 'GET',

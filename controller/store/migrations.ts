@@ -157,6 +157,17 @@ const steps: Record<string, Migration> = {
         .execute();
     },
   },
+  '0006-rollups': {
+    async up(db: Kysely<unknown>) {
+      await sql`alter table windows add column rolled integer not null default 0`.execute(db);
+      await sql`create index windows_unrolled on windows (device, spool, seq)
+        where rolled = 0`.execute(db);
+      await sql`create table rollups (
+        device text not null, span integer not null, start_ms bigint not null,
+        document text not null, primary key (device, span, start_ms))`.execute(db);
+      await sql`create index rollups_by_age on rollups (span, start_ms)`.execute(db);
+    },
+  },
 };
 
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */

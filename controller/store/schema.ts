@@ -115,6 +115,16 @@ export interface Tables {
     seq: number;
     start_ms: number;
     document: string;
+    /** 1 once it is merged into the roll-ups, else 0. */
+    rolled: Generated<number>;
+  };
+  /** Windows merged by the minute and by the hour. */
+  rollups: {
+    device: string;
+    /** Seconds. */
+    span: number;
+    start_ms: number;
+    document: string;
   };
   spools: {
     device: string;

@@ -1,0 +1,75 @@
+/** A device's telemetry over a stretch of time, as fine as makes a chart. */
+import type { TelemetryAnswer } from '../shared/protocol/api.ts';
+import { Window } from '../shared/protocol/messages.ts';
+import { decodeStored } from './store/database.ts';
+import { type RollupSpan, rollupSpans } from './store/rollups.ts';
+import { instant, type World } from './world.ts';
+
+export interface Stretch {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** More points than a chart has pixels are not sent. */
+export const pointsMax = 1500;
+
+export async function telemetryOf(
+  world: World,
+  device: string,
+  { fromMs, toMs }: Stretch,
+): Promise<TelemetryAnswer> {
+  const { telemetrySeconds } = world.settings;
+  const step = stepOf({ fromMs, toMs }, { windowSeconds: telemetrySeconds, nowMs: world.now() });
+  const from = step === 'window' ? fromMs : fromMs - (fromMs % (step * 1000));
+  const rows =
+    step === 'window'
+      ? await windowRows(world, device, { fromMs, toMs })
+      : await rollupRows(world, { device, step, fromMs: from, toMs });
+  const windows = rows.reverse().map(({ document }) => decodeStored(Window, document));
+  return { from: instant(fromMs), to: instant(toMs), stepSeconds: secondsOf(step), windows };
+
+  function secondsOf(chosen: typeof step): number {
+    return chosen === 'window' ? telemetrySeconds : chosen;
+  }
+}
+
+/** Roll-ups of the running minute lag behind: only what is past them is read from them. */
+const freshMs = 15 * 60_000;
+
+/** Single windows where they fit and may still be there; else the finest roll-up that fits. */
+export function stepOf(
+  { fromMs, toMs }: Stretch,
+  { windowSeconds, nowMs }: { windowSeconds: number; nowMs: number },
+): 'window' | RollupSpan {
+  const seconds = (toMs - fromMs) / 1000;
+  if (fromMs >= nowMs - 2 * freshMs && seconds / windowSeconds <= pointsMax) return 'window';
+  return rollupSpans.find((span) => seconds / span <= pointsMax) ?? 3600;
+}
+
+function windowRows({ db }: World, device: string, { fromMs, toMs }: Stretch) {
+  return db
+    .selectFrom('windows')
+    .select('document')
+    .where('device', '=', device)
+    .where('start_ms', '>=', fromMs)
+    .where('start_ms', '<', toMs)
+    .orderBy('start_ms', 'desc')
+    .limit(pointsMax)
+    .execute();
+}
+
+function rollupRows(
+  { db }: World,
+  { device, step, fromMs, toMs }: Stretch & { device: string; step: RollupSpan },
+) {
+  return db
+    .selectFrom('rollups')
+    .select('document')
+    .where('device', '=', device)
+    .where('span', '=', step)
+    .where('start_ms', '>=', fromMs)
+    .where('start_ms', '<', toMs)
+    .orderBy('start_ms', 'desc')
+    .limit(pointsMax)
+    .execute();
+}
