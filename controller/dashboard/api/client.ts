@@ -7,10 +7,11 @@ import type {
   DeviceSummary,
   ModelRecord,
   Problem,
-  RolloutRecord,
+  TelemetryAnswer,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { TokenBox } from './token.ts';
 
 export interface Fault {
@@ -34,6 +35,8 @@ export interface Api {
   session(): Promise<Answer<Session>>;
   devices(): Promise<Answer<DeviceSummary[]>>;
   device(name: string): Promise<Answer<DeviceDetail>>;
+  /** Telemetry since an instant, as fine as makes a chart. */
+  telemetry(name: string, from: Date): Promise<Answer<TelemetryAnswer>>;
   models(): Promise<Answer<ModelRecord[]>>;
   variants(model: string, version: number): Promise<Answer<VariantRecord[]>>;
   rollouts(): Promise<Answer<RolloutRecord[]>>;
@@ -75,6 +78,7 @@ export function createApi(token: TokenBox, baseUrl: string): Api {
     session: () => one('session'),
     devices: () => all('devices'),
     device: (name) => one(`devices/${part(name)}`),
+    telemetry: (name, from) => one(`devices/${part(name)}/telemetry?from=${from.toISOString()}`),
     models: () => all('models'),
     variants: (model, version) => all(`models/${part(model)}/${version}/variants`),
     rollouts: () => all('rollouts'),

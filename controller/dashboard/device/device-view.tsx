@@ -12,9 +12,9 @@ import { useTitle } from '../parts/use-title.ts';
 import { healthOf } from '../state/health.ts';
 import { fleetHref } from '../state/route.ts';
 import { useNow } from '../state/world.ts';
-import { Charts } from './charts.tsx';
 import { Events } from './events.tsx';
 import { Facts } from './facts.tsx';
+import { Performance } from './performance.tsx';
 import { TrialsPicture } from './trials-picture.tsx';
 import { TrialsTable } from './trials-table.tsx';
 import { useDetail } from './use-detail.ts';
@@ -42,9 +42,7 @@ export function DeviceView({ device }: { readonly device: string }) {
       <Title detail={detail} />
       <Why detail={detail} />
       <Trials tuning={detail.tuning} goal={detail.desired?.model ?? null} />
-      <section class="panel" aria-label="Performance">
-        <Charts windows={detail.windows} />
-      </section>
+      <Performance device={device} windows={detail.windows} />
       <div class="device-pair">
         <section class="panel" aria-label="Events">
           <h2 class="panel-title">Events</h2>

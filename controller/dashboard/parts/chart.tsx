@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { absent, shortTick } from '../format/numbers.ts';
-import { formatClock } from '../format/time.ts';
+import { formatClock, formatInstant } from '../format/time.ts';
 
 export interface Line {
   readonly label: string;
@@ -26,6 +26,8 @@ interface ChartProps {
 }
 
 const heightPx = 150;
+/** Beyond this an axis shows days instead of times of day. */
+const daySeconds = 86_400 * 1.5;
 /** Charts of one page share their pointer. */
 const syncKey = 'charts';
 
@@ -65,12 +67,19 @@ export function Chart({ title, seconds, lines, format, fromZero = true }: ChartP
           </span>
         ))}
         <span class="chart-time quiet number">
-          {pointed === null ? 'latest' : clockOf(seconds[pointed])}
+          {pointed === null ? 'latest' : formatPointed(seconds, pointed)}
         </span>
       </figcaption>
       <div ref={frame} class="chart-frame" />
     </figure>
   );
+}
+
+/** With the date where the stretch is longer than a day. */
+function formatPointed(seconds: readonly number[], index: number): string {
+  const [first = 0, last = 0] = [seconds[0], seconds.at(-1)];
+  const at = seconds[index] ?? last;
+  return last - first > daySeconds ? instantOf(at).slice(0, 16) : clockOf(at);
 }
 
 interface PlotInput extends Pick<ChartProps, 'lines' | 'format'> {
@@ -153,8 +162,14 @@ function shown(value: number | null | undefined, format: (value: number) => stri
 
 /** Whole minutes don't show their seconds. */
 function timeTicks(splits: readonly number[]): string[] {
+  const [first, last] = [splits[0] ?? 0, splits.at(-1) ?? 0];
+  if (last - first > daySeconds) return splits.map((seconds) => instantOf(seconds).slice(5, 10));
   const whole = splits.every((seconds) => seconds % 60 === 0);
   return splits.map((seconds) => clockOf(seconds).slice(0, whole ? 5 : 8));
+}
+
+function instantOf(seconds: number): string {
+  return formatInstant(new Date(seconds * 1000).toISOString());
 }
 
 function clockOf(seconds: number | undefined): string {

@@ -11,10 +11,10 @@ import type {
   DeviceSummary,
   LiveEvents,
   ModelRecord,
-  RolloutRecord,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 
 export interface Documents {
   /** Of whoever holds the token; an administrator where nothing is said. */
@@ -127,6 +127,10 @@ function answer(documents: Documents, request: IncomingMessage, response: Server
     sendJson(response, { role: documents.role ?? 'admin' });
   } else if (request.method === 'POST') {
     sendJson(response, documents.rollouts[0] ?? null);
+  } else if (kind === 'devices' && device !== undefined && url.pathname.endsWith('/telemetry')) {
+    const { windows } = documents.detail(device);
+    const at = new Date().toISOString();
+    sendJson(response, { from: at, to: at, stepSeconds: 60, windows });
   } else if (kind === 'devices' && device !== undefined) {
     sendJson(response, documents.detail(device));
   } else if (kind === 'devices' && name === undefined) {

@@ -53,7 +53,7 @@ test.serial('a live event changes the cell', async (t) => {
 test.serial('a device shows its choice, the reason and the trials', async (t) => {
   const seen = await visit(t, browser, { to: '/devices/hall-1-cam-1' });
   if (seen === null) return;
-  const { page, troubles } = seen;
+  const { page, server, troubles } = seen;
   await page.waitForSelector('.front');
   t.regex(await textOf(page.locator('.why-what')), /digits@3 as int8/);
   t.regex(await textOf(page.locator('.why-reason')), /3\.24 times as fast/);
@@ -67,6 +67,9 @@ test.serial('a device shows its choice, the reason and the trials', async (t) =>
   t.regex(await textOf(page.locator('.row-chosen')), /int8[\s\S]*4 threads[\s\S]*chosen/);
   t.regex(await textOf(rows.last()), /int2[\s\S]*3 of 16 samples agree[\s\S]*failed/);
   t.is(await page.locator('.chart canvas').count(), 4);
+  await page.getByRole('button', { name: '24 h' }).click();
+  await until('the day', () => server.calls.some((call) => call.endsWith('/telemetry')));
+  await until('its charts', async () => (await page.locator('.chart canvas').count()) === 4);
   t.regex(await textOf(page.locator('.facts')), /Radxa Rock 5B/);
   t.deepEqual(troubles, []);
 });
