@@ -6,7 +6,7 @@ import type { Profile } from '../shared/protocol/profile.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { deviceProfile } from './device-profile.ts';
 import { identify } from './enrol.ts';
-import { fallBack } from './fallback.ts';
+import { rollBack } from './fallback.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
 import { hottestCelsius } from './profile/thermal.ts';
@@ -173,9 +173,10 @@ function startReconciling(parts: Parts, reporter: Reporter): Reconciler {
       if (active?.key !== key) return;
       const digest = active.serving.variant;
       const error = new FettleError('SERVE_CRASH_LOOP', { digest, times });
-      fallBack(state.journal, error);
       conversation.event('error', error.code, error.message);
-      server.retire().then(reconciler.preempt, (thrown) => log('warn', faultLine(thrown)));
+      rollBack({ journal: state.journal, server }, error).then(reconciler.preempt, (thrown) =>
+        log('warn', faultLine(thrown)),
+      );
     },
   });
   return reconciler;

@@ -21,6 +21,8 @@ export interface AgentSettings {
   readonly memoryMiB: number | null;
   /** Processor cores that trials and serving may use; null is all that this process may run on. */
   readonly cores: number | null;
+  /** Where memory is too short for two, stop what serves before the next one is loaded. */
+  readonly allowDowntime: boolean;
   /** Forget the pinned controller key and enrol anew. */
   readonly reenrol: boolean;
 }
@@ -39,6 +41,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
     httpPort: input.httpPort ?? 8910,
     memoryMiB: input.memoryMiB ?? null,
     cores: input.cores ?? null,
+    allowDowntime: input.allowDowntime ?? false,
     reenrol: input.reenrol ?? false,
   };
   if (!isName(settings.device)) {

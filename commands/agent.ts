@@ -21,6 +21,10 @@ export const command: Command = {
     { flags: '--http-port <port>', help: 'port of it; 0 takes a free one', default: '8910' },
     { flags: '--memory-mib <n>', help: 'use no more memory than this, whatever the machine has' },
     { flags: '--cores <n>', help: 'use no more processor cores than this' },
+    {
+      flags: '--allow-downtime',
+      help: 'where memory is too short for two, stop the old model before the new one is loaded',
+    },
     { flags: '--re-enrol', help: 'forget the pinned controller key and enrol anew' },
   ],
   async run({ options, io, signal }) {
@@ -57,6 +61,7 @@ function inputOf(options: CommandContext['options']): AgentInput {
     ...number('memoryMiB', '--memory-mib', memoryMib),
     ...number('cores', '--cores', cores),
     labels: labelsOf(Array.isArray(label) ? label : []),
+    allowDowntime: options.allowDowntime === true,
     reenrol: options.reEnrol === true,
   };
 }

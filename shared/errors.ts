@@ -47,6 +47,10 @@ export const errorTable = {
   METRIC_IMPOSSIBLE: kind('metric {metric}: {reason}', 'Choose another metric, or add the data.'),
   // Compression
   RECIPE_INVALID: kind('recipe: {reason}', 'See docs/recipes.md.'),
+  CALIBRATION_MISSING: kind(
+    'variant {recipe}: it needs calibration data, and there is none',
+    'Give it with --calibration FILE.npz. Without: --bits 8 --weight-only, --bits 4, --bits 16 or --bits 32.',
+  ),
   VARIANT_FAILED: kind('variant {recipe}: {reason}', 'See the layers that the report names.'),
   // Device
   DISK_FULL: kind(
@@ -56,7 +60,8 @@ export const errorTable = {
   ),
   MEMORY_SHORT: kind(
     '{what}: {needed} MiB needed, {free} MiB free',
-    'Choose a smaller model, or free memory.',
+    'Free some memory, choose a smaller model, or let the agent stop the old one first.',
+    true,
   ),
   DIGEST_MISMATCH: kind(
     '{what}: expected {expected}, got {got}',
@@ -77,6 +82,11 @@ export const errorTable = {
   SERVE_CRASH_LOOP: kind(
     'variant {digest} crashed while serving {times} times',
     'The previous variant is restored.',
+  ),
+  SOAK_FAILED: kind('variant {variant}: {reason}', 'The previous variant is restored.'),
+  SHADOW_MISMATCH: kind(
+    'variant {variant}: {agreement} of {samples} live answers agree, at least {least} expected',
+    'The previous variant keeps serving; compare the two versions, or lower limits.agreement.',
   ),
   // Protocol and fleet
   MESSAGE_INVALID: kind('message on {topic}: {reason}', 'Update the older of the two sides.'),

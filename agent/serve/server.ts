@@ -23,8 +23,22 @@ export interface Server {
   /** The key of what answers; null when nothing does. */
   loaded(): Digest | null;
   active(): Active | null;
-  /** From now on this answers. Resolves when the one before has finished and is freed. */
-  switchTo(next: Active): Promise<void>;
+  /**
+   * From now on this answers. Resolves when the one before has finished and is freed, or at once
+   * where it is to stand by: loaded, for `revert`.
+   */
+  switchTo(next: Active, before?: 'free' | 'standby'): Promise<void>;
+  /** What stands by is freed: what answers has proven itself, or the memory is needed. */
+  dismiss(): Promise<void>;
+  /**
+   * What answers is of no use: what stands by answers again, from this moment, if it is the one
+   * with this key; else nothing does. Resolves when what answered is freed.
+   */
+  revert(key: Digest | null): Promise<void>;
+  /** How what answers has done since it was switched to. */
+  health(): Health;
+  /** While there is one, live runs are shown to it as well. */
+  shadow: Shadow | null;
   /** The same variant, chosen for something else. */
   rename(serving: Serving): void;
   /** Nothing answers any more. */
@@ -36,6 +50,18 @@ export interface Server {
   /** Runs that wait or are under way. */
   load(): number;
   readonly risk: Risk;
+}
+
+export interface Health {
+  readonly requests: number;
+  readonly errors: number;
+}
+
+/** Sees runs of what answers; it never holds one up. */
+export interface Shadow {
+  /** The feeds to keep of a run that begins; null where this one is not wanted. */
+  copy(active: Active, feeds: Tensors): Tensors | null;
+  compare(feeds: Tensors, outputs: Tensors): void;
 }
 
 export interface Names {
@@ -53,58 +79,99 @@ export interface ServerOptions {
   readonly risk: Risk;
 }
 
-export function createServer({ meter, risk }: ServerOptions): Server {
-  let active: Active | null = null;
+interface State extends ServerOptions {
+  active: Active | null;
+  standby: Active | null;
+  health: { requests: number; errors: number };
+  shadow: Shadow | null;
+}
 
-  async function replace(next: Active | null): Promise<void> {
-    const before = active;
-    active = next;
-    await before?.pool.drain();
-  }
-
+export function createServer(options: ServerOptions): Server {
+  const none = { active: null, standby: null, shadow: null };
+  const state: State = { ...options, ...none, health: { requests: 0, errors: 0 } };
   return {
-    risk,
-    loaded: () => active?.key ?? null,
-    active: () => active,
-    switchTo: replace,
+    risk: options.risk,
+    loaded: () => state.active?.key ?? null,
+    active: () => state.active,
+    health: () => ({ ...state.health }),
+    switchTo: (next, before = 'free') =>
+      replace(state, next, before === 'standby' ? state.active : null),
+    dismiss: () => replace(state, state.active),
+    revert: (key) => replace(state, state.standby?.key === key ? state.standby : null),
     rename(serving) {
-      if (active) active = { ...active, serving };
+      if (state.active) state.active = { ...state.active, serving };
     },
-    retire: () => replace(null),
-    require: requireActive,
-    load: () => active?.pool.load() ?? 0,
-    infer: async ({ work, ...names }) => measured(requireActive(names), work),
+    retire: () => replace(state, null),
+    require: (names) => requireActive(state, names),
+    load: () => state.active?.pool.load() ?? 0,
+    infer: async ({ work, ...names }) => measured(state, requireActive(state, names), work),
+    get shadow() {
+      return state.shadow;
+    },
+    set shadow(shadow) {
+      state.shadow = shadow;
+    },
   };
+}
 
-  function requireActive({ model, version }: Names): Active {
-    if (active === null || active.serving.model !== model) {
-      throw new FettleError('NOT_FOUND', { what: `model ${model}` });
-    }
-    if (version !== null && version !== String(active.serving.version)) {
-      throw new FettleError('NOT_FOUND', { what: `version ${version} of model ${model}` });
-    }
-    return active;
-  }
+/** What is neither kept nor answers from now on is drained. */
+async function replace(
+  state: State,
+  next: Active | null,
+  stays: Active | null = null,
+): Promise<void> {
+  const over = new Set([state.active, state.standby]);
+  if (next?.pool !== state.active?.pool) state.health = { requests: 0, errors: 0 };
+  state.active = next;
+  state.standby = stays;
+  for (const kept of [next, stays]) over.delete(kept);
+  await Promise.all([...over].map((one) => one?.pool.drain()));
+}
 
-  async function measured<T>(chosen: Active, work: InferRequest<T>['work']): Promise<T> {
-    const startMs = performance.now();
-    const release = chosen.pool.hold();
-    const count = (ok: boolean) => {
-      risk.ended(ok);
-      meter.count(chosen.serving, { latencyMs: performance.now() - startMs, ok });
-    };
-    risk.began();
-    try {
-      const answer = await work(chosen, (feeds) => chosen.pool.run(feeds));
-      count(true);
-      return answer;
-    } catch (thrown) {
-      // A request that is wrong says nothing of the variant: it isn't counted as its error.
-      if (thrown instanceof FettleError && thrown.code === 'BAD_ARGUMENT') risk.ended(false);
-      else count(false);
-      throw thrown;
-    } finally {
-      release();
-    }
+function requireActive({ active }: State, { model, version }: Names): Active {
+  if (active === null || active.serving.model !== model) {
+    throw new FettleError('NOT_FOUND', { what: `model ${model}` });
   }
+  if (version !== null && version !== String(active.serving.version)) {
+    throw new FettleError('NOT_FOUND', { what: `version ${version} of model ${model}` });
+  }
+  return active;
+}
+
+async function measured<T>(
+  state: State,
+  chosen: Active,
+  work: InferRequest<T>['work'],
+): Promise<T> {
+  const { risk, meter } = state;
+  const startMs = performance.now();
+  const release = chosen.pool.hold();
+  const count = (ok: boolean) => {
+    risk.ended(ok);
+    meter.count(chosen.serving, { latencyMs: performance.now() - startMs, ok });
+    if (chosen.pool !== state.active?.pool) return;
+    state.health.requests += 1;
+    if (!ok) state.health.errors += 1;
+  };
+  risk.began();
+  try {
+    const answer = await work(chosen, (feeds) => run(state, chosen, feeds));
+    count(true);
+    return answer;
+  } catch (thrown) {
+    // A request that is wrong says nothing of the variant: it isn't counted as its error.
+    if (thrown instanceof FettleError && thrown.code === 'BAD_ARGUMENT') risk.ended(false);
+    else count(false);
+    throw thrown;
+  } finally {
+    release();
+  }
+}
+
+async function run({ shadow }: State, chosen: Active, feeds: Tensors): Promise<Tensors> {
+  // The feeds' memory goes to the thread that runs them.
+  const copy = shadow?.copy(chosen, feeds) ?? null;
+  const outputs = await chosen.pool.run(feeds);
+  if (copy) shadow?.compare(copy, outputs);
+  return outputs;
 }

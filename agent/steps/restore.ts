@@ -3,7 +3,7 @@
  * one before it.
  */
 import { FettleError } from '../../shared/errors.ts';
-import { fallBack } from '../fallback.ts';
+import { rollBack } from '../fallback.ts';
 import { loadSlot } from './load.ts';
 import type { StepContext } from './step.ts';
 
@@ -19,7 +19,6 @@ export async function restore(context: StepContext): Promise<void> {
     if (!(thrown instanceof FettleError)) throw thrown;
     context.log('error', `${thrown.message} (${thrown.code})`);
     context.event('error', thrown.code, thrown.message);
-    fallBack(journal, thrown);
-    if (server.loaded() !== null) await server.retire();
+    await rollBack({ journal, server }, thrown);
   }
 }

@@ -36,6 +36,7 @@ export const Manifest = v.strictObject({
       latencyMsP95: v.optional(v.number()),
       memoryMiB: v.optional(v.number()),
       bytes: v.optional(v.number()),
+      agreement: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
     }),
   ),
   inputs: v.optional(v.record(v.string(), InputPreparation)),

@@ -28,6 +28,8 @@ export const ModelGoal = v.looseObject({
     latencyMsP95: v.optional(v.number()),
     memoryMiB: v.optional(v.number()),
     bytes: v.optional(v.number()),
+    /** The least share of live requests that a new variant answers as the one before it does. */
+    agreement: v.optional(v.number()),
   }),
   /** What is worth trying, the source first. */
   candidates: v.array(Recipe),
@@ -60,6 +62,17 @@ export const Desired = v.looseObject({
 });
 export type Desired = v.InferOutput<typeof Desired>;
 
+/** How far a new variant said the same as the one before it, on requests of that moment. */
+export const LiveAgreement = v.looseObject({
+  /** Runs that both were given. */
+  samples: Count,
+  /** The share that they answered alike. */
+  agreement: v.number(),
+  /** The worst signal-to-noise ratio; 200 where they are equal. */
+  sqnrDb: v.number(),
+});
+export type LiveAgreement = v.InferOutput<typeof LiveAgreement>;
+
 /** What a device serves: the variant that is loaded and answering. */
 export const Serving = v.looseObject({
   model: Name,
@@ -74,6 +87,8 @@ export const Serving = v.looseObject({
   latencyMsP50: v.number(),
   reason: Text,
   since: Instant,
+  /** Measured before the switch to it; null where nobody asked meanwhile. */
+  live: v.optional(v.nullable(LiveAgreement)),
 });
 export type Serving = v.InferOutput<typeof Serving>;
 
@@ -124,6 +139,8 @@ export const Window = v.looseObject({
   /** Processor time used, in cores. */
   cores: v.number(),
   temperatureC: v.nullable(v.number()),
+  /** How far outputs are from those of the calibration set, 0 to 1; absent: not measured. */
+  outputDrift: v.optional(v.nullable(v.number())),
 });
 export type Window = v.InferOutput<typeof Window>;
 

@@ -1,0 +1,125 @@
+/**
+ * A variant that is loaded and does not answer yet is shown the live requests of the one that does,
+ * one at a time, and what both say is compared. Nobody who asks waits for it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { goldenLimits } from '../../shared/evaluate/golden.ts';
+import { argmax, noiseRatio, splitSamples, toDecibel } from '../../shared/evaluate/metrics.ts';
+import type { Tensors } from '../../shared/evaluate/tensor.ts';
+import type { TensorInfo } from '../../shared/protocol/fields.ts';
+import type { LiveAgreement } from '../../shared/protocol/messages.ts';
+import type { Pool } from './pool.ts';
+import type { Server, Shadow } from './server.ts';
+
+export interface ShadowOptions {
+  readonly server: Server;
+  /** Of the variant that is to take over. */
+  readonly pool: Pool;
+  /** What its quality is measured by; null where nothing is. */
+  readonly metric: string | null;
+  /** The longest that is waited for requests. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Live runs that are compared at most. */
+export const shadowRunsMax = 64;
+const lookMs = 50;
+
+/**
+ * How far the two agree on what was asked meanwhile; null where nothing could be compared: nothing
+ * serves, the models differ in their inputs, or nobody asked.
+ */
+export async function compareLive(options: ShadowOptions): Promise<LiveAgreement | null> {
+  const { server, pool, waitMs, signal } = options;
+  const active = server.active();
+  if (active === null || !sameInputs(active.pool.inputs, pool.inputs)) return null;
+  const seen = { samples: 0, agreed: 0, worst: 0 };
+  let underway: Promise<void> | null = null;
+  const shadow: Shadow = {
+    copy: (from, feeds) =>
+      underway === null && from.key === active.key ? structuredClone(feeds) : null,
+    compare(feeds, outputs) {
+      underway ??= runBoth(options, { feeds, outputs, seen }).finally(() => {
+        underway = null;
+      });
+    },
+  };
+  server.shadow = shadow;
+  const endMs = performance.now() + waitMs;
+  try {
+    while (seen.samples < shadowRunsMax && performance.now() < endMs) {
+      await sleep(Math.min(lookMs, waitMs), undefined, { signal });
+    }
+  } finally {
+    server.shadow = null;
+    await underway;
+  }
+  const { samples, agreed, worst } = seen;
+  return samples === 0 ? null : { samples, agreement: agreed / samples, sqnrDb: toDecibel(worst) };
+}
+
+interface Seen {
+  samples: number;
+  agreed: number;
+  worst: number;
+}
+
+async function runBoth(
+  { pool, metric }: ShadowOptions,
+  { feeds, outputs, seen }: { feeds: Tensors; outputs: Tensors; seen: Seen },
+): Promise<void> {
+  // A variant that cannot answer does not agree.
+  const answer = await pool.run(feeds).catch(() => null);
+  const { agrees, noise } = compareOutputs(outputs, answer, metric);
+  seen.samples += 1;
+  if (agrees) seen.agreed += 1;
+  seen.worst = Math.max(seen.worst, noise);
+}
+
+/**
+ * Whether two answers to the same request say the same. By a metric of classes: every sample's
+ * largest element of the first output is the same; by any other: the difference is within what
+ * 8 bits are allowed (`goldenLimits`). Pure.
+ */
+export function compareOutputs(
+  before: Tensors,
+  after: Tensors | null,
+  metric: string | null,
+): { readonly agrees: boolean; readonly noise: number } {
+  let noise = 0;
+  let classes = true;
+  for (const [at, [name, wanted]] of Object.entries(before).entries()) {
+    const got = after?.[name];
+    if (Array.isArray(wanted.data)) {
+      const same = String(got?.data) === String(wanted.data);
+      noise = Math.max(noise, same ? 0 : Infinity);
+      classes &&= same;
+      continue;
+    }
+    const batch = Math.max(1, wanted.dims[0] ?? 1);
+    const gotten =
+      got && !Array.isArray(got.data) ? splitSamples(got, { count: batch, batch }) : [];
+    for (const [row, values] of splitSamples(wanted, { count: batch, batch }).entries()) {
+      const own = gotten[row] ?? [];
+      noise = Math.max(noise, noiseRatio(own, values));
+      if (at === 0) classes &&= own.length === values.length && argmax(own) === argmax(values);
+    }
+  }
+  const close = toDecibel(noise) >= goldenLimits.quantized;
+  return { agrees: isOfClasses(metric, before) ? classes : close, noise };
+}
+
+const classMetrics: readonly (string | null)[] = ['top1', 'top5', 'agreement'];
+
+/** An answer of one number has no largest element worth comparing. */
+function isOfClasses(metric: string | null, outputs: Tensors): boolean {
+  const [first] = Object.values(outputs);
+  return classMetrics.includes(metric) && (first?.data.length ?? 0) > (first?.dims[0] ?? 1);
+}
+
+function sameInputs(a: readonly TensorInfo[], b: readonly TensorInfo[]): boolean {
+  const text = (inputs: readonly TensorInfo[]) =>
+    JSON.stringify(inputs.map(({ name, type, shape }) => [name, type, shape]));
+  return text(a) === text(b);
+}
