@@ -3,6 +3,7 @@
  * `fettle`: finds the command in the table, loads only that file, parses its options and runs it.
  */
 import type { Command } from './commands/command.ts';
+import { completionsOf } from './commands/complete.ts';
 import { type Parsed, parseWords } from './commands/grammar.ts';
 import { commandHelp, overview } from './commands/help.ts';
 import { nearest } from './commands/nearest.ts';
@@ -29,6 +30,9 @@ async function main(typed: readonly string[]): Promise<number> {
   if (first === '--version' || first === '-V') return print(productVersion());
   if (first === undefined || first === '--help' || first === '-h') {
     return print(overview(commandTable));
+  }
+  if (first === '--complete') {
+    return print((await completionsOf(words.slice(1), commandTable)).join('\n'));
   }
   const name = commandName(words);
   const row = name === null ? undefined : commandTable[name];

@@ -106,6 +106,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle devices --selector room=lab',
     load: () => import('./devices.ts'),
   },
+  top: {
+    help: 'The fleet on one screen: what needs a person first, then who is busiest',
+    example: 'fettle top --selector room=lab',
+    load: () => import('./top.ts'),
+  },
   'device show': {
     help: 'One device: what it is, what it runs, what its trials measured',
     example: 'fettle device show pi-1',
@@ -145,5 +150,10 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     help: 'Who changed what; with --verify, whether that log is whole',
     example: 'fettle audit --last 20',
     load: () => import('./audit.ts'),
+  },
+  completion: {
+    help: 'A script for bash, zsh or fish that completes commands and options',
+    example: 'fettle completion bash > ~/.local/share/bash-completion/completions/fettle',
+    load: () => import('./completion.ts'),
   },
 };
