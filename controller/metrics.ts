@@ -21,9 +21,17 @@ const help = {
   failures: 'Transactions that failed; devices send again what was in them',
 } as const satisfies Record<keyof Ingest['counters'], string>;
 
+/** Gauges of the library that end in `_total`, which is for counters; it has each by kind too. */
+const misnamed = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 export function createMetrics(world: World, ingest: Ingest): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of misnamed) registry.removeSingleMetric(name);
   const registers = [registry];
   const { fleet, live } = world;
   new Gauge({

@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
 import test from 'ava';
 import * as v from 'valibot';
 import { createSseParser } from '../../../controller/dashboard/api/sse.ts';
@@ -15,8 +16,11 @@ const OpenApi = v.looseObject({
 test('the OpenAPI document names every route, with its schemas and who may use it', async (t) => {
   const { controller } = await startTestController(t);
   const answer = await fetch(`${controller.url}/openapi.json`);
-  const document = v.parse(OpenApi, await answer.json());
+  const text = await answer.text();
+  const document = v.parse(OpenApi, JSON.parse(text));
   t.is(document.openapi, '3.1.0');
+  const { valid, errors } = await new Validator().validate(JSON.parse(text));
+  t.true(valid, JSON.stringify(errors));
   const routes = Object.entries(document.paths);
   t.true(routes.length >= 20, `${routes.length} paths`);
   for (const [path, methods] of routes) {
