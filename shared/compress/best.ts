@@ -30,7 +30,7 @@ import { measureNarrow } from './narrow/measure.ts';
 import { measurePays, timerOf } from './pays.ts';
 import { prunedModel } from './prune/apply.ts';
 import { measurePruning } from './prune/measure.ts';
-import { pruningNote } from './prune/report.ts';
+import { pruningNotes } from './prune/report.ts';
 import { isSource, isWeightOnly, prunes, type Recipe, recipeName, sourceRecipe } from './recipe.ts';
 import type { MeasureRecord, PruneRecord } from './record.ts';
 import type { Built } from './report.ts';
@@ -108,7 +108,7 @@ function usesRecord(recipe: Recipe, { calibrationPath, record }: FileRequest): b
 async function measured(work: Work, recipe: Recipe): Promise<MeasureRecord> {
   const { model, prune } = await prunedOf(work);
   const record = await measuredOf(work, recipe, model);
-  return prune ? { ...record, prune, notes: [pruningNote(prune), ...record.notes] } : record;
+  return prune ? { ...record, prune, notes: [...pruningNotes(prune), ...record.notes] } : record;
 }
 
 async function measuredOf(work: Work, recipe: Recipe, model: Model): Promise<MeasureRecord> {

@@ -20,6 +20,7 @@ import { isSource, isWeightOnly, prunes, type Recipe } from './recipe.ts';
 import type { MeasureRecord } from './record.ts';
 import type { Built, LayerReport } from './report.ts';
 import { rewriterOf } from './rewriter.ts';
+import { withZeros } from './sparse/report.ts';
 import { defaultTarget, isTarget, type Target, targets } from './targets.ts';
 
 /** Whether building needs a record: whether channels go or anything computes in integers. */
@@ -78,7 +79,8 @@ export function buildFrom(
   }
   const pruned = prunedModel(model, record.prune);
   const built = buildWhole({ ...canonical, model: pruned }, recipe, record);
-  return { ...built, layers: withChannels(built.layers, { before: model, after: pruned }) };
+  const layers = withChannels(built.layers, { before: model, after: pruned });
+  return { ...built, layers: withZeros(layers, record.prune) };
 }
 
 function buildWhole(canonical: Canonical, recipe: Recipe, record: MeasureRecord | null): Built {
@@ -132,6 +134,9 @@ export function checkRecipe(recipe: Recipe): void {
     throw refused(`${strange} bits with activations of 8 bits`);
   }
   if (power && isWeightOnly(recipe)) throw refused('scheme pow2 with float activations');
+  if (recipe.sparsity && isWeightOnly(recipe) && bits.some((width) => width < 16)) {
+    throw refused('sparsity with blocks of narrow weights, whose rounding undoes the zeros,');
+  }
   targetOf(recipe);
 }
 

@@ -17,6 +17,14 @@ const Bits = v.picklist(bitWidths);
 const BlockCount = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
 const KeepRatio = v.pipe(v.number(), v.minValue(0.05), v.maxValue(1));
 
+const Share = v.pipe(v.number(), v.minValue(0), v.maxValue(0.95));
+const Groups = v.pipe(
+  v.string(),
+  v.check((text) => groupsOf(text) !== undefined, 'expected N:M, with N below M and M at most 64'),
+);
+export const Sparsity = v.union([Share, Groups]);
+export type Sparsity = v.InferOutput<typeof Sparsity>;
+
 export const Recipe = v.strictObject({
   v: v.literal(1),
   /** The source's bytes as they are; every other member is then without effect. */
@@ -35,6 +43,11 @@ export const Recipe = v.strictObject({
    * named by the node that adds the shortcut.
    */
   blocks: v.optional(v.union([BlockCount, v.array(v.string())])),
+  /**
+   * Weights that become zero, the others making up for them: their share, or `N:M`, which keeps N
+   * of each M consecutive weights of an output channel. It saves transfer, not time.
+   */
+  sparsity: v.optional(Sparsity),
   scheme: v.optional(v.picklist(['affine', 'pow2'])),
   /**
    * Bits of activations. 32 keeps them float, so that only weights are narrow; 8 computes in
@@ -50,6 +63,13 @@ export const Recipe = v.strictObject({
 });
 export type Recipe = v.InferOutput<typeof Recipe>;
 
+/** How many are kept of how many, as `N:M` says it; undefined for what says nothing of the kind. */
+export function groupsOf(text: string): { readonly kept: number; readonly of: number } | undefined {
+  const [, n, m] = /^(\d{1,2}):(\d{1,2})$/.exec(text) ?? [];
+  const [kept, of] = [Number(n), Number(m)];
+  return kept >= 1 && kept < of && of <= 64 ? { kept, of } : undefined;
+}
+
 /** The source itself, the floor that every variant is measured against. */
 export const sourceRecipe: Recipe = { v: 1, source: true, bits: 32 };
 
@@ -57,9 +77,10 @@ export function isSource(recipe: Recipe): boolean {
   return recipe.source === true;
 }
 
-/** Whether channels or blocks go. */
-export function prunes({ source, keep, blocks }: Recipe): boolean {
+/** Whether channels, blocks or single weights go. */
+export function prunes({ source, keep, blocks, sparsity = 0 }: Recipe): boolean {
   if (source === true) return false;
+  if (sparsity !== 0) return true;
   if (typeof blocks === 'number' ? blocks > 0 : (blocks ?? []).length > 0) return true;
   if (keep === undefined) return false;
   return typeof keep === 'number' ? keep < 1 : Object.values(keep).some((share) => share < 1);
@@ -81,7 +102,8 @@ export function sameRecipe(a: Recipe, b: Recipe): boolean {
 
 /**
  * What people call a recipe: `source`, `float32`, `int8`, `int8 mixed`, `int8 keep 0.75`,
- * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`, `int8 2 blocks`.
+ * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`, `int8 2 blocks`,
+ * `int8 sparse 0.5`.
  */
 export function recipeName(recipe: Recipe): string {
   if (isSource(recipe)) return 'source';
@@ -89,7 +111,8 @@ export function recipeName(recipe: Recipe): string {
   const kept =
     typeof recipe.keep === 'number' ? ` keep ${recipe.keep}` : recipe.keep ? ' pruned' : '';
   const scheme = recipe.scheme === 'pow2' ? ' pow2' : '';
-  return `${numbersName(recipe)}${scheme}${mixed}${kept}${blocksName(recipe)}`;
+  const sparse = recipe.sparsity ? ` sparse ${recipe.sparsity}` : '';
+  return `${numbersName(recipe)}${scheme}${mixed}${kept}${blocksName(recipe)}${sparse}`;
 }
 
 function blocksName({ blocks }: Recipe): string {

@@ -34,6 +34,8 @@ const PruneRecord = v.strictObject({
     v.string(),
     v.strictObject({ weights: v.string(), bias: v.nullable(v.string()) }),
   ),
+  /** The share of zeros among the weights of layers that were made sparse, by layer name. */
+  zeros: v.optional(v.record(v.string(), v.number())),
 });
 export type PruneRecord = v.InferOutput<typeof PruneRecord>;
 

@@ -23,6 +23,8 @@ export interface LayerReport {
   };
   /** Output channels kept, of how many; absent where all are. */
   readonly channels?: { readonly kept: number; readonly of: number };
+  /** The share of weights that are zero, where the recipe makes some: that saves transfer only. */
+  readonly zeros?: number;
   /** Why it is so: the rule, the limit or the measurement that decided. */
   readonly reason: string;
 }

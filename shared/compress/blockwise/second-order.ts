@@ -88,7 +88,7 @@ function roundRow(free: Float64Array, { row, factor, importance, result }: RowJo
 }
 
 /** Inputs that are always zero get a diagonal too, so that their weights are simply rounded. */
-function damped(moments: Float64Array, n: number): Float64Array {
+export function damped(moments: Float64Array, n: number): Float64Array {
   let trace = 0;
   for (let i = 0; i < n; i += 1) trace += moments[i * n + i] ?? 0;
   const extra = (damping * trace) / n || 1;

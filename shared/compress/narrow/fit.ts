@@ -50,13 +50,13 @@ export function fitLayer(
  * With few rows the sample's covariances are noise: they shrink towards none in the measure in
  * which columns outnumber rows, variances stay (Schäfer, Strimmer 2005, target D).
  */
-function shrunk({ inputs, rows }: GroupMoments, columns: number): Float64Array {
+export function shrunk({ inputs, rows }: GroupMoments, columns: number): Float64Array {
   const kept = rows / (rows + columns);
   return inputs.map((sum, i) => (i % (columns + 1) === 0 ? sum : sum * kept));
 }
 
 /** W + W·D·H⁻¹: on the inputs as they are these weights come nearest to W on exact inputs. */
-function compensated(
+export function compensated(
   weights: Float64Array,
   { drift, rows }: GroupMoments,
   factor: Float64Array,
@@ -92,7 +92,7 @@ function solved(v: Float64Array, factor: Float64Array, n: number): Float64Array 
 }
 
 /** Mean of the float layer on exact inputs, less that of the rounded one on its own. */
-function shifts(
+export function shifts(
   exact: Float64Array,
   rounded: Float64Array,
   { exactMean, mean }: GroupMoments,

@@ -12,13 +12,18 @@ export interface Part {
   readonly to: number;
 }
 
+export type SeenPart = Part & { readonly sums: MomentSums };
+
 /** 2304² second moments are 42 MB. */
 const columnsMax = 2304;
 /** Parts of a layer that is wider; also a multiple of every block that a kernel takes. */
 const partColumns = 1024;
 
 /** undefined where a wide layer has blocks that do not fit into parts. */
-export function partsOf({ columns, blockSize }: BlockShape): Part[] | undefined {
+export function partsOf({
+  columns,
+  blockSize,
+}: Pick<BlockShape, 'columns' | 'blockSize'>): Part[] | undefined {
   if (columns <= columnsMax) return [{ from: 0, to: columns }];
   const size = Math.floor(partColumns / blockSize) * blockSize;
   if (size === 0) return undefined;
@@ -45,7 +50,7 @@ export function partOfPatches(patches: Patches, { from, to }: Part): Patches {
 export async function fitParts(
   weights: Float64Array,
   shape: BlockShape,
-  parts: readonly (Part & { readonly sums: MomentSums })[],
+  parts: readonly SeenPart[],
 ): Promise<Fitted> {
   const { rows, columns } = shape;
   const blocks = emptyBlocks(shape);

@@ -7,6 +7,7 @@ import type { Progress } from '../../variants.ts';
 import { narrowLayers } from '../narrow/layers.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
+import { withSparsity } from '../sparse/measure.ts';
 import type { Rounding } from '../targets.ts';
 import { textOf } from './apply.ts';
 import { replaceBlocks } from './blocks.ts';
@@ -39,7 +40,7 @@ const defaults = { limit: 256, memoryBytes: 256 * 2 ** 20 };
 /** `canonical` is the model in canonical form; it is not changed. */
 export async function measurePruning(
   canonical: Model,
-  recipe: Pick<Recipe, 'keep' | 'blocks'>,
+  recipe: Pick<Recipe, 'keep' | 'blocks' | 'sparsity'>,
   options: PruneOptions,
 ): Promise<PruneRecord> {
   const threads = options.threads ?? Math.min(4, availableParallelism());
@@ -59,14 +60,14 @@ export async function measurePruning(
       run,
       rounding: options.rounding,
     });
-    if (chosen.units.size === 0) return { blocks, removed: {}, weights };
+    if (chosen.units.size === 0) {
+      return await withSparsity(canonical, { blocks, removed: {}, weights }, { recipe, run });
+    }
     const pruned = removeUnits(dependencies, chosen.units);
     const kept = keptChannels(dependencies, chosen.units);
-    return {
-      blocks,
-      removed: chosen.removed,
-      weights: await refitted({ source: canonical, pruned, kept }, run),
-    };
+    const fitted = await refitted({ source: canonical, pruned, kept }, run);
+    const record = { blocks, removed: chosen.removed, weights: fitted };
+    return await withSparsity(canonical, record, { recipe, run });
   } finally {
     await products.release();
   }

@@ -5,6 +5,7 @@ import { weightedNodes } from '../quantize/quantize.ts';
 import type { PruneRecord } from '../record.ts';
 import type { LayerReport } from '../report.ts';
 import { rewriterOf } from '../rewriter.ts';
+import { sparsityNotes } from '../sparse/report.ts';
 
 export function withChannels(
   layers: readonly LayerReport[],
@@ -19,8 +20,14 @@ export function withChannels(
   });
 }
 
-/** What was decided, in one sentence. */
-export function pruningNote({ blocks = [], removed, weights }: PruneRecord): string {
+/** What was decided, a sentence each. */
+export function pruningNotes(record: PruneRecord): string[] {
+  const whole = (record.blocks ?? []).length === 0 && Object.keys(record.removed).length === 0;
+  if (record.zeros !== undefined && whole) return sparsityNotes(record);
+  return [structureNote(record), ...sparsityNotes(record)];
+}
+
+function structureNote({ blocks = [], removed, weights }: PruneRecord): string {
   const channels = Object.values(removed).reduce((sum, places) => sum + places.length, 0);
   const fitted = Object.keys(weights).length;
   if (blocks.length > 0) {
