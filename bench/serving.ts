@@ -63,11 +63,12 @@ export const bench: Bench = {
 
 async function measure(subject: Subject, folder: string, { note, signal }: BenchContext) {
   note(subject.name);
-  const spec = { path: subject.path, threads: 1, provider: 'cpu' };
+  const plan = { provider: 'cpu', threads: 1, instances: 1, batch: 1, stages: 1 };
+  const spec = { path: subject.path, plan };
   const state = openState(join(folder, digestOf(subject.name)), () => {});
   const thread = await openThread(spec, 60_000);
   const server = createServer({ meter: createMeter(), risk: state.risk });
-  const pool = await openPool({ ...spec, instances: 1 });
+  const pool = await openPool(spec);
   await server.switchTo({ key: digestOf(subject.path), serving: servingOf(subject), pool });
   const http = await openHttp({
     ...{ host: '127.0.0.1', port: 0, server, version: '0', bodyBytesMax: 1 << 24 },

@@ -1,17 +1,17 @@
 /**
- * A variant under its plan: as many threads as the plan has instances, and one bounded queue before
- * them. A thread that dies is replaced; one that dies again and again ends the pool.
+ * A variant under its plan: as many threads as the plan has instances, or as many pipelines of
+ * stages, and one bounded queue before them, from which runs are taken alone or in batches. What
+ * dies is replaced; what dies again and again ends the pool.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FettleError } from '../../shared/errors.ts';
 import type { GoldenResult } from '../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
-import { openThread, type Thread, type ThreadSpec } from './thread.ts';
-
-export interface PoolSpec extends ThreadSpec {
-  readonly instances: number;
-}
+import { gather, isBatchable } from './gather.ts';
+import { type Job, runGroup, settle } from './group.ts';
+import { openAll, openOne } from './open-threads.ts';
+import type { Thread, ThreadSpec } from './thread.ts';
 
 export interface PoolLimits {
   /** Runs that may wait; more are refused at once instead of late. */
@@ -19,6 +19,8 @@ export interface PoolLimits {
   readonly loadMs: number;
   /** From request to answer; a thread that runs on for so long is replaced. */
   readonly runMs: number;
+  /** How long the first run of a batch waits for others. */
+  readonly gatherMs: number;
   /** Threads that may die within `crashWindowMs` before the pool gives up. */
   readonly crashesMax: number;
   readonly crashWindowMs: number;
@@ -28,6 +30,7 @@ export const poolLimits: PoolLimits = {
   queueMax: 256,
   loadMs: 120_000,
   runMs: 30_000,
+  gatherMs: 2,
   crashesMax: 2,
   crashWindowMs: 600_000,
 };
@@ -59,17 +62,16 @@ export interface Pool {
   drain(): Promise<void>;
 }
 
-interface Job {
-  readonly feeds: Tensors;
-  readonly answer: PromiseWithResolvers<Tensors>;
-  readonly timer: NodeJS.Timeout;
-}
-
 interface State {
-  readonly spec: PoolSpec;
+  readonly spec: ThreadSpec;
   readonly limits: PoolLimits;
   readonly onCrashLoop: (times: number) => void;
+  /** Rows of one run at most. */
+  readonly batch: number;
+  /** Runs while a batch waits to be filled. */
+  gathering: NodeJS.Timeout | null;
   readonly live: Set<Thread>;
+  /** A pipeline is here once for each run that it can take. */
   readonly idle: Thread[];
   readonly queue: Job[];
   /** When threads died, the oldest first. */
@@ -83,10 +85,14 @@ interface State {
 }
 
 /** All threads loaded, or none: throws what the first that failed threw. */
-export async function openPool(spec: PoolSpec, options: PoolOptions = {}): Promise<Pool> {
+export async function openPool(spec: ThreadSpec, options: PoolOptions = {}): Promise<Pool> {
   const limits = options.limits ?? poolLimits;
-  const threads = await openAll(spec, limits);
-  const state = newState(spec, limits, options.onCrashLoop ?? (() => {}));
+  const threads = await openAll(spec, limits.loadMs);
+  const batch = batchOf(spec, threads);
+  const state = {
+    ...newState(spec, limits, batch),
+    onCrashLoop: options.onCrashLoop ?? (() => {}),
+  };
   for (const thread of threads) adopt(state, thread);
   return {
     inputs: threads[0]?.inputs ?? [],
@@ -115,31 +121,24 @@ export async function openPool(spec: PoolSpec, options: PoolOptions = {}): Promi
   };
 }
 
-function newState(spec: PoolSpec, limits: PoolLimits, onCrashLoop: State['onCrashLoop']): State {
+/** A model whose leading axis is not open runs what it is given alone, whatever the plan says. */
+function batchOf({ plan }: ThreadSpec, [first]: readonly Thread[]): number {
+  return first && isBatchable(first) ? plan.batch : 1;
+}
+
+function newState(spec: ThreadSpec, limits: PoolLimits, batch: number) {
   return {
-    spec,
-    limits,
-    onCrashLoop,
-    live: new Set(),
+    ...{ spec, limits, batch, gathering: null },
+    live: new Set<Thread>(),
     idle: [],
     queue: [],
     crashes: [],
-    abandoned: new Set(),
+    abandoned: new Set<Promise<void>>(),
     underway: 0,
     holds: 0,
     draining: false,
     drained: Promise.withResolvers<void>(),
   };
-}
-
-async function openAll(spec: PoolSpec, limits: PoolLimits): Promise<Thread[]> {
-  const opening = Array.from({ length: spec.instances }, () => openThread(spec, limits.loadMs));
-  const results = await Promise.allSettled(opening);
-  const threads = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const failed = results.find((one) => one.status === 'rejected');
-  if (!failed) return threads;
-  await Promise.all(threads.map((thread) => thread.end()));
-  throw failed.reason;
 }
 
 function enqueue(state: State, feeds: Tensors): Promise<Tensors> {
@@ -157,33 +156,38 @@ function enqueue(state: State, feeds: Tensors): Promise<Tensors> {
     answer.reject(new FettleError('TIMEOUT', { what: 'inference', timeoutMs: limits.runMs }));
     pump(state);
   }, limits.runMs);
-  queue.push({ feeds, answer, timer });
+  queue.push({ feeds, answer, timer, arrivedMs: performance.now() });
   pump(state);
   return answer.promise;
 }
 
 /** Gives waiting jobs to idle threads; ends the draining when nothing is left. */
 function pump(state: State): void {
-  while (state.idle.length > 0 && state.queue.length > 0) {
-    const thread = state.idle.pop();
-    const job = state.queue.shift();
-    if (thread && job) void runOn(state, thread, job);
+  const { idle, queue, limits, batch } = state;
+  while (idle.length > 0 && queue.length > 0) {
+    const gatherMs = state.draining ? 0 : limits.gatherMs;
+    const found = gather(queue, { batch, gatherMs, nowMs: performance.now() });
+    if ('waitMs' in found) {
+      state.gathering ??= setTimeout(() => {
+        state.gathering = null;
+        pump(state);
+      }, Math.ceil(found.waitMs));
+      break;
+    }
+    const thread = idle.pop();
+    if (thread) void runOn(state, thread, queue.splice(0, found.count));
   }
-  const busy = state.holds > 0 || state.underway > 0 || state.queue.length > 0;
+  const busy = state.holds > 0 || state.underway > 0 || queue.length > 0;
   if (state.draining && !busy) state.drained.resolve();
 }
 
-async function runOn(state: State, thread: Thread, job: Job): Promise<void> {
-  state.underway += 1;
+async function runOn(state: State, thread: Thread, jobs: readonly Job[]): Promise<void> {
+  state.underway += jobs.length;
   const stuck = setTimeout(() => abandon(state, thread), state.limits.runMs);
-  try {
-    job.answer.resolve(await thread.run(job.feeds));
-  } catch (thrown) {
-    job.answer.reject(thrown);
-  }
-  clearTimeout(job.timer);
+  const outcomes = await runGroup(thread, jobs);
   clearTimeout(stuck);
-  state.underway -= 1;
+  state.underway -= jobs.length;
+  for (const [at, job] of jobs.entries()) settle(job, outcomes[at]);
   if (state.live.has(thread)) state.idle.push(thread);
   pump(state);
 }
@@ -203,11 +207,10 @@ async function waitFor(abandoned: ReadonlySet<Promise<void>>): Promise<void> {
 
 function adopt(state: State, thread: Thread): void {
   state.live.add(thread);
-  state.idle.push(thread);
+  for (let run = 0; run < thread.depth; run++) state.idle.push(thread);
   void thread.ended.then(() => {
     state.live.delete(thread);
-    const at = state.idle.indexOf(thread);
-    if (at >= 0) state.idle.splice(at, 1);
+    state.idle.splice(0, Infinity, ...state.idle.filter((one) => one !== thread));
     if (!state.draining) replace(state);
   });
   pump(state);
@@ -222,7 +225,7 @@ function replace(state: State): void {
     giveUp(state);
     return;
   }
-  openThread(state.spec, limits.loadMs).then(
+  openOne(state.spec, limits.loadMs).then(
     (thread) => (state.draining ? thread.end() : adopt(state, thread)),
     () => replace(state),
   );

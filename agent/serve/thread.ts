@@ -7,11 +7,11 @@ import { type ErrorReport, FettleError } from '../../shared/errors.ts';
 import type { GoldenResult } from '../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
+import type { Plan } from '../../shared/protocol/tuning.ts';
 
 export interface ThreadSpec {
   readonly path: string;
-  readonly threads: number;
-  readonly provider: string;
+  readonly plan: Plan;
 }
 
 export type ToThread =
@@ -19,7 +19,7 @@ export type ToThread =
   | { readonly kind: 'golden'; readonly id: number; readonly path: string }
   | { readonly kind: 'end' };
 
-interface Signature {
+export interface Signature {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
 }
@@ -32,6 +32,8 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly id: number; readonly error: ErrorReport };
 
 export interface Thread extends Signature {
+  /** Runs that it is at work on at the same time. */
+  readonly depth: number;
   /** The feeds' memory goes to the thread and is gone here. Throws `SERVE_FAILED`. */
   run(feeds: Tensors): Promise<Tensors>;
   golden(path: string): Promise<GoldenResult>;
@@ -46,7 +48,7 @@ export interface Thread extends Signature {
 }
 
 /** What was asked of a thread and is not answered yet, by number. */
-type Asked<T> = Map<number, PromiseWithResolvers<T>>;
+export type Asked<T> = Map<number, PromiseWithResolvers<T>>;
 
 /** Throws `SERVE_FAILED` where the model does not load, or takes too long to. */
 export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<Thread> {
@@ -89,8 +91,7 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   const { inputs, outputs } = await openWithin(opened, worker, { afterMs: timeoutMs, error });
   let next = 0;
   return {
-    inputs,
-    outputs,
+    ...{ inputs, outputs, depth: 1 },
     ended: ended.promise,
     gone: gone.promise,
     run(feeds) {
@@ -115,13 +116,13 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   };
 }
 
-function take<T>(asked: Asked<T>, id: number): PromiseWithResolvers<T> | undefined {
+export function take<T>(asked: Asked<T>, id: number): PromiseWithResolvers<T> | undefined {
   const one = asked.get(id);
   asked.delete(id);
   return one;
 }
 
-function put<T>(asked: Asked<T>, id: number): Promise<T> {
+export function put<T>(asked: Asked<T>, id: number): Promise<T> {
   const one = Promise.withResolvers<T>();
   asked.set(id, one);
   return one.promise;
@@ -147,12 +148,12 @@ async function openWithin<T>(
  * A thread that is within the runtime can't be terminated: the runtime's call would come back into
  * an environment that is gone, throw there, and end the process. It is asked to end instead.
  */
-function leave(worker: Worker): void {
+export function leave(worker: Worker): void {
   worker.unref();
   worker.postMessage({ kind: 'end' } satisfies ToThread);
 }
 
-function failed(spec: ThreadSpec, reason: string): FettleError {
+export function failed(spec: ThreadSpec, reason: string): FettleError {
   return new FettleError('SERVE_FAILED', { model: spec.path, reason });
 }
 

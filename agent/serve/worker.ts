@@ -6,17 +6,17 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { reportError } from '../../shared/errors.ts';
 import { checkGolden } from '../../shared/evaluate/golden.ts';
 import { openSession, type Session } from '../../shared/evaluate/runtime.ts';
+import { sessionOptionsOf } from './session-options.ts';
 import { buffersOf, type FromThread, type ThreadSpec, type ToThread } from './thread.ts';
 
 type Port = NonNullable<typeof parentPort>;
 
 if (parentPort) await serve(parentPort, workerData);
 
-async function serve(port: Port, { path, threads, provider }: ThreadSpec): Promise<void> {
+async function serve(port: Port, { path, plan }: ThreadSpec): Promise<void> {
   let session: Session;
   try {
-    // As in the trials: what was measured is what serves.
-    session = await openSession(path, { threads, provider });
+    session = await openSession(path, sessionOptionsOf(plan));
   } catch (thrown) {
     say(port, { kind: 'unopened', error: reportError(thrown) });
     return port.close();

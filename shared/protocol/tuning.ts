@@ -14,6 +14,10 @@ export const Plan = v.looseObject({
   batch: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Parts the graph is cut into (model parallel). */
   stages: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Without the runtime's memory arena where false: less memory is kept, allocation is slower. */
+  arena: v.optional(v.boolean()),
+  /** Without weights copied into the kernels' order where false: less memory, slower. */
+  prepack: v.optional(v.boolean()),
 });
 export type Plan = v.InferOutput<typeof Plan>;
 

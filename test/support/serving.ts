@@ -13,6 +13,7 @@ import { sourceRecipe } from '../../shared/compress/recipe.ts';
 import { digestOf } from '../../shared/digest.ts';
 import type { Serving } from '../../shared/protocol/messages.ts';
 import { temporaryFolder } from './fettle.ts';
+import { plan } from './trials/figures.ts';
 
 export interface Served {
   readonly url: string;
@@ -33,7 +34,7 @@ export async function serve(t: ExecutionContext, path: string, instances = 1): P
   const spool = openSpool(store, journal);
   const server = createServer({ meter, risk: openRisk(folder, journal) });
   const switchTo = async (next: string, version: number) => {
-    const pool = await openPool({ path: next, threads: 1, instances, provider: 'cpu' });
+    const pool = await openPool({ path: next, plan: plan(1, instances) });
     await server.switchTo({ key: digestOf(next), serving: servingOf(version, instances), pool });
   };
   await switchTo(path, 1);

@@ -2,9 +2,10 @@ import test from 'ava';
 import { openPool, poolLimits } from '../../../agent/serve/pool.ts';
 import type { Tensors } from '../../../shared/evaluate/tensor.ts';
 import { doublingModel, slowModel } from '../../support/arithmetic.ts';
+import { plan } from '../../support/trials/figures.ts';
 import { until } from '../../support/until.ts';
 
-const spec = { threads: 1, instances: 1, provider: 'cpu' };
+const spec = { plan: plan() };
 const feeds = (...values: number[]): Tensors => ({
   x: { type: 'float', dims: [1, values.length], data: Float32Array.from(values) },
 });
@@ -14,7 +15,7 @@ const matrix = (): Tensors => ({
 
 test('runs are answered, each with its own', async (t) => {
   const path = await doublingModel(t, { dims: [1, 2] });
-  const pool = await openPool({ ...spec, path, instances: 2 });
+  const pool = await openPool({ path, plan: plan(1, 2) });
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, at) => pool.run(feeds(at, at + 0.5))),
   );
@@ -70,7 +71,7 @@ test('a run that the model refuses fails alone', async (t) => {
 });
 
 test('a model that does not load is said, and nothing is left', async (t) => {
-  const error = await t.throwsAsync(openPool({ ...spec, path: 'missing.onnx', instances: 2 }));
+  const error = await t.throwsAsync(openPool({ path: 'missing.onnx', plan: plan(1, 2) }));
   t.like(error, { code: 'SERVE_FAILED' });
 });
 

@@ -34,9 +34,11 @@ const foreignToDevices = [
   /^controller\//,
   /^shared\/compress\/(?!(recipe|kernel-target)\.ts)/,
   /^(fastify|@fastify\/.*|kysely|aedes|vite|preact|uplot)$/,
-  /^@bufbuild\/protobuf$/,
   /^@valibot\/to-json-schema$/,
 ];
+
+/** What an agent loads when it is first needed: to run a model, to cut one into stages. */
+const late = ['onnxruntime-node', '@bufbuild/protobuf'];
 
 /** Processes of a device: the agent itself, the child that runs a trial, the thread that serves. */
 export const deviceEntries = ['agent/main.ts'] as const;
@@ -69,7 +71,7 @@ export function deviceFindings(graph: ImportGraph): readonly Finding[] {
   const foreign = [...everything].filter(([path]) =>
     foreignToDevices.some((pattern) => pattern.test(path)),
   );
-  const early = [...atStart].filter(([path]) => path === 'onnxruntime-node');
+  const early = [...atStart].filter(([path]) => late.includes(path));
   return [...foreign, ...early].map(([path, from]) => ({
     path: from,
     line: graph.get(from)?.find((one) => one.target === path)?.line ?? 1,
