@@ -87,9 +87,19 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./rollout/pause.ts'),
   },
   'rollout resume': {
-    help: 'Go on; failures so far are accepted',
+    help: 'Go on; failures and breached gates so far are accepted',
     example: 'fettle rollout resume digits-1-3fa2b1',
     load: () => import('./rollout/resume.ts'),
+  },
+  'rollout approve': {
+    help: 'Let the wave begin that waits for approval',
+    example: 'fettle rollout approve digits-1-3fa2b1',
+    load: () => import('./rollout/approve.ts'),
+  },
+  'rollout retry': {
+    help: 'Try the failed devices anew, and no others',
+    example: 'fettle rollout retry digits-1-3fa2b1',
+    load: () => import('./rollout/retry.ts'),
   },
   'rollout abort': {
     help: 'End it; devices that have the model keep it',

@@ -133,6 +133,7 @@ function newDevice(
     desired: null,
     rollout: null,
     desiredMs: null,
+    golden: null,
     recent: [],
   };
 }

@@ -27,6 +27,8 @@ export interface Device {
   desired: Desired | null;
   rollout: string | null;
   desiredMs: number | null;
+  /** On which share of its golden samples the newest choice agreed; null: not heard of yet. */
+  golden: { readonly model: string; readonly version: number; readonly agreement: number } | null;
   /** The last minute of telemetry, oldest first. */
   recent: { arrivedMs: number; window: Window }[];
 }
@@ -67,6 +69,7 @@ export async function loadFleet(db: Database): Promise<Fleet> {
       desired: row.desired === null ? null : decodeStored(Desired, row.desired),
       rollout: row.rollout,
       desiredMs: row.desired_ms,
+      golden: null,
       recent: [],
     });
   }

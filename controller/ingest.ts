@@ -238,6 +238,7 @@ function settle(world: World, device: Device, inbox: Inbox): Ack {
     device.reportedMs = now;
   }
   if (inbox.profile) device.profile = inbox.profile;
+  for (const tuning of inbox.tunings) device.golden = goldenOf(tuning) ?? device.golden;
   while ((device.recent[0]?.arrivedMs ?? now) < now - recentMs) device.recent.shift();
   const tuningRevision = Math.max(...inbox.tunings.map(({ revision }) => revision));
   const spool = inbox.telemetry.at(-1);
@@ -254,4 +255,10 @@ function settle(world: World, device: Device, inbox: Inbox): Ack {
   };
   world.live.publish('device', device.device, () => summaryOf(device, world.now()));
   return ack;
+}
+
+/** How well what was chosen agreed with its golden outputs on that device. */
+function goldenOf({ model, version, chosen, trials }: Tuning): Device['golden'] {
+  const trial = trials.find(({ variant, golden }) => variant === chosen?.variant && golden);
+  return chosen && trial?.golden ? { model, version, agreement: trial.golden.agreement } : null;
 }

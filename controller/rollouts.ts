@@ -2,38 +2,36 @@
  * Rollouts as they run: what the planner decides is stored, then done; a restart looks again and
  * goes on.
  */
-import { randomBytes } from 'node:crypto';
 import { FettleError } from '../shared/errors.ts';
-import type { ModelRecord, RolloutRecord, RolloutRequest } from '../shared/protocol/api.ts';
+import type { ModelRecord } from '../shared/protocol/api.ts';
+import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/protocol/rollouts.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Registry } from './registry.ts';
-import { actions, type RolloutAction } from './rollout/act.ts';
+import { act, type RolloutAction } from './rollout/act.ts';
 import { createLooker } from './rollout/looker.ts';
-import { lookAtAll, type Runner, shown } from './rollout/run.ts';
+import { previewOf } from './rollout/preview.ts';
+import { lookAtAll, type Runner, shown, viewsOf } from './rollout/run.ts';
 import { parseSelector } from './rollout/selector.ts';
-import { defaultWaves, normalWaves } from './rollout/waves.ts';
-import { loadRollouts, putRollout, type StoredRollout } from './store/rollouts.ts';
-import { instant, type World } from './world.ts';
+import { newRollout } from './rollout/terms.ts';
+import { governed } from './rollout/view.ts';
+import { loadRollouts, putRollout } from './store/rollouts.ts';
+import type { World } from './world.ts';
 
 export interface Rollouts {
   /** Throws `NOT_FOUND`, `CONFLICT` where the model isn't ready, `BAD_ARGUMENT`. */
   start(request: RolloutRequest): Promise<RolloutRecord>;
   /** Throws `NOT_FOUND`, and `CONFLICT` where its state doesn't allow it. */
   act(id: string, action: RolloutAction): Promise<RolloutRecord>;
-  find(id: string): RolloutRecord;
+  /** Who would get what, in which wave, and whether it fits. Throws as `start` does. */
+  preview(request: RolloutRequest): Promise<RolloutPreview>;
+  /** By its id, or the newest of a model by that one's name. Throws `NOT_FOUND`. */
+  find(name: string): RolloutRecord;
   /** The newest first. */
   list(): RolloutRecord[];
   /** Something that rollouts look at may have changed. */
   poke(): void;
   stop(): Promise<void>;
 }
-
-const defaults = {
-  soakSeconds: 30,
-  timeoutSeconds: 900,
-  maxFailures: 1,
-  tuningBudgetSeconds: 60,
-} as const;
 
 export interface RolloutDoors {
   readonly dispatcher: Dispatcher;
@@ -59,13 +57,15 @@ export async function openRollouts(
     return rollout;
   };
   return {
+    preview: (request) => preview(runner, request),
     start(request) {
       return looker.exclusive(async () => {
         const model = await readyModel(registry, request);
-        const record = newRollout(runner, request, model);
+        const order = (all.at(-1)?.record.order ?? 0) + 1;
+        const record = newRollout(request, model, { order, nowMs: world.now() });
         onStarted(model);
         await putRollout(world.db, record);
-        const rollout = { record, members: new Map() };
+        const rollout = { record, members: new Map(), verdicts: [] };
         all.push(rollout);
         await lookAtAll(runner);
         looker.poke();
@@ -75,13 +75,13 @@ export async function openRollouts(
     act(id, action) {
       return looker.exclusive(async () => {
         const rollout = find(id);
-        await actions[action](runner, rollout);
+        await act(runner, rollout, action);
         await lookAtAll(runner);
         looker.poke();
         return shown(rollout);
       });
     },
-    find: (id) => shown(find(id)),
+    find: (name) => shown(all.findLast(({ record }) => record.model === name) ?? find(name)),
     list: () => all.toReversed().map(shown),
     poke: looker.poke,
     stop: looker.stop,
@@ -95,27 +95,16 @@ async function readyModel(registry: Registry, request: RolloutRequest): Promise<
   throw new FettleError('CONFLICT', { reason });
 }
 
-function newRollout(
-  { world, all }: Runner,
-  request: RolloutRequest,
-  { name, version }: ModelRecord,
-): StoredRollout {
-  parseSelector(request.selector ?? '');
-  return {
-    id: `${name}-${version}-${randomBytes(3).toString('hex')}`,
-    order: (all.at(-1)?.record.order ?? 0) + 1,
-    model: name,
-    version,
-    selector: request.selector ?? '',
-    waves: [...normalWaves(request.waves ?? defaultWaves)],
-    wave: 1,
-    state: 'running',
-    reason: 'begins',
-    soakSeconds: request.soakSeconds ?? defaults.soakSeconds,
-    timeoutSeconds: request.timeoutSeconds ?? defaults.timeoutSeconds,
-    maxFailures: Math.max(1, request.maxFailures ?? defaults.maxFailures),
-    tuningBudgetSeconds: request.tuningBudgetSeconds ?? defaults.tuningBudgetSeconds,
-    createdAt: instant(world.now()),
-    endedAt: null,
-  };
+/** As if it were the newest rollout, in its first moment. */
+async function preview(runner: Runner, request: RolloutRequest): Promise<RolloutPreview> {
+  const { world, registry } = runner;
+  const model = await readyModel(registry, request);
+  const nowMs = world.now();
+  const record = newRollout(request, model, { order: 0, nowMs });
+  const selects = parseSelector(record.selector);
+  const { devices } = world.fleet;
+  const wanted = governed(devices.values(), [{ id: record.id, selects }]).get(record.id) ?? [];
+  const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
+  const rollout = { ...record, settled: false, members: [] };
+  return previewOf({ model, rollout, devices, views, nowMs });
 }

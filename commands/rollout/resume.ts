@@ -1,4 +1,4 @@
-/** `fettle rollout resume ROLLOUT`: goes on; failures so far are accepted. */
+/** `fettle rollout resume ROLLOUT`: goes on; failures and breached gates so far are accepted. */
 import { clientOptions } from '../client.ts';
 import type { Command } from '../command.ts';
 import { actOnRollout } from './show.ts';

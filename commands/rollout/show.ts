@@ -1,29 +1,59 @@
 /** What the rollout commands print, and waiting for a rollout to end. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpClient } from '../../shared/http-client.ts';
-import { RolloutRecord } from '../../shared/protocol/api.ts';
+import { type RolloutPreview, RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { formatTable } from '../../shared/terminal/table.ts';
 import { argument, connect } from '../client.ts';
 import type { CommandContext } from '../command.ts';
+import { groupMembers } from './groups.ts';
 
 const lookEveryMs = 1000;
 
+/** The rollout, what each wave and class waits for, its gates, and what is wrong with devices. */
 export function printRollout(record: RolloutRecord, { io }: CommandContext): void {
-  const { id, model, version, state, wave, waves, reason, members } = record;
+  const { id, model, version, state, wave, waves, reason, since } = record;
   io.line(`${id}  ${model} ${version}  ${state}  wave ${wave} of ${waves.length}`);
-  io.line(reason);
-  const rows = members.map((member) => [
-    member.device,
-    String(member.wave),
-    member.state,
-    member.since ?? '–',
-    member.reason,
+  io.line(since === null ? reason : `${reason} (since ${since})`);
+  const groups = groupMembers(record).map((group) => [
+    ...[String(group.wave), group.class || '–', `${group.done}/${group.devices}`],
+    ...[String(group.failed), group.since ?? '–', group.waits],
   ]);
-  if (rows.length > 0) {
-    const header = ['DEVICE', 'WAVE', 'STATE', 'SINCE', 'REASON'];
-    for (const line of formatTable([header, ...rows], { right: [1] })) io.line(line);
-  }
+  print(io, ['WAVE', 'CLASS', 'DONE', 'FAILED', 'SINCE', 'WAITS FOR'], groups);
+  const gates = record.verdicts.map((verdict) => [
+    ...[verdict.gate, verdict.class ?? 'all', verdict.against, verdict.state],
+    ...[figure(verdict.value), figure(verdict.threshold), verdict.reason],
+  ]);
+  print(io, ['GATE', 'CLASS', 'AGAINST', 'STATE', 'VALUE', 'LIMIT', 'REASON'], gates);
+  const failed = record.members.filter((member) => member.state === 'failed');
+  const rows = failed.map((member) => [member.device, member.since ?? '–', member.reason]);
+  print(io, ['FAILED', 'SINCE', 'REASON'], rows);
   io.result(record);
+}
+
+export function printPreview(preview: RolloutPreview, { io }: CommandContext): void {
+  const { model, version, waves, members, notes } = preview;
+  io.line(`${model} ${version} to ${members.length} devices in ${waves.length} waves`);
+  const rows = members.map((member) => [
+    ...[String(member.wave), member.device, member.class, member.scout ? 'scout' : ''],
+    ...[member.serves ?? '–', member.fits, member.notes.join('; ')],
+  ]);
+  print(io, ['WAVE', 'DEVICE', 'CLASS', 'ROLE', 'SERVES NOW', 'FITS', 'NOTES'], rows);
+  for (const note of notes) io.line(note);
+  io.result(preview);
+}
+
+function print(
+  io: CommandContext['io'],
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): void {
+  if (rows.length === 0) return;
+  io.line('');
+  for (const line of formatTable([header, ...rows])) io.line(line);
+}
+
+function figure(value: number | null): string {
+  return value === null ? '–' : String(Number(value.toPrecision(3)));
 }
 
 /** Shows how many devices are done until the rollout ends or pauses. */
@@ -46,7 +76,7 @@ export async function followRollout(
 /** One of the actions on a rollout that is named. */
 export async function actOnRollout(
   context: CommandContext,
-  action: 'pause' | 'resume' | 'abort' | 'rollback',
+  action: 'pause' | 'resume' | 'approve' | 'retry' | 'abort' | 'rollback',
 ): Promise<void> {
   const client = await connect(context);
   const id = encodeURIComponent(argument(context, 'ROLLOUT'));

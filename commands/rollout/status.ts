@@ -1,11 +1,12 @@
 /** `fettle rollout status [ROLLOUT]`: one rollout and what it waits for, or all of them. */
-import { RolloutRecord } from '../../shared/protocol/api.ts';
+import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { formatTable } from '../../shared/terminal/table.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { fetchAll } from '../pages.ts';
 import { followRollout, printRollout } from './show.ts';
 
+/** `ROLLOUT` is its id, or a model’s name: then it is the newest one of that model. */
 export const command: Command = {
   args: ['[ROLLOUT]'],
   options: [

@@ -1,6 +1,6 @@
 /** Brings the package to the controller and rolls it out, as far as no earlier start did. */
 import type { HttpClient } from '../../shared/http-client.ts';
-import { RolloutRecord, type RolloutRequest } from '../../shared/protocol/api.ts';
+import { RolloutRecord, type RolloutRequest } from '../../shared/protocol/rollouts.ts';
 import type { Output } from '../command.ts';
 import { fetchAll } from '../pages.ts';
 import { pushPackage } from '../push.ts';

@@ -1,18 +1,11 @@
 /** Rollouts: started, watched, paused, resumed, aborted, rolled back. */
 import * as v from 'valibot';
-import { RolloutRecord, RolloutRequest } from '../../shared/protocol/api.ts';
-import type { RolloutAction } from '../rollout/act.ts';
+import { RolloutPreview, RolloutRecord, RolloutRequest } from '../../shared/protocol/rollouts.ts';
+import { actionTable, type RolloutAction } from '../rollout/act.ts';
 import type { Rollouts } from '../rollouts.ts';
 import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
 
 const RolloutPath = v.object({ id: v.string() });
-
-const actions = {
-  pause: 'Takes no further devices in',
-  resume: 'Goes on; failures so far are accepted',
-  abort: 'Ends it; devices that have the model keep it',
-  rollback: 'Ends it; devices that have the model get back what they were to run before',
-} as const satisfies Record<RolloutAction, string>;
 
 export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
   addRoute(api, {
@@ -30,6 +23,16 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
     },
   });
   addRoute(api, {
+    method: 'POST',
+    url: '/api/v1/rollouts/preview',
+    summary: 'What a rollout would do: who gets what, in which wave, and whether it fits',
+    tag: 'rollouts',
+    access: 'operator',
+    body: RolloutRequest,
+    answers: { 200: RolloutPreview },
+    handle: ({ body }) => rollouts.preview(body),
+  });
+  addRoute(api, {
     method: 'GET',
     url: '/api/v1/rollouts',
     summary: 'Every rollout, the newest first',
@@ -42,14 +45,14 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/rollouts/:id',
-    summary: 'One rollout with its devices and what it waits for',
+    summary: 'One rollout, by its id or its model’s name: devices, gates, what it waits for',
     tag: 'rollouts',
     access: 'viewer',
     params: RolloutPath,
     answers: { 200: RolloutRecord },
     handle: ({ params }) => rollouts.find(params.id),
   });
-  for (const [action, summary] of Object.entries(actions)) {
+  for (const [action, summary] of Object.entries(actionTable)) {
     if (!isAction(action)) continue;
     addRoute(api, {
       method: 'POST',
@@ -65,5 +68,5 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
 }
 
 function isAction(text: string): text is RolloutAction {
-  return Object.hasOwn(actions, text);
+  return Object.hasOwn(actionTable, text);
 }

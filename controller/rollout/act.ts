@@ -2,73 +2,112 @@
 import { FettleError } from '../../shared/errors.ts';
 import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollouts.ts';
 import { instant, type World } from '../world.ts';
+import { keyOf } from './breach.ts';
 import { type Runner, save } from './run.ts';
 
-export type RolloutAction = 'pause' | 'resume' | 'abort' | 'rollback';
+/** Every action, and what it does in a line. */
+export const actionTable = {
+  pause: 'Takes no further devices in',
+  resume: 'Goes on; failures and breached gates so far are accepted',
+  approve: 'Lets the wave begin that waits for approval',
+  retry: 'Tries the failed devices anew, and no others',
+  abort: 'Ends it; devices that have the model keep it',
+  rollback: 'Ends it; devices that have the model get back what they were to run before',
+} as const;
+export type RolloutAction = keyof typeof actionTable;
 
-type Act = (runner: Runner, rollout: LoadedRollout) => Promise<void>;
+type Act = (world: World, rollout: LoadedRollout) => Promise<void>;
 
-/** Each throws `CONFLICT` where the rollout's state doesn't allow it. */
-export const actions: Readonly<Record<RolloutAction, Act>> = {
-  async pause({ world }, rollout) {
+/** Throws `CONFLICT` where the state doesn't allow it. The next look does what follows. */
+export function act(runner: Runner, rollout: LoadedRollout, action: RolloutAction): Promise<void> {
+  return acts[action](runner.world, rollout);
+}
+
+const acts: Readonly<Record<RolloutAction, Act>> = {
+  async pause(world, rollout) {
     requireState(rollout, 'pause', ['running']);
-    const record = { ...rollout.record, state: 'paused', reason: 'paused by a person' } as const;
-    await save(world, rollout, { record });
+    await set(world, rollout, { state: 'paused', reason: 'paused by a person' });
   },
-  async resume({ world }, rollout) {
+  async resume(world, rollout) {
     requireState(rollout, 'resume', ['paused']);
-    const failed = [...rollout.members.values()].filter(({ state }) => state === 'failed');
-    const changed = failed.map((member) => ({ ...member, accepted: true }));
-    const record = { ...rollout.record, state: 'running', reason: 'resumed' } as const;
-    await save(world, rollout, { record, changed });
+    const { accepted, stops } = rollout.record;
+    const breached = rollout.verdicts.filter(({ state }) => state === 'breached').map(keyOf);
+    const changed = failedOf(rollout).map((member) => ({ ...member, accepted: true }));
+    const going = {
+      accepted: [...new Set([...accepted, ...breached.filter((key) => !isCount(key))])],
+      stops: stops.filter(({ action }) => action !== 'pause'),
+    };
+    await set(world, rollout, { state: 'running', reason: 'resumed', ...going, changed });
   },
-  async abort({ world }, rollout) {
+  async approve(world, rollout) {
+    const { waitsFor, wave, waves, approvedWave, id } = rollout.record;
+    requireState(rollout, 'approve', ['running']);
+    if (waitsFor !== 'approval') {
+      throw new FettleError('CONFLICT', { reason: `rollout ${id} waits for no approval` });
+    }
+    const barred = waves[wave - 1]?.approval === true && approvedWave < wave;
+    const approved = barred ? wave : wave + 1;
+    const reason = `wave ${approved} is approved`;
+    await set(world, rollout, { state: 'running', approvedWave: approved, reason });
+  },
+  async retry(world, rollout) {
+    requireState(rollout, 'retry', ['running', 'paused', 'succeeded', 'failed']);
+    const failed = failedOf(rollout);
+    if (failed.length === 0) {
+      const reason = `no device of rollout ${rollout.record.id} has failed`;
+      throw new FettleError('CONFLICT', { reason });
+    }
+    const reason = `${failed.length} failed devices are tried anew`;
+    await set(world, rollout, { state: 'running', reason, changed: failed.map(anew) });
+  },
+  async abort(world, rollout) {
     requireState(rollout, 'abort', ['running', 'paused']);
     const reason = 'aborted by a person; devices that have it keep it';
-    await end(world, rollout, { reason });
+    await set(world, rollout, { state: 'aborted', reason });
   },
-  async rollback(runner, rollout) {
-    requireState(rollout, 'rollback', ['running', 'paused', 'succeeded', 'failed', 'aborted']);
-    await rollBack(runner, rollout);
+  async rollback(world, rollout) {
+    requireState(rollout, 'roll back', ['running', 'paused', 'succeeded', 'failed', 'aborted']);
+    const reason = 'rolled back by a person';
+    await set(world, rollout, { state: 'aborted', reverting: true, reason });
   },
 };
 
-/** Every device that has it gets a new revision with what it was to run before. */
-async function rollBack({ world, dispatcher }: Runner, rollout: LoadedRollout): Promise<void> {
-  const { id } = rollout.record;
-  const held = [...rollout.members.values()].filter(
-    ({ device }) => world.fleet.get(device)?.rollout === id,
-  );
-  const nothing = { model: null, hint: null, tuningBudgetSeconds: 1, soakSeconds: 0 };
-  const revisions = await dispatcher.assign(
-    held.map(({ device, previous }) => ({
-      device,
-      goal: { ...(previous ?? nothing), rollout: id },
-    })),
-  );
-  const changed = held.map((member): StoredMember => {
-    const { model } = member.previous ?? nothing;
-    const reason = `rolled back to ${model ? `${model.name} ${model.version}` : 'nothing'}`;
-    const revision = revisions.get(member.device) ?? member.revision;
-    return { ...member, state: 'waiting', revision, sinceMs: world.now(), reason };
-  });
-  const reason = `rolled back on ${changed.length} devices`;
-  await end(world, rollout, { reason, changed });
+/** Failures are accepted device by device: the next one counts again. */
+function isCount(key: string): boolean {
+  return key.startsWith('failures/limit/');
 }
 
-async function end(
+function failedOf({ members }: LoadedRollout): StoredMember[] {
+  return [...members.values()].filter(({ state }) => state === 'failed');
+}
+
+function anew(member: StoredMember): StoredMember {
+  const { revision, retried } = member;
+  return {
+    ...member,
+    ...{ state: 'waiting', revision: null, retried: revision ?? retried, accepted: false },
+    ...{ admittedMs: null, sinceMs: null, golden: null, reason: 'is to be tried anew' },
+  };
+}
+
+interface Change extends Partial<StoredRollout> {
+  readonly changed?: readonly StoredMember[];
+}
+
+async function set(
   world: World,
   rollout: LoadedRollout,
-  { reason, changed = [] }: { reason: string; changed?: readonly StoredMember[] },
+  { changed = [], ...change }: Change,
 ): Promise<void> {
-  const endedAt = instant(world.now());
-  const record = { ...rollout.record, state: 'aborted', reason, endedAt } as const;
+  const now = instant(world.now());
+  const endedAt = change.state === 'aborted' ? now : null;
+  const record = { ...rollout.record, ...change, waitsFor: null, since: now, endedAt };
   await save(world, rollout, { record, changed });
 }
 
 function requireState(
   { record }: LoadedRollout,
-  action: RolloutAction,
+  action: string,
   states: readonly StoredRollout['state'][],
 ): void {
   if (states.includes(record.state)) return;

@@ -3,45 +3,76 @@
  * twice changes nothing. A member's state is computed from its device's report every time, so that
  * lost messages, restarts and late regressions all lead to the same answer.
  */
+import type {
+  BreachAction,
+  GateLimits,
+  Maintenance,
+  Stop,
+  Verdict,
+  WaitKind,
+} from '../../shared/protocol/rollouts.ts';
 import type { MemberState, RolloutState } from '../../shared/protocol/states.ts';
+import { advance } from './advance.ts';
+import { acceptFailures, actOnBreach } from './breach.ts';
+import { judgeGates } from './gates.ts';
 import { judgeMember } from './judge.ts';
-import { targetOf, type WaveTable } from './waves.ts';
+import { placeWaiting } from './place.ts';
+import type { Usage } from './usage.ts';
+import type { WaveTable } from './waves.ts';
 
 /** A device of a rollout. */
 export interface Member {
   readonly device: string;
+  /** Its hardware class when it was last looked at before it was given the model. */
+  readonly class: string;
   /** Counted from 1: the wave it is in, or would be in as things are. */
   readonly wave: number;
   readonly state: MemberState;
   /** The desired revision that gave it the model; null while it waits. */
   readonly revision: number | null;
+  /** Revisions up to this one were tried and are to be tried anew. */
+  readonly retried: number;
   /** When it was given the model, and when its present state began. */
   readonly admittedMs: number | null;
   readonly sinceMs: number | null;
   readonly reason: string;
-  /** A failure that a person has resumed over doesn't pause the rollout again. */
+  /** A failure that a person has resumed over doesn't stop the rollout again. */
   readonly accepted: boolean;
+  /** It ran the same version before: a rollback has nothing to give back. */
+  readonly ranSame: boolean;
+  /** How the version before behaved on it, when it was given this one. */
+  readonly baseline: Usage | null;
+  /** Share of golden samples on which its choice agreed when it was tuned. */
+  readonly golden: number | null;
 }
 
 /** What the planner sees of a device. */
 export interface DeviceView {
   readonly device: string;
+  readonly class: string;
   /** The selector names it, it has a profile, and no later rollout governs it. */
   readonly wanted: boolean;
   readonly online: boolean;
   readonly seenMs: number | null;
-  /** Its newest desired revision, and whether that one is of this rollout. */
+  /** Its newest desired revision, and whether that one gives it the model of this rollout. */
   readonly revision: number;
   readonly ours: boolean;
+  /** Its newest desired revision is of this rollout and gives back what it ran before. */
+  readonly reverted: boolean;
   readonly report: {
     readonly revision: number;
     readonly state: string;
     readonly reason: string;
     /** When it arrived, by the controller's clock. */
     readonly atMs: number;
-    /** It serves the model and version of this rollout. */
+    /** A variant of the model and version of this rollout is loaded and answers. */
     readonly servesGoal: boolean;
   } | null;
+  /** How it behaves with this version, and with another version of the model. */
+  readonly usage: Usage | null;
+  readonly otherUsage: Usage | null;
+  /** As its newest tuning of this version says. */
+  readonly golden: number | null;
 }
 
 export interface RolloutInput {
@@ -52,20 +83,43 @@ export interface RolloutInput {
   readonly reason: string;
   readonly soakSeconds: number;
   readonly timeoutSeconds: number;
-  /** Failed devices at which it pauses; at least one. */
+  /** Failed devices at which it acts; at least one. */
   readonly maxFailures: number;
+  readonly scouts: number;
+  readonly maxConcurrent: number | null;
+  readonly minHealthyPercent: number;
+  readonly maintenance: Maintenance | null;
+  readonly gates: GateLimits;
+  readonly onBreach: BreachAction;
+  readonly breachScope: 'fleet' | 'class';
+  readonly approvedWave: number;
+  readonly accepted: readonly string[];
+  readonly reverting: boolean;
+  readonly stops: readonly Stop[];
+  /** It succeeded and is no longer watched for regressions. */
+  readonly settled: boolean;
   readonly members: readonly Member[];
 }
 
-export interface RolloutPlan {
+/** What a rollout decides about itself. */
+export interface Standing {
+  readonly state: RolloutState;
+  /** One sentence: what it waits for, or why it stands. */
+  readonly reason: string;
+  readonly waitsFor: WaitKind | null;
+  readonly wave: number;
+  readonly reverting: boolean;
+  readonly stops: readonly Stop[];
+}
+
+export interface RolloutPlan extends Standing {
   /** All of them, by name. */
   readonly members: readonly Member[];
   /** Devices to be given the model now. */
   readonly admit: readonly string[];
-  readonly wave: number;
-  readonly state: RolloutState;
-  /** One sentence: what it waits for, or why it stands. */
-  readonly reason: string;
+  /** Devices to be given back what they ran before. */
+  readonly revert: readonly string[];
+  readonly verdicts: readonly Verdict[];
 }
 
 export function planRollout(
@@ -74,20 +128,24 @@ export function planRollout(
   nowMs: number,
 ): RolloutPlan {
   const judged = judgeAll(rollout, devices, nowMs);
-  const { state, reason } = rollout;
-  if (state === 'aborted') {
-    return { members: rollout.members, admit: [], wave: rollout.wave, state, reason };
+  if (rollout.state === 'aborted') {
+    return ended(rollout, rollout.reverting ? judged : rollout.members, devices);
   }
   // A rollout that failed takes nobody in any more; that a device recovers is still seen.
-  const members = state === 'failed' ? judged : [...judged, ...joiners(judged, devices)];
-  const failed = members.filter((member) => member.state === 'failed' && !member.accepted);
-  const limit = Math.max(1, rollout.maxFailures);
-  if (state === 'paused' || failed.length >= limit) {
-    const why = state === 'paused' ? reason : pauseReason(failed, limit);
-    const settled = sorted(placeWaiting(members, devices, { ...rollout, why }));
-    return { members: settled, admit: [], wave: rollout.wave, state: 'paused', reason: why };
+  const joined = rollout.state === 'failed' ? [] : joiners(judged, devices);
+  const verdicts = judgeGates(rollout, [...judged, ...joined], devices);
+  const breach = actOnBreach(rollout, verdicts, nowMs);
+  const next = { ...rollout, ...breach };
+  const members = [...acceptFailures(judged, next.stops), ...joined];
+  if (next.state === 'aborted') return { ...ended(next, judged, devices), verdicts };
+  const revert = toRevert(next, members, devices);
+  if (next.state === 'paused') {
+    const placed = placeWaiting({ ...next, members }, devices, next.reason);
+    const waitsFor = 'person' as const;
+    return { ...standing(next), waitsFor, members: sorted(placed), admit: [], revert, verdicts };
   }
-  return advance(rollout, members, devices);
+  const advanced = advance({ ...next, members }, devices, nowMs);
+  return { ...advanced, members: sorted(advanced.members), revert, verdicts };
 }
 
 function judgeAll(
@@ -109,94 +167,50 @@ function joiners(members: readonly Member[], devices: ReadonlyMap<string, Device
   const known = new Set(members.map(({ device }) => device));
   return [...devices.values()]
     .filter(({ wanted, device }) => wanted && !known.has(device))
-    .map(({ device }) => ({
-      device,
+    .map((view) => ({
+      device: view.device,
+      class: view.class,
       wave: 1,
       state: 'waiting',
       revision: null,
+      retried: 0,
       admittedMs: null,
       sinceMs: null,
       reason: '',
       accepted: false,
+      ranSame: false,
+      baseline: null,
+      golden: null,
     }));
 }
 
-/** Opens waves while the present one is done, and admits whom the open ones have room for. */
-function advance(
+/** Nobody is taken in; who is to be given back what it ran before is seen through to the end. */
+function ended(
   rollout: RolloutInput,
   members: readonly Member[],
   devices: ReadonlyMap<string, DeviceView>,
 ): RolloutPlan {
-  const { waves } = rollout;
-  const admitted = members.filter(({ revision }) => revision !== null);
-  const open = admitted.filter(({ state }) => state === 'updating' || state === 'soaking');
-  let wave = Math.min(Math.max(1, rollout.wave), waves.length);
-  const isFull = () => admitted.length >= targetOf(waves, wave, members.length);
-  while (open.length === 0 && isFull() && wave < waves.length && members.length > 0) wave += 1;
-  const room = Math.max(0, targetOf(waves, wave, members.length) - admitted.length);
-  const why = `wave ${wave} is not done`;
-  const placed = placeWaiting(members, devices, { waves, wave, why });
-  const admit = placed
-    .filter(({ revision }) => revision === null)
-    .slice(0, room)
-    .map(({ device }) => device);
-  const progress = { members: placed, admit, wave, waves: waves.length };
-  return { members: sorted(placed), admit, wave, ...outcome(progress) };
+  const revert = toRevert(rollout, members, devices);
+  return { ...standing(rollout), members: sorted(members), admit: [], revert, verdicts: [] };
 }
 
-interface Progressing {
-  readonly members: readonly Member[];
-  readonly admit: readonly string[];
-  readonly wave: number;
-  readonly waves: number;
+function standing(rollout: RolloutInput): Standing {
+  const { state, reason, wave, reverting, stops } = rollout;
+  return { state, reason, wave, reverting, stops, waitsFor: null };
 }
 
-function outcome(progress: Progressing): { state: RolloutState; reason: string } {
-  const { members, admit, wave, waves } = progress;
-  const count = (state: MemberState) => members.filter((member) => member.state === state).length;
-  const all = members.length;
-  if (all === 0) return { state: 'running', reason: 'no device matches the selector yet' };
-  const done = count('succeeded');
-  const failed = count('failed');
-  if (done + failed === all) {
-    const but = failed > 0 ? `; ${failed} failed` : '';
-    if (done === 0) return { state: 'failed', reason: `none of ${all} devices serves it${but}` };
-    return { state: 'succeeded', reason: `${done} of ${all} devices serve it${but}` };
-  }
-  const open = members.find(({ state }) => state === 'updating' || state === 'soaking');
-  const next = admit.length > 0 ? `${admit.length} devices are given it now` : 'nothing to do';
-  const waits = open ? `waits for ${open.device}: ${open.reason}` : next;
-  return { state: 'running', reason: `wave ${wave} of ${waves}: ${done} of ${all} done; ${waits}` };
-}
-
-/**
- * Who waits is told for what, in the order in which they will be admitted: those online first, then
- * by name.
- */
-function placeWaiting(
+function toRevert(
+  { reverting, stops }: RolloutInput,
   members: readonly Member[],
   devices: ReadonlyMap<string, DeviceView>,
-  { waves, wave, why }: { waves: WaveTable; wave: number; why: string },
-): Member[] {
-  const admitted = members.filter(({ revision }) => revision !== null);
-  const rank = ({ device }: Member) => (devices.get(device)?.online ? 0 : 1);
-  const waiting = members
-    .filter(({ revision }) => revision === null)
-    .sort((a, b) => rank(a) - rank(b) || (a.device < b.device ? -1 : 1));
-  const placed = waiting.map((member, index) => {
-    let own = wave;
-    while (own < waves.length && admitted.length + index >= targetOf(waves, own, members.length)) {
-      own += 1;
-    }
-    return { ...member, wave: own, reason: own > wave ? why : `waits for wave ${own}` };
-  });
-  return [...admitted, ...placed];
-}
-
-function pauseReason(failed: readonly Member[], limit: number): string {
-  const [first] = failed;
-  const example = first ? `; ${first.device}: ${first.reason}` : '';
-  return `paused: ${failed.length} failed, the limit is ${limit}${example}`;
+): string[] {
+  const back = new Set(
+    stops.filter(({ action }) => action === 'rollback').map((stop) => stop.class),
+  );
+  return members
+    .filter((member) => reverting || back.has(member.class))
+    .filter(({ device, ranSame }) => devices.get(device)?.ours === true && !ranSame)
+    .map(({ device }) => device);
 }
 
 function sorted(members: readonly Member[]): Member[] {

@@ -1,11 +1,13 @@
 /** Devices as the planner sees them, and which rollout governs which. Pure. */
+import type { Window } from '../../shared/protocol/messages.ts';
 import { type Device, labelsOf } from '../fleet.ts';
 import { factsOf } from './facts.ts';
 import type { DeviceView } from './plan.ts';
 import type { Selects } from './selector.ts';
+import { usageOf } from './usage.ts';
 
 /** A rollout that may take devices in. */
-export interface Standing {
+export interface Governing {
   readonly id: string;
   readonly selects: Selects;
 }
@@ -16,7 +18,7 @@ export interface Standing {
  */
 export function governed(
   devices: Iterable<Device>,
-  standing: readonly Standing[],
+  standing: readonly Governing[],
 ): ReadonlyMap<string, readonly Device[]> {
   const found = new Map<string, Device[]>(standing.map(({ id }) => [id, []]));
   if (standing.length === 0) return found;
@@ -31,29 +33,60 @@ export function governed(
   return found;
 }
 
-export function viewOf(
-  device: Device,
-  rollout: { readonly id: string; readonly model: string; readonly version: number },
-  wanted: boolean,
-): DeviceView {
-  const { reported, reportedMs } = device;
-  const serving = reported?.serving;
+/** What a device is looked at for. */
+export interface Looking {
+  readonly rollout: { readonly id: string; readonly model: string; readonly version: number };
+  readonly wanted: boolean;
+  /** Digests of the variants of the model: what else is served was not made of it. */
+  readonly variants: ReadonlySet<string>;
+  /** Telemetry that arrived before is too old to judge by. */
+  readonly sinceMs: number;
+}
+
+export function viewOf(device: Device, looking: Looking): DeviceView {
+  const { rollout, wanted } = looking;
+  const isGoal = (it: { version: number } | null | undefined, model: string | undefined) =>
+    model === rollout.model && it?.version === rollout.version;
+  const given = device.desired?.model;
+  const governs = device.rollout === rollout.id;
+  const ours = governs && isGoal(given, given?.name);
+  const { golden } = device;
   return {
     device: device.device,
+    class: device.profile?.hardwareClass ?? '',
     wanted,
     online: device.online,
     seenMs: device.seenMs,
     revision: device.revision,
-    ours: device.rollout === rollout.id,
-    report:
-      reported && reportedMs !== null
-        ? {
-            revision: reported.revision,
-            state: reported.state,
-            reason: reported.error?.message ?? reported.reason,
-            atMs: reportedMs,
-            servesGoal: serving?.model === rollout.model && serving.version === rollout.version,
-          }
-        : null,
+    ours,
+    reverted: governs && !ours,
+    report: reportOf(device, looking),
+    usage: ours ? usageOf(windowsOf(device, looking, true)) : null,
+    otherUsage: usageOf(windowsOf(device, looking, false)),
+    golden: isGoal(golden, golden?.model) ? (golden?.agreement ?? null) : null,
   };
+}
+
+function reportOf(device: Device, { rollout, variants }: Looking): DeviceView['report'] {
+  const { reported, reportedMs } = device;
+  if (!reported || reportedMs === null) return null;
+  const { revision, state, reason, error, serving } = reported;
+  const named = serving?.model === rollout.model && serving.version === rollout.version;
+  return {
+    revision,
+    state,
+    reason: error?.message ?? reason,
+    atMs: reportedMs,
+    servesGoal: named && variants.has(serving.variant),
+  };
+}
+
+/** The newest windows of the model: with the version that the device was given last, or another. */
+function windowsOf(device: Device, { rollout, sinceMs }: Looking, goal: boolean): Window[] {
+  const givenMs = goal ? (device.desiredMs ?? 0) : 0;
+  return device.recent
+    .filter(({ arrivedMs }) => arrivedMs > Math.max(sinceMs, givenMs))
+    .map(({ window }) => window)
+    .filter(({ model }) => model === rollout.model)
+    .filter(({ version }) => (version === rollout.version) === goal);
 }

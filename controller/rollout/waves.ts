@@ -1,6 +1,6 @@
 /** How many devices each wave lets in. */
 import { FettleError } from '../../shared/errors.ts';
-import type { Wave } from '../../shared/protocol/api.ts';
+import type { Wave } from '../../shared/protocol/rollouts.ts';
 
 export type WaveTable = readonly Wave[];
 

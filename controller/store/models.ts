@@ -1,4 +1,5 @@
 /** Models and variants as they are stored: the record is the document that the API shows. */
+import { sql } from 'kysely';
 import { Outcome } from '../../shared/evaluate/outcome.ts';
 import { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
 import { type Database, decodeStored } from './database.ts';
@@ -129,6 +130,28 @@ export async function listVariants(
       ? all.where('model', '=', where.model).where('version', '=', where.version)
       : all.where('state', 'in', where.state);
   return (await query.execute()).map((row) => decodeStored(VariantRecord, row.record));
+}
+
+/** Digests of what may be served as this version: its file, and every variant that is built. */
+export async function variantDigests(
+  db: Database,
+  model: string,
+  version: number,
+): Promise<ReadonlySet<string>> {
+  const source = await db
+    .selectFrom('models')
+    .select('digest')
+    .where('name', '=', model)
+    .where('version', '=', version)
+    .execute();
+  const built = await db
+    .selectFrom('variants')
+    .select(sql<string | null>`json_extract(record, '$.digest')`.as('digest'))
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .where('state', '=', 'ready')
+    .execute();
+  return new Set([...source, ...built].flatMap(({ digest }) => digest ?? []));
 }
 
 export async function putVariant(db: Database, record: VariantRecord): Promise<void> {

@@ -1,13 +1,14 @@
 /** Rollouts and their members as they are stored. */
 import * as v from 'valibot';
-import { RolloutRecord } from '../../shared/protocol/api.ts';
 import { Count, Instant } from '../../shared/protocol/fields.ts';
 import { Desired } from '../../shared/protocol/messages.ts';
+import { RolloutRecord, type Verdict } from '../../shared/protocol/rollouts.ts';
 import { memberStates } from '../../shared/protocol/states.ts';
 import type { Member } from '../rollout/plan.ts';
+import { Usage } from '../rollout/usage.ts';
 import { type Database, decodeStored } from './database.ts';
 
-const { members: _, ...recordEntries } = RolloutRecord.entries;
+const { members: _, verdicts: _verdicts, ...recordEntries } = RolloutRecord.entries;
 
 /** A rollout without its members; `order` says which of two is the later one. */
 const StoredRollout = v.object({
@@ -29,6 +30,7 @@ export type Previous = v.InferOutput<typeof Previous>;
 
 const StoredMember = v.object({
   device: v.string(),
+  class: v.optional(v.string(), ''),
   wave: Count,
   state: v.picklist(memberStates),
   revision: v.nullable(Count),
@@ -36,6 +38,10 @@ const StoredMember = v.object({
   sinceMs: v.nullable(v.number()),
   reason: v.string(),
   accepted: v.boolean(),
+  retried: v.optional(Count, 0),
+  ranSame: v.optional(v.boolean(), false),
+  baseline: v.optional(v.nullable(Usage), null),
+  golden: v.optional(v.nullable(v.number()), null),
   previous: v.nullable(Previous),
 });
 export interface StoredMember extends Member {
@@ -45,6 +51,8 @@ export interface StoredMember extends Member {
 export interface LoadedRollout {
   record: StoredRollout;
   readonly members: Map<string, StoredMember>;
+  /** As the newest look found them; they are not stored. */
+  verdicts: readonly Verdict[];
 }
 
 /** All of them, the earliest first. */
@@ -54,6 +62,7 @@ export async function loadRollouts(db: Database): Promise<LoadedRollout[]> {
     (row): LoadedRollout => ({
       record: decodeStored(StoredRollout, row.record),
       members: new Map(),
+      verdicts: [],
     }),
   );
   const byId = new Map(rollouts.map((rollout) => [rollout.record.id, rollout]));

@@ -17,7 +17,7 @@ import {
 } from './fields.ts';
 import { Desired, Reported, Window } from './messages.ts';
 import { Profile } from './profile.ts';
-import { memberStates, rolloutStates } from './states.ts';
+import type { RolloutRecord } from './rollouts.ts';
 import { Quality, Tuning } from './tuning.ts';
 
 /** RFC 9457 problem details, with the product's error code. */
@@ -154,56 +154,15 @@ export const DeviceDetail = v.looseObject({
 });
 export type DeviceDetail = v.InferOutput<typeof DeviceDetail>;
 
-export const Wave = v.strictObject({
-  /** How many devices are in by the end of this wave: a count, or a share of the members. */
-  count: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
-  percent: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(100))),
+/** Telemetry over a stretch of time; where steps are longer than a window, windows are merged. */
+export const TelemetryAnswer = v.object({
+  from: Instant,
+  to: Instant,
+  stepSeconds: v.number(),
+  /** The oldest first. */
+  windows: v.array(Window),
 });
-export type Wave = v.InferOutput<typeof Wave>;
-
-export const RolloutRequest = v.strictObject({
-  model: Name,
-  version: v.optional(Count),
-  /** Kubernetes label selector syntax over labels and facts; '' is every device. */
-  selector: v.optional(v.string()),
-  waves: v.optional(v.pipe(v.array(Wave), v.minLength(1), v.maxLength(50))),
-  soakSeconds: v.optional(v.pipe(v.number(), v.minValue(0))),
-  /** A device that says nothing new for so long counts as failed. */
-  timeoutSeconds: v.optional(v.pipe(v.number(), v.minValue(1))),
-  /** Failed devices at which the rollout pauses. */
-  maxFailures: v.optional(Count),
-  tuningBudgetSeconds: v.optional(v.pipe(v.number(), v.minValue(1))),
-});
-export type RolloutRequest = v.InferOutput<typeof RolloutRequest>;
-
-export const RolloutRecord = v.looseObject({
-  id: v.string(),
-  model: Name,
-  version: Count,
-  selector: v.string(),
-  waves: v.array(Wave),
-  wave: Count,
-  state: v.picklist(rolloutStates),
-  /** One sentence: what it waits for, or why it ended. */
-  reason: Text,
-  soakSeconds: v.number(),
-  timeoutSeconds: v.number(),
-  maxFailures: Count,
-  tuningBudgetSeconds: v.number(),
-  members: v.array(
-    v.looseObject({
-      device: Name,
-      wave: Count,
-      state: v.picklist(memberStates),
-      revision: v.nullable(Count),
-      since: v.nullable(Instant),
-      reason: Text,
-    }),
-  ),
-  createdAt: Instant,
-  endedAt: v.nullable(Instant),
-});
-export type RolloutRecord = v.InferOutput<typeof RolloutRecord>;
+export type TelemetryAnswer = v.InferOutput<typeof TelemetryAnswer>;
 
 /** Server-sent events: the name is `event:`, the document is `data:`. */
 export interface LiveEvents {

@@ -11,6 +11,13 @@ export type DeviceState = (typeof deviceStates)[number];
 export const rolloutStates = ['running', 'paused', 'succeeded', 'failed', 'aborted'] as const;
 export type RolloutState = (typeof rolloutStates)[number];
 
-/** Where one device stands within a rollout. */
-export const memberStates = ['waiting', 'updating', 'soaking', 'succeeded', 'failed'] as const;
+/** Where one device stands within a rollout; `reverted`: it was given back what it ran before. */
+export const memberStates = [
+  'waiting',
+  'updating',
+  'soaking',
+  'succeeded',
+  'failed',
+  'reverted',
+] as const;
 export type MemberState = (typeof memberStates)[number];

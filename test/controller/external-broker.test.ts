@@ -2,7 +2,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { type Broker, startBroker } from '../../controller/broker.ts';
-import { DeviceDetail, RolloutRecord } from '../../shared/protocol/api.ts';
+import { DeviceDetail } from '../../shared/protocol/api.ts';
+import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { startTestController } from '../support/controller.ts';
 import { startDevice } from '../support/device.ts';
 import { temporaryFolder } from '../support/fettle.ts';

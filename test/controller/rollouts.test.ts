@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import * as v from 'valibot';
-import { DeviceDetail, type ModelRecord, RolloutRecord } from '../../shared/protocol/api.ts';
+import { DeviceDetail, type ModelRecord } from '../../shared/protocol/api.ts';
+import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { startTestController, type TestController } from '../support/controller.ts';
 import { type DeviceOptions, type SimulatedDevice, startDevice } from '../support/device.ts';
 import { tuningOf } from '../support/documents.ts';
@@ -164,6 +165,8 @@ test('what the first device of a class chose is handed to the next', async (t) =
   t.is(goal.hint, null);
   await first.send('tuning', tuningOf(goal, { v: 1, bits: 8 }, 'board-x'));
   await until('acknowledged', () => first.acks.some((ack) => ack.tuningRevision === 1));
+  // Of one class the scout is through first.
+  await first.report('serving');
   const same = await add('b', { hardwareClass: 'board-x' });
   const other = await add('c', { hardwareClass: 'board-y' });
   t.like((await same.goal(1)).hint, { hardwareClass: 'board-x', recipe: { v: 1, bits: 8 } });

@@ -1,6 +1,7 @@
 /**
  * Plays devices against the rollout planner: what it sees of them, and what they are made to say.
  */
+import * as v from 'valibot';
 import {
   type DeviceView,
   type Member,
@@ -8,6 +9,7 @@ import {
   type RolloutInput,
   type RolloutPlan,
 } from '../../controller/rollout/plan.ts';
+import { GateLimits } from '../../shared/protocol/rollouts.ts';
 
 export type Views = Map<string, DeviceView>;
 
@@ -20,6 +22,18 @@ export function rolloutOf(rest: Partial<RolloutInput> = {}): RolloutInput {
     soakSeconds: 10,
     timeoutSeconds: 60,
     maxFailures: 2,
+    scouts: 0,
+    maxConcurrent: null,
+    minHealthyPercent: 0,
+    maintenance: null,
+    gates: v.parse(GateLimits, {}),
+    onBreach: 'pause',
+    breachScope: 'fleet',
+    approvedWave: 0,
+    accepted: [],
+    reverting: false,
+    stops: [],
+    settled: false,
     members: [],
     ...rest,
   };
@@ -31,24 +45,34 @@ export function viewsOf(names: readonly string[], rest: Partial<DeviceView> = {}
       device,
       {
         device,
+        class: 'x64',
         wanted: true,
         online: true,
         seenMs: 0,
         revision: 0,
         ours: false,
+        reverted: false,
         report: null,
+        usage: null,
+        otherUsage: null,
+        golden: null,
         ...rest,
       },
     ]),
   );
 }
 
-/** What the dispatcher does: the admitted devices get a new revision of this rollout. */
+/** What the dispatcher does: who is admitted or reverted gets a new revision of this rollout. */
 export function admit(views: Views, plan: RolloutPlan): void {
   for (const device of plan.admit) {
-    change(views, device, (view) => ({ revision: view.revision + 1, ours: true, report: null }));
+    change(views, device, ({ revision }) => ({ ...given, revision: revision + 1, ours: true }));
+  }
+  for (const device of plan.revert) {
+    change(views, device, ({ revision }) => ({ ...given, revision: revision + 1, reverted: true }));
   }
 }
+
+const given = { ours: false, reverted: false, report: null, usage: null } as const;
 
 export function change(
   views: Views,
@@ -59,12 +83,14 @@ export function change(
   if (view) views.set(device, { ...view, ...how(view) });
 }
 
+const soaks = ['proving', 'serving'];
+
 /** The device reports `word`, e.g. `a tuning`, at that time. */
 export function says(views: Views, word: string, atMs: number): void {
   const [device = '', state = ''] = word.split(' ');
   change(views, device, ({ revision }) => ({
     seenMs: atMs,
-    report: { revision, state, reason: state, atMs, servesGoal: state === 'serving' },
+    report: { revision, state, reason: state, atMs, servesGoal: soaks.includes(state) },
   }));
 }
 
@@ -75,8 +101,8 @@ export function next(
 ): [RolloutInput, RolloutPlan] {
   const plan = planRollout(rollout, views, nowMs);
   admit(views, plan);
-  const { members, wave, state, reason } = plan;
-  return [{ ...rollout, members, wave, state, reason }, plan];
+  const { admit: _, revert: _revert, verdicts: _verdicts, waitsFor: _waits, ...kept } = plan;
+  return [{ ...rollout, ...kept }, plan];
 }
 
 export function memberOf(plan: { members: readonly Member[] }, device: string): Member | undefined {

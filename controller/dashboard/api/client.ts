@@ -24,7 +24,7 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: Fault };
 
-export const rolloutActions = ['pause', 'resume', 'abort', 'rollback'] as const;
+export const rolloutActions = ['pause', 'resume', 'approve', 'retry', 'abort', 'rollback'] as const;
 export type RolloutAction = (typeof rolloutActions)[number];
 
 export interface Session {

@@ -31,6 +31,7 @@ const shapes: Readonly<Record<Sign, Shape>> = {
   soaking: 'target',
   failed: 'diamond',
   aborted: 'slash',
+  reverted: 'slash',
   offline: 'slash',
   paused: 'bars',
 };

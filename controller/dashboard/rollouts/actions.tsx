@@ -1,21 +1,29 @@
 /** What a person can do to a rollout; what cannot be undone asks twice. */
 import { useState } from 'preact/hooks';
-import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { RolloutState } from '../../../shared/protocol/states.ts';
 import type { RolloutAction } from '../api/client.ts';
 import { useTopics, useWorld } from '../state/world.ts';
 
 const offered: Readonly<Record<RolloutState, readonly RolloutAction[]>> = {
   running: ['pause', 'abort', 'rollback'],
-  paused: ['resume', 'abort', 'rollback'],
+  paused: ['resume', 'retry', 'abort', 'rollback'],
   succeeded: ['rollback'],
-  failed: ['rollback'],
+  failed: ['retry', 'rollback'],
   aborted: ['rollback'],
 };
+
+/** Approval is asked for only where a wave waits for it. */
+function offeredBy({ state, waitsFor }: RolloutRecord): readonly RolloutAction[] {
+  const usual = offered[state];
+  return waitsFor === 'approval' ? ['approve', ...usual] : usual;
+}
 
 const titles: Readonly<Record<RolloutAction, string>> = {
   pause: 'Pause',
   resume: 'Resume',
+  approve: 'Approve',
+  retry: 'Retry the failed',
   abort: 'Abort',
   rollback: 'Roll back',
 };
@@ -54,7 +62,7 @@ function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
   return (
     <div class="actions">
       {asked === null ? (
-        offered[rollout.state].map((action) => (
+        offeredBy(rollout).map((action) => (
           <button
             key={action}
             type="button"

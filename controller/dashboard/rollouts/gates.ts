@@ -1,5 +1,5 @@
 /** What must hold for a rollout to go on, each against its threshold. */
-import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { RolloutProgress } from './progress.ts';
 
 export interface Gate {
@@ -36,5 +36,18 @@ export function gatesOf(rollout: RolloutRecord, progress: RolloutProgress): Gate
       used: null,
       holds: true,
     },
+    ...rollout.verdicts.filter(({ gate }) => gate !== 'failures').map(gateOf),
   ];
+}
+
+/** Its reason holds the figures; without data there is nothing to fill the bar with. */
+function gateOf(verdict: RolloutRecord['verdicts'][number]): Gate {
+  const { gate, class: own, against, value, threshold, state, reason } = verdict;
+  return {
+    name: `${gate}, ${own ?? 'all'}, against ${against}`,
+    value: value === null ? 'no data' : String(Number(value.toPrecision(3))),
+    threshold: reason,
+    used: value === null || gate === 'golden' ? null : Math.min(1, Math.max(0, value / threshold)),
+    holds: state !== 'breached',
+  };
 }

@@ -1,13 +1,20 @@
 /** The devices of a rollout: those that need attention first. */
 import { useState } from 'preact/hooks';
-import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { MemberState } from '../../../shared/protocol/states.ts';
 import { formatAgo } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { deviceHref } from '../state/route.ts';
 import { useNow } from '../state/world.ts';
 
-const urgency: readonly MemberState[] = ['failed', 'updating', 'soaking', 'waiting', 'succeeded'];
+const urgency: readonly MemberState[] = [
+  'failed',
+  'updating',
+  'soaking',
+  'waiting',
+  'reverted',
+  'succeeded',
+];
 const firstLines = 100;
 
 export function Members({ members }: Pick<RolloutRecord, 'members'>) {

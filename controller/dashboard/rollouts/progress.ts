@@ -1,5 +1,5 @@
 /** How far a rollout is, wave by wave. */
-import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { type MemberState, memberStates } from '../../../shared/protocol/states.ts';
 
 export type MemberTally = Readonly<Record<MemberState, number>>;
@@ -16,7 +16,7 @@ export interface RolloutProgress {
   readonly waves: readonly WaveProgress[];
   readonly size: number;
   readonly members: MemberTally;
-  /** Devices that are through, whether they succeeded or failed. */
+  /** Devices that are through, whether they succeeded, failed or were given back. */
   readonly finished: number;
 }
 
@@ -27,13 +27,13 @@ export function progressOf(rollout: RolloutRecord): RolloutProgress {
     .sort(([a], [b]) => a - b)
     .map(([wave, members], index): WaveProgress => {
       const counts = countStates(members);
-      const through = counts.succeeded + counts.failed === members.length;
+      const through = counts.succeeded + counts.failed + counts.reverted === members.length;
       const ahead = wave > rollout.wave || counts.waiting === members.length;
       const stage = through ? 'done' : ahead || ended ? 'ahead' : 'current';
       return { number: index + 1, size: members.length, members: counts, stage };
     });
   const members = countStates(rollout.members);
-  const finished = members.succeeded + members.failed;
+  const finished = members.succeeded + members.failed + members.reverted;
   return { waves, size: rollout.members.length, members, finished };
 }
 
@@ -50,6 +50,7 @@ function countStates(members: readonly { readonly state: MemberState }[]): Membe
     soaking: 0,
     succeeded: 0,
     failed: 0,
+    reverted: 0,
   };
   for (const member of members) counts[member.state] += 1;
   return counts;

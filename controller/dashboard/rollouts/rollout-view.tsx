@@ -2,7 +2,7 @@
  * One rollout: how far it is, what it waits for, its gates, its members, and what can be done to
  * it.
  */
-import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { modelVersion } from '../format/model.ts';
 import { counted, formatCount } from '../format/numbers.ts';
 import { formatAgo } from '../format/time.ts';

@@ -1,5 +1,5 @@
 /** The rollouts that are under way, one line each, above the fleet. */
-import type { RolloutRecord } from '../../../shared/protocol/api.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { modelVersion } from '../format/model.ts';
 import { formatCount } from '../format/numbers.ts';
 import { Badge } from '../parts/glyph.tsx';

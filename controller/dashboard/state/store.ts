@@ -3,10 +3,10 @@ import type {
   DeviceSummary,
   LiveEvents,
   ModelRecord,
-  RolloutRecord,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { rankNames } from '../fleet/sort.ts';
 import { createTrend, type Trend } from './trend.ts';
 

@@ -1,12 +1,8 @@
 /** Made-up models, variants and rollouts. */
 import * as v from 'valibot';
 import { type Recipe, recipeName, sourceRecipe } from '../../../shared/compress/recipe.ts';
-import {
-  type DeviceSummary,
-  ModelRecord,
-  RolloutRecord,
-  VariantRecord,
-} from '../../../shared/protocol/api.ts';
+import { type DeviceSummary, ModelRecord, VariantRecord } from '../../../shared/protocol/api.ts';
+import { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { MemberState } from '../../../shared/protocol/states.ts';
 import { sourceBytes, startMs, variantDigest } from './fleet.ts';
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { pushPackage } from '../../../../commands/push.ts';
 import { sourceRecipe } from '../../../../shared/compress/recipe.ts';
-import { RolloutRecord, VariantRecord } from '../../../../shared/protocol/api.ts';
+import { VariantRecord } from '../../../../shared/protocol/api.ts';
+import { RolloutRecord } from '../../../../shared/protocol/rollouts.ts';
 import { startTestController } from '../../../support/controller.ts';
 import { createBrowser, openPage, textOf } from '../../../support/dashboard/browser/visit.ts';
 import { injection } from '../../../support/dashboard/fleet.ts';
@@ -92,5 +93,8 @@ test.serial('the token of a device opens nothing', async (t) => {
   const address = `${url}/#token=${device.enrolment.deviceToken}`;
   const opened = await openPage(t, browser, { address, unknown: true });
   if (opened === null) return;
-  t.regex(await textOf(opened.page.locator('.sign-in')), /it takes the role viewer, and the token has the role device/);
+  t.regex(
+    await textOf(opened.page.locator('.sign-in')),
+    /it takes the role viewer, and the token has the role device/,
+  );
 });

@@ -1,0 +1,205 @@
+/**
+ * Opens waves while the present one is done, and says whom the open ones have room for. Pure. A
+ * wave that is not done, scouts of a class, a limit of devices under way, the share that must stay
+ * healthy, a maintenance window and a person's approval may each hold it up; the reason says which.
+ */
+import type { WaitKind } from '../../shared/protocol/rollouts.ts';
+import type { RolloutState } from '../../shared/protocol/states.ts';
+import { maintenanceAt } from './maintenance.ts';
+import { countedMembers, placeWaiting } from './place.ts';
+import type { DeviceView, Member, RolloutInput, RolloutPlan } from './plan.ts';
+import { targetOf } from './waves.ts';
+
+export type Advance = Omit<RolloutPlan, 'revert' | 'verdicts'>;
+
+interface Hold {
+  readonly kind: WaitKind;
+  readonly reason: string;
+}
+
+export function advance(
+  rollout: RolloutInput,
+  devices: ReadonlyMap<string, DeviceView>,
+  nowMs: number,
+): Advance {
+  const counted = countedMembers(rollout);
+  const admitted = counted.filter(({ revision }) => revision !== null);
+  const open = admitted.filter(isOpen);
+  const { wave, hold, barred } = openWaves(rollout, counted, open.length);
+  const members = placeWaiting({ ...rollout, wave }, devices, `wave ${wave} is not done`);
+  const waiting = members.filter((member) => isIn(member, wave, counted));
+  const window = maintenanceAt(rollout.maintenance, nowMs);
+  const shut = !window.open && waiting.length > 0;
+  const closed = barred ? hold : shut ? { kind: 'maintenance' as const, ...window } : null;
+  const crowd = { rollout, counted, open };
+  const free = Math.max(0, targetOf(rollout.waves, wave, counted.length) - admitted.length);
+  const room = closed ? 0 : Math.min(free, roomFor(crowd));
+  const admit = chosen(crowd, waiting, room);
+  const { stops, reverting } = rollout;
+  const blocked = healthHold(crowd, waiting.length > 0 && free > 0 && room === 0 && !closed);
+  const told = members.map((member) => tell(member, { waiting, admit, crowd, closed }));
+  const progress = { ...rollout, members: told, admit, wave, hold: closed ?? blocked ?? hold };
+  return { members: told, admit, wave, stops, reverting, ...outcome(progress) };
+}
+
+function isOpen({ state }: Member): boolean {
+  return state === 'updating' || state === 'soaking';
+}
+
+function isIn(member: Member, wave: number, counted: readonly Member[]): boolean {
+  if (member.revision !== null || member.wave > wave) return false;
+  return counted.some(({ device }) => device === member.device);
+}
+
+/**
+ * The wave that is open; where a person has to approve of the next one, what it waits for. The
+ * first one is barred by that.
+ */
+function openWaves(
+  rollout: RolloutInput,
+  counted: readonly Member[],
+  open: number,
+): { wave: number; hold: Hold | null; barred: boolean } {
+  const { waves, approvedWave } = rollout;
+  const admitted = counted.filter(({ revision }) => revision !== null).length;
+  let wave = Math.min(Math.max(1, rollout.wave), waves.length);
+  const needsApproval = (next: number) => waves[next - 1]?.approval === true && approvedWave < next;
+  const isFull = () => admitted >= targetOf(waves, wave, counted.length);
+  if (needsApproval(wave)) {
+    const reason = `wave ${wave} waits for approval`;
+    return { wave, hold: { kind: 'approval', reason }, barred: true };
+  }
+  while (open === 0 && isFull() && wave < waves.length && counted.length > 0) {
+    // Waves that would let in nobody new need nobody's approval.
+    const adds = targetOf(waves, wave + 1, counted.length) > admitted;
+    if (adds && needsApproval(wave + 1)) {
+      const reason = `wave ${wave} is done; wave ${wave + 1} waits for approval`;
+      return { wave, hold: { kind: 'approval', reason }, barred: false };
+    }
+    wave += 1;
+  }
+  return { wave, hold: null, barred: false };
+}
+
+interface Crowd {
+  readonly rollout: RolloutInput;
+  readonly counted: readonly Member[];
+  readonly open: readonly Member[];
+}
+
+function roomFor({ rollout, counted, open }: Crowd): number {
+  const lanes = (rollout.maxConcurrent ?? Number.POSITIVE_INFINITY) - open.length;
+  const failed = failedOf(counted);
+  const spare = spareOf(counted.length, rollout.minHealthyPercent) - open.length - failed;
+  return Math.max(0, Math.min(lanes, spare));
+}
+
+/** A person who resumes over a failure takes it on. */
+function failedOf(counted: readonly Member[]): number {
+  return counted.filter(({ state, accepted }) => state === 'failed' && !accepted).length;
+}
+
+/**
+ * Devices that may be open or failed at once. At least one: otherwise nothing could ever be
+ * updated.
+ */
+export function spareOf(members: number, minHealthyPercent: number): number {
+  return Math.max(1, members - Math.ceil((members * minHealthyPercent) / 100));
+}
+
+/** Nothing is under way and failed devices have used up what may be unhealthy: a person decides. */
+function healthHold({ rollout, counted, open }: Crowd, stuck: boolean): Hold | null {
+  if (!stuck || open.length > 0) return null;
+  const failed = failedOf(counted);
+  const spare = spareOf(counted.length, rollout.minHealthyPercent);
+  const share = `${rollout.minHealthyPercent} % must stay healthy`;
+  const reason = `paused: ${failed} of ${counted.length} failed, at most ${spare} may: ${share}`;
+  return { kind: 'health', reason };
+}
+
+/** The first who have room; of a class without enough scouts only as many as are missing. */
+function chosen(crowd: Crowd, waiting: readonly Member[], room: number): string[] {
+  const taken = new Map<string, number>();
+  const admit: string[] = [];
+  for (const { device, class: own } of waiting) {
+    if (admit.length >= room) break;
+    const count = taken.get(own) ?? 0;
+    if (count >= missingScouts(crowd, own)) continue;
+    taken.set(own, count + 1);
+    admit.push(device);
+  }
+  return admit;
+}
+
+/** How many of the class may be admitted for now: any number once its scouts serve it. */
+function missingScouts({ rollout, counted }: Crowd, own: string): number {
+  const ofClass = counted.filter((member) => member.class === own);
+  const through = ofClass.filter(({ state }) => state === 'succeeded').length;
+  const scouts = Math.min(rollout.scouts, ofClass.length);
+  if (through >= scouts) return Number.POSITIVE_INFINITY;
+  return Math.max(0, scouts - through - ofClass.filter(isOpen).length);
+}
+
+interface Telling {
+  readonly waiting: readonly Member[];
+  readonly admit: readonly string[];
+  readonly crowd: Crowd;
+  readonly closed: Hold | null;
+}
+
+function tell(member: Member, { waiting, admit, crowd, closed }: Telling): Member {
+  const { device, class: own, wave } = member;
+  const passedOver = waiting.some((one) => one.device === device) && !admit.includes(device);
+  if (!passedOver) return member;
+  if (closed) return { ...member, reason: closed.reason };
+  const scout = crowd.open.find((one) => one.class === own);
+  const behind = missingScouts(crowd, own) < Number.POSITIVE_INFINITY && scout;
+  const what = behind ? `${scout.device}, a scout of class ${own}` : `room in wave ${wave}`;
+  return { ...member, reason: `waits for ${what}` };
+}
+
+interface Progressing extends RolloutInput {
+  readonly admit: readonly string[];
+  readonly hold: Hold | null;
+}
+
+interface Outcome {
+  readonly state: RolloutState;
+  readonly reason: string;
+  readonly waitsFor: WaitKind | null;
+}
+
+function outcome(progress: Progressing): Outcome {
+  const { members, admit, wave, waves, hold } = progress;
+  const counted = countedMembers(progress);
+  const done = counted.filter(({ state }) => state === 'succeeded').length;
+  const failed = counted.filter(({ state }) => state === 'failed').length;
+  const all = counted.length;
+  if (members.length === 0) {
+    const reason = 'no device matches the selector yet';
+    return { state: 'running', reason, waitsFor: 'devices' };
+  }
+  if (done + failed === all) return finished(progress, { done, failed });
+  const front = `wave ${wave} of ${waves.length}: ${done} of ${all} done`;
+  if (hold?.kind === 'health') return { state: 'paused', reason: hold.reason, waitsFor: 'person' };
+  const open = counted.find(isOpen);
+  const next = admit.length > 0 ? `${admit.length} devices are given it now` : 'nothing to do';
+  const waits = open ? `waits for ${open.device}: ${open.reason}` : (hold?.reason ?? next);
+  const waitsFor = open || !hold ? 'devices' : hold.kind;
+  return { state: 'running', reason: `${front}; ${waits}`, waitsFor };
+}
+
+function finished(
+  { members, stops }: Progressing,
+  { done, failed }: { done: number; failed: number },
+): Outcome {
+  const all = members.length;
+  const but = failed > 0 ? `; ${failed} failed` : '';
+  const classes = stops.map((stop) => `; class ${stop.class} is out: ${stop.reason}`).join('');
+  const paused = stops.some(({ action }) => action === 'pause');
+  const reason = `${done} of ${all} devices serve it${but}${classes}`;
+  if (paused) return { state: 'paused', reason: `paused: ${reason}`, waitsFor: 'person' };
+  if (done > 0) return { state: 'succeeded', reason, waitsFor: null };
+  const none = `none of ${all} devices serves it${but}${classes}`;
+  return { state: 'failed', reason: none, waitsFor: null };
+}

@@ -1,0 +1,60 @@
+/** What is done about a breached gate: to the whole rollout, or to one hardware class. Pure. */
+import type { BreachAction, Stop, Verdict } from '../../shared/protocol/rollouts.ts';
+import type { Member, RolloutInput } from './plan.ts';
+
+type Change = Pick<RolloutInput, 'state' | 'reason' | 'reverting' | 'stops'>;
+
+/** `gate/against/class`, by which a person's acceptance is remembered. */
+export function keyOf({ gate, against, class: own }: Verdict): string {
+  return `${gate}/${against}/${own ?? ''}`;
+}
+
+export function actOnBreach(
+  rollout: RolloutInput,
+  verdicts: readonly Verdict[],
+  nowMs: number,
+): Change {
+  const { state, reason, reverting, stops, settled } = rollout;
+  const stopped = new Set(stops.map((stop) => stop.class));
+  const breached = verdicts.filter(
+    (verdict) => verdict.state === 'breached' && !stopped.has(verdict.class ?? ''),
+  );
+  const [first] = breached;
+  const same = { state, reason, reverting, stops };
+  if (!first || settled || state === 'paused') return same;
+  if (rollout.breachScope === 'fleet' || first.class === null) {
+    return { ...same, ...stopAll(rollout.onBreach, first) };
+  }
+  const at = new Date(nowMs).toISOString();
+  const perClass = new Map(
+    breached.toReversed().map((verdict) => [verdict.class ?? '', verdict] as const),
+  );
+  const added = [...perClass].map(
+    ([own, verdict]): Stop => ({
+      class: own,
+      action: rollout.onBreach,
+      reason: verdict.reason,
+      at,
+    }),
+  );
+  return { ...same, stops: [...stops, ...added] };
+}
+
+function stopAll(action: BreachAction, { reason }: Verdict): Partial<Change> {
+  switch (action) {
+    case 'pause':
+      return { state: 'paused', reason: `paused: ${reason}` };
+    case 'abort':
+      return { state: 'aborted', reason: `aborted: ${reason}; devices that have it keep it` };
+    case 'rollback':
+      return { state: 'aborted', reverting: true, reason: `rolled back: ${reason}` };
+  }
+}
+
+/** A class that is out of the rollout has answered for its failures. */
+export function acceptFailures(members: readonly Member[], stops: readonly Stop[]): Member[] {
+  const stopped = new Set(stops.map((stop) => stop.class));
+  return members.map((member) =>
+    member.state === 'failed' && stopped.has(member.class) ? { ...member, accepted: true } : member,
+  );
+}
