@@ -4,7 +4,7 @@
  */
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
 import type { Products } from '../../linear/product.ts';
-import type { Graph, Model } from '../../onnx/graph.ts';
+import type { Model } from '../../onnx/graph.ts';
 import type { Progress } from '../../variants.ts';
 import { pieceOf } from '../calibrate/pieces.ts';
 import { openPrefix } from '../calibrate/prefix.ts';
@@ -32,6 +32,8 @@ export interface Layerwise {
   readonly products: Products;
   readonly signal: AbortSignal;
   readonly what: string;
+  /** Each layer is seen as if it alone were changed: `change` leaves the model as it is. */
+  readonly alone?: boolean;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -43,7 +45,7 @@ export async function layerwise<J extends LayerJob>(
 ): Promise<void> {
   for (let left = jobs; left.length > 0; ) {
     run.signal.throwIfAborted();
-    const pass = readyOf(left, run.changed.graph);
+    const pass = readyOf(left, run);
     for (const { job, parts } of await seenBy(pass, run)) await change(job, parts);
     left = left.filter((job) => !pass.includes(job));
     const done = jobs.length - left.length;
@@ -57,13 +59,13 @@ const momentsMax = 16 * 2 ** 20;
 /**
  * The layers whose inputs depend on no layer that is still to be changed, as many as memory holds.
  */
-function readyOf<J extends LayerJob>(left: readonly J[], graph: Graph): J[] {
-  const pending = new Set(left.map(({ layer }) => layer.node));
+function readyOf<J extends LayerJob>(left: readonly J[], run: Layerwise): J[] {
+  const pending = new Set(run.alone ? [] : left.map(({ layer }) => layer.node));
   const ready: J[] = [];
   let held = 0;
   for (const job of left) {
     const { node, columns } = job.layer;
-    const { nodes } = pieceOf(graph, [node.inputs[0] ?? ''], new Set());
+    const { nodes } = pieceOf(run.changed.graph, [node.inputs[0] ?? ''], new Set());
     const numbers = 2 * columns * columns;
     if (nodes.some((before) => pending.has(before))) continue;
     if (ready.length > 0 && held + numbers > momentsMax) continue;
