@@ -156,6 +156,21 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle token revoke ana',
     load: () => import('./token/revoke.ts'),
   },
+  'webhook create': {
+    help: 'An address that is told when a rollout or a device changes its state',
+    example: 'fettle webhook create chat https://example.org/hook --events rollout',
+    load: () => import('./webhook/create.ts'),
+  },
+  'webhook list': {
+    help: 'Who is told what happens, and whether they listen',
+    example: 'fettle webhook list',
+    load: () => import('./webhook/list.ts'),
+  },
+  'webhook remove': {
+    help: 'Tell an address nothing any more',
+    example: 'fettle webhook remove chat',
+    load: () => import('./webhook/remove.ts'),
+  },
   audit: {
     help: 'Who changed what; with --verify, whether that log is whole',
     example: 'fettle audit --last 20',

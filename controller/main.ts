@@ -13,6 +13,7 @@ import { addModelRoutes } from './api/models.ts';
 import { addPeopleRoutes } from './api/people.ts';
 import { addRolloutRoutes } from './api/rollouts.ts';
 import { type Server, startServer } from './api/server.ts';
+import { addWebhookRoutes } from './api/webhooks.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
@@ -32,6 +33,7 @@ import type { Settings } from './settings.ts';
 import { openBlobs } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
 import { createVariants, type Variants } from './variants.ts';
+import { openWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 import type { World } from './world.ts';
 
 export interface Controller {
@@ -137,6 +139,7 @@ interface Engine {
   readonly registry: Registry;
   readonly variants: Variants;
   readonly rollouts: Rollouts;
+  readonly webhooks: Webhooks;
 }
 
 /** Goes on with everything that was under way when the controller ended. */
@@ -160,7 +163,9 @@ async function startEngine(
   });
   closers.push(() => rollouts.stop());
   onChanged.add(rollouts.poke);
-  return { registry, variants, rollouts };
+  const webhooks = await openWebhooks(world, () => rollouts.list());
+  closers.push(() => webhooks.stop());
+  return { registry, variants, rollouts, webhooks };
 }
 
 /** Devices will ask for all of them in this order: who asks first then waits less. */
@@ -218,7 +223,7 @@ async function openBroker(world: World, closers: Closers): Promise<BrokerAccount
 function serve(
   world: World,
   { broker, link, dispatcher, ingest }: Messaging,
-  { registry, variants, rollouts }: Engine,
+  { registry, variants, rollouts, webhooks }: Engine,
 ): Promise<Server> {
   return startServer(world, async (api) => {
     const metrics = createMetrics(world, ingest);
@@ -244,6 +249,7 @@ function serve(
     addRolloutRoutes(api, rollouts);
     addEventRoutes(api, world.live);
     addPeopleRoutes(api, world);
+    addWebhookRoutes(api, webhooks);
     await addDashboard(api, world.settings.dashboard);
   });
 }

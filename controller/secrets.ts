@@ -29,9 +29,10 @@ export async function openSecrets(folder: string): Promise<Secrets> {
 
 /**
  * 256 random bits with a prefix that says what it is: `fta` first admin, `ftp` person, `fte`
- * enrolment, `ftd` device, `ftm` message broker.
+ * enrolment, `ftd` device, `ftm` message broker,
+ * `ftw` webhook.
  */
-export function newToken(prefix: 'fta' | 'ftp' | 'fte' | 'ftd' | 'ftm'): string {
+export function newToken(prefix: 'fta' | 'ftp' | 'fte' | 'ftd' | 'ftm' | 'ftw'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`;
 }
 

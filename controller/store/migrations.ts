@@ -168,6 +168,26 @@ const steps: Record<string, Migration> = {
       await sql`create index rollups_by_age on rollups (span, start_ms)`.execute(db);
     },
   },
+  '0007-webhooks': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('webhooks')
+        .addColumn('name', 'text', (c) => c.primaryKey())
+        .addColumn('url', 'text', (c) => c.notNull())
+        .addColumn('events', 'text', (c) => c.notNull())
+        .addColumn('secret', 'text', (c) => c.notNull())
+        .addColumn('created_ms', 'bigint', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable('deliveries')
+        .addColumn('seq', 'integer', (c) => c.primaryKey().autoIncrement())
+        .addColumn('webhook', 'text', (c) => c.notNull())
+        .addColumn('body', 'text', (c) => c.notNull())
+        .addColumn('at_ms', 'bigint', (c) => c.notNull())
+        .execute();
+      await sql`create index deliveries_in_order on deliveries (webhook, seq)`.execute(db);
+    },
+  },
 };
 
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */

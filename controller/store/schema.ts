@@ -14,7 +14,23 @@ export interface AuditRow {
   hash: string;
 }
 
+export interface WebhookRow {
+  name: string;
+  url: string;
+  /** Names of events, separated by commas. */
+  events: string;
+  secret: string;
+  created_ms: number;
+}
+
 export interface Tables {
+  webhooks: WebhookRow;
+  deliveries: {
+    seq: Generated<number>;
+    webhook: string;
+    body: string;
+    at_ms: number;
+  };
   people: {
     name: string;
     role: PersonRole;

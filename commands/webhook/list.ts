@@ -1,0 +1,25 @@
+/** `fettle webhook list`: who is told what happens, and whether they listen. */
+import * as v from 'valibot';
+import { WebhookRecord } from '../../shared/protocol/webhooks.ts';
+import { formatTable } from '../../shared/terminal/table.ts';
+import { clientOptions, connect } from '../client.ts';
+import type { Command } from '../command.ts';
+
+const Webhooks = v.object({ items: v.array(WebhookRecord) });
+const header = ['NAME', 'URL', 'EVENTS', 'WAITING', 'DROPPED', 'TROUBLE'];
+
+export const command: Command = {
+  args: [],
+  options: clientOptions,
+  async run(context) {
+    const { io, signal } = context;
+    const client = await connect(context);
+    const { items } = await client.call(Webhooks, '/api/v1/webhooks', { signal });
+    const rows = items.map(({ name, url, events, waiting, dropped, trouble }) => [
+      ...[name, url, events.join(',')],
+      ...[String(waiting), String(dropped), trouble ?? '–'],
+    ]);
+    for (const line of formatTable([header, ...rows], { right: [3, 4] })) io.line(line);
+    io.result(items);
+  },
+};
