@@ -1,0 +1,100 @@
+/**
+ * A fleet that sends telemetry, as a process of its own: `node telemetry-load.ts` with one JSON
+ * argument. It prints one JSON line. Sends at a fixed rate whatever comes back (an open loop), so
+ * that a slow receiver shows as delay.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { encodeMessage, type Telemetry } from '../../shared/protocol/messages.ts';
+import { connectDevice, enrolDevice, type SimulatedDevice } from '../../test/support/device.ts';
+import { windowOf } from '../../test/support/documents.ts';
+
+export interface Load {
+  readonly url: string;
+  readonly token: string;
+  readonly devices: number;
+  /** Messages of all devices together; each holds one window. */
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+export interface Answer {
+  readonly sent: number;
+  readonly acknowledged: number;
+  /** From sending a window to the word that it is stored; sorted. */
+  readonly delaysMs: readonly number[];
+  readonly messageBytes: number;
+}
+
+/** After the last message, as long is waited for what is still to be acknowledged. */
+const patienceMs = 20_000;
+const connectWidth = 20;
+
+interface Sender {
+  readonly device: SimulatedDevice;
+  readonly sentMs: number[];
+  acknowledged: number;
+}
+
+const load: Load = JSON.parse(process.argv[2] ?? '');
+console.log(JSON.stringify(await run(load)));
+process.exit(0);
+
+async function run({ url, token, devices, perSecond, seconds }: Load): Promise<Answer> {
+  const names = Array.from({ length: devices }, (_, index) => `load-${index}`);
+  const senders: Sender[] = [];
+  for (let at = 0; at < names.length; at += connectWidth) {
+    const some = names.slice(at, at + connectWidth);
+    senders.push(...(await Promise.all(some.map((name) => start({ url, token, name })))));
+  }
+  const delaysMs: number[] = [];
+  const startMs = performance.now();
+  const total = Math.round(perSecond * seconds);
+  for (let sent = 0; sent < total; ) {
+    const due = Math.min(total, Math.floor(((performance.now() - startMs) / 1000) * perSecond));
+    for (; sent < due; sent += 1) {
+      const sender = senders[sent % senders.length];
+      if (sender) send(sender);
+    }
+    collect(senders, delaysMs);
+    await pause(5);
+  }
+  const patientUntil = performance.now() + patienceMs;
+  while (delaysMs.length < total && performance.now() < patientUntil) {
+    collect(senders, delaysMs);
+    await pause(5);
+  }
+  const messageBytes = encodeMessage(documentOf('load-0', 0)).length;
+  delaysMs.sort((a, b) => a - b);
+  return { sent: total, acknowledged: delaysMs.length, delaysMs, messageBytes };
+}
+
+async function start(options: { url: string; token: string; name: string }): Promise<Sender> {
+  const device = await connectDevice(
+    { ...options, behaviour: 'manual' },
+    await enrolDevice(options),
+  );
+  return { device, sentMs: [], acknowledged: 0 };
+}
+
+function documentOf(device: string, seq: number): Telemetry {
+  return { v: 1, device, spool: 'load', dropped: 0, windows: [windowOf(seq, new Date(), 20)] };
+}
+
+function send({ device, sentMs }: Sender): void {
+  const document = documentOf(device.name, sentMs.length);
+  sentMs.push(performance.now());
+  // What was not sent is not acknowledged: the count tells.
+  device.send('telemetry', document).catch(() => {});
+}
+
+/** An acknowledgement of a number stands for all before it. */
+function collect(senders: readonly Sender[], delaysMs: number[]): void {
+  const now = performance.now();
+  for (const sender of senders) {
+    const last = sender.device.acks.findLast(({ telemetry }) => telemetry?.spool === 'load');
+    const stored = (last?.telemetry?.seq ?? -1) + 1;
+    for (; sender.acknowledged < stored; sender.acknowledged += 1) {
+      delaysMs.push(now - (sender.sentMs[sender.acknowledged] ?? now));
+    }
+  }
+}
