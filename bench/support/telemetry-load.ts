@@ -4,6 +4,7 @@
  * that a slow receiver shows as delay.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { quantileOf } from '../../shared/evaluate/timing.ts';
 import { encodeMessage, type Telemetry } from '../../shared/protocol/messages.ts';
 import { connectDevice, enrolDevice, type SimulatedDevice } from '../../test/support/device.ts';
 import { windowOf } from '../../test/support/documents.ts';
@@ -20,8 +21,9 @@ export interface Load {
 export interface Answer {
   readonly sent: number;
   readonly acknowledged: number;
-  /** From sending a window to the word that it is stored; sorted. */
-  readonly delaysMs: readonly number[];
+  /** From sending a window to the word that it is stored. */
+  readonly delayMsP50: number;
+  readonly delayMsP99: number;
   readonly messageBytes: number;
 }
 
@@ -36,8 +38,8 @@ interface Sender {
 }
 
 const load: Load = JSON.parse(process.argv[2] ?? '');
-console.log(JSON.stringify(await run(load)));
-process.exit(0);
+const text = JSON.stringify(await run(load));
+process.stdout.write(`${text}\n`, () => process.exit(0));
 
 async function run({ url, token, devices, perSecond, seconds }: Load): Promise<Answer> {
   const names = Array.from({ length: devices }, (_, index) => `load-${index}`);
@@ -64,8 +66,13 @@ async function run({ url, token, devices, perSecond, seconds }: Load): Promise<A
     await pause(5);
   }
   const messageBytes = encodeMessage(documentOf('load-0', 0)).length;
-  delaysMs.sort((a, b) => a - b);
-  return { sent: total, acknowledged: delaysMs.length, delaysMs, messageBytes };
+  return {
+    sent: total,
+    acknowledged: delaysMs.length,
+    delayMsP50: quantileOf(delaysMs, 0.5),
+    delayMsP99: quantileOf(delaysMs, 0.99),
+    messageBytes,
+  };
 }
 
 async function start(options: { url: string; token: string; name: string }): Promise<Sender> {
