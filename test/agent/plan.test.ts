@@ -11,7 +11,7 @@ import { type Digest, digestOf } from '../../shared/digest.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Desired } from '../../shared/protocol/messages.ts';
 import { desiredFor } from '../support/desired.ts';
-import { seeded } from '../support/trials/figures.ts';
+import { deviceLife } from '../support/histories/device.ts';
 
 const nothing: Current = { slot: null, loaded: null, choices: [], failure: null, soaked: null };
 const key = (name: string): Digest => digestOf(name);
@@ -131,90 +131,10 @@ test('a device that waits says for what', (t) => {
   t.is(state({ slot: served, loaded: served.key, soaked: 1 }).state, 'serving');
 });
 
-/** A device in little: what each step does when it works, and what fate does to it in between. */
-function simulate(random: () => number) {
-  let desired = desiredFor({ revision: 1 });
-  let goal: string | null = 'goal 0';
-  let current: Current = nothing;
-  const trace: string[] = [];
-  const choose = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)];
-
-  function act(step: StepName): void {
-    const { slot: active, choices } = current;
-    const choice = choices.find((one) => one.goalKey === (goal && key(goal)));
-    if (step === 'retire') current = nothing;
-    else if (step === 'restore' && active) {
-      const previous = choices.find((one) => one.key !== active.key) ?? null;
-      current = active.present
-        ? { ...current, loaded: active.key }
-        : { ...current, loaded: null, slot: previous, choices: previous ? [previous] : [] };
-    } else if (step === 'tune' && goal) {
-      const run = slot(goal, `${goal} run ${Math.floor(random() * 3)}`, random() < 0.7);
-      current = { ...current, choices: [run, ...choices].slice(0, 3) };
-    } else if (step === 'fetch' && choice) {
-      const here = { ...choice, present: true };
-      current = { ...current, choices: choices.map((one) => (one === choice ? here : one)) };
-    } else if (step === 'prove' && choice) {
-      current = { ...current, slot: choice, loaded: choice.key, soaked: null };
-    } else if (step === 'soak') current = { ...current, soaked: desired.revision };
-  }
-
-  const fates: readonly (() => void)[] = [
-    () => {
-      goal = random() < 0.2 ? null : `goal ${Math.floor(random() * 3)}`;
-      const revision = desired.revision + 1;
-      desired = goal === null ? desiredFor({ revision, model: null }) : desiredFor({ revision });
-    },
-    () => {
-      current = { ...current, loaded: null };
-    },
-    () => {
-      const lost = current.choices.map((one) => ({ ...one, present: random() < 0.5 }));
-      const active = current.slot && { ...current.slot, present: random() < 0.5 };
-      current = { ...current, choices: lost, slot: active, loaded: null };
-    },
-    () => {
-      current = { ...current, failure: { ...failure, revision: desired.revision } };
-    },
-    () => {
-      current = { ...current, failure: current.failure && { ...current.failure, due: true } };
-    },
-  ];
-  return {
-    trace,
-    fate: () => choose(fates)?.(),
-    next: () => plan(desired, goal === null ? null : key(goal), current),
-    act(step: StepName) {
-      trace.push(step);
-      act(step);
-    },
-    settled: () => ({ desired, goal, current }),
-  };
-}
-
-test('20,000 seeded lives of a device end where they should', (t) => {
-  for (let seed = 1; seed <= 2000; seed++) {
-    const random = seeded(seed);
-    const device = simulate(random);
-    for (let event = 0; event < 10; event++) {
-      let steps = 0;
-      for (let next = device.next(); next; next = device.next()) {
-        device.act(next.step);
-        steps += 1;
-        if (steps > 12) return t.fail(`seed ${seed} does not end: ${device.trace.slice(-12)}`);
-        // Fate doesn't wait for a step's successor.
-        if (random() < 0.1) break;
-      }
-      if (device.next() === null) {
-        const { desired, goal, current } = device.settled();
-        const held = current.failure?.revision === desired.revision && !current.failure.due;
-        const right =
-          goal === null ? current.loaded === null : held || current.slot?.goalKey === key(goal);
-        const loaded = current.slot === null || current.loaded === current.slot.key;
-        if (!right || !loaded) return t.fail(`seed ${seed}: ${device.trace.slice(-12)}`);
-      }
-      device.fate();
-    }
+test('20,000 seeded events of a device end where they should', (t) => {
+  for (let seed = 1; seed <= 2000; seed += 1) {
+    const fault = deviceLife(seed);
+    if (fault) return t.fail(`seed ${seed}: ${fault}`);
   }
   return t.pass();
 });
