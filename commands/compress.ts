@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { compressFile } from '../shared/compress/file.ts';
 import { recipeName } from '../shared/compress/recipe.ts';
-import type { FileResult, QualityBudget } from '../shared/compress/request.ts';
+import type { BytesBudget, FileResult, QualityBudget } from '../shared/compress/request.ts';
 import { packageOfModel } from '../shared/evaluate/package.ts';
 import type { Command, CommandContext } from './command.ts';
 import { badArgument, recipeFlags, recipeOf, required, text } from './compress-recipe.ts';
@@ -24,8 +24,12 @@ export const command: Command = {
       help: 'time which layers are worth 8 bits on this machine; the others stay float',
     },
     {
+      flags: '--max-bytes <n>',
+      help: 'the file at most, or 0.3x of the source; layers get at least --bits, where it helps',
+    },
+    {
       flags: '--max-drop <d>',
-      help: 'what quality may fall by, e.g. 0.01; layers go back to float until that is sure',
+      help: 'what quality may fall by, e.g. 0.01; what was taken comes back until that is sure',
     },
     {
       flags: '--evaluation <file>',
@@ -40,6 +44,7 @@ export const command: Command = {
     const asked = await recipeOf(context);
     const found = await packageOfModel(args['MODEL.onnx'] ?? '', text(options.package));
     const budget = budgetOf(context, found.evaluationPath);
+    const maxBytes = bytesOf(context);
     const written = await compressFile(
       {
         modelPath: found.modelPath,
@@ -47,6 +52,7 @@ export const command: Command = {
         calibrationPath: text(options.calibration) ?? found.calibrationPath,
         recipe: asked,
         ...(options.measure === true && { timing }),
+        ...(maxBytes && { maxBytes }),
         ...(budget && { budget }),
         signal,
         onProgress: (progress) => io.progress(progress),
@@ -72,6 +78,17 @@ function budgetOf({ options }: CommandContext, packaged: string | null): Quality
   const evaluationPath = text(options.evaluation) ?? packaged;
   if (evaluationPath !== null) return { maxDrop, evaluationPath };
   throw badArgument('--evaluation', { expected: 'an .npz data set to judge with', got: 'none' });
+}
+
+function bytesOf({ options }: CommandContext): BytesBudget | undefined {
+  const asked = text(options.maxBytes);
+  if (asked === undefined) return undefined;
+  const share = asked.endsWith('x');
+  const number = Number(share ? asked.slice(0, -1) : asked);
+  if (share && number > 0 && number <= 1) return { share: number };
+  if (!share && Number.isInteger(number) && number > 0) return { bytes: number };
+  const expected = 'a number of bytes, or a share of the source such as 0.3x';
+  throw badArgument('--max-bytes', { expected, got: asked });
 }
 
 function summary(written: FileResult, seconds: number): string[] {

@@ -49,7 +49,7 @@ export const errorTable = {
   RECIPE_INVALID: kind('recipe: {reason}', 'See docs/recipes.md.'),
   CALIBRATION_MISSING: kind(
     'variant {recipe}: it needs calibration data, and there is none',
-    'Give it with --calibration FILE.npz. Without: --bits 8 --weight-only, --bits 4, --bits 16 or --bits 32.',
+    'Give it with --calibration FILE.npz; without it there are --weight-only and --bits 4, 16, 32.',
   ),
   VARIANT_FAILED: kind('variant {recipe}: {reason}', 'See the layers that the report names.'),
   // Device

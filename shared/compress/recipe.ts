@@ -86,6 +86,12 @@ export function prunes({ source, keep, blocks, sparsity = 0 }: Recipe): boolean 
   return typeof keep === 'number' ? keep < 1 : Object.values(keep).some((share) => share < 1);
 }
 
+/** Whether it computes what its source computes, up to rounding of floats. */
+export function isLossless(recipe: Recipe): boolean {
+  const widths = [recipe.bits, ...Object.values(recipe.layers ?? {})];
+  return isSource(recipe) || (!prunes(recipe) && widths.every((bits) => bits === 32));
+}
+
 /** Whether activations stay float, and weights alone are stored in fewer bits. */
 export function isWeightOnly({ bits, activations, scheme }: Recipe): boolean {
   const integer = bits === 8 || bits === 32 || scheme === 'pow2';

@@ -54,11 +54,16 @@ export interface FileRequest {
   readonly record?: MeasureRecord;
   /** Times on this machine which layers are worth 8 bits, and leaves the others in float. */
   readonly timing?: { readonly threads: number; readonly seconds: number };
-  /** Layers go back to float until this quality holds. */
+  /** Each layer gets the bits, of at least the recipe's, that lose least in so many bytes. */
+  readonly maxBytes?: BytesBudget;
+  /** What was taken away is given back until this quality holds. */
   readonly budget?: QualityBudget;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
+
+/** Of the whole file: so many, or a share of the source's. */
+export type BytesBudget = { readonly bytes: number } | { readonly share: number };
 
 export interface QualityBudget {
   /** What may be lost, as `Quality.dropUpper` counts it. */
@@ -67,7 +72,7 @@ export interface QualityBudget {
 }
 
 export interface FileResult {
-  /** As asked for, with what timing added. */
+  /** As asked for, with what timing and budgets made of it. */
   readonly recipe: Recipe;
   readonly path: string;
   readonly digest: Digest;

@@ -1,7 +1,8 @@
 /**
- * How much each layer's 8 bits disturb what the whole network answers: noise over signal of the
- * outputs with that one layer in integers and all others in float. A layer's own noise says little
- * about the network's, so the network is asked. Calibration data only.
+ * How much a change to the model disturbs what the whole network answers: noise over signal of its
+ * outputs. A layer's own noise says little about the network's, so the network is asked, with that
+ * one layer changed and all others in float, as HAWQ-V3 (Yao et al., ICML 2021) and ZeroQ (Cai et
+ * al., CVPR 2020, §3.2) rank layers. Calibration data only.
  */
 import { batches, type DataSet } from '../evaluate/dataset.ts';
 import { noiseRatio } from '../evaluate/metrics.ts';
@@ -14,6 +15,7 @@ import { computeLayers, type QuantizeOptions, quantizeModel } from './quantize/q
 
 export interface SensitivityOptions {
   readonly dataSet: DataSet;
+  /** Samples. */
   readonly limit: number;
   readonly threads: number;
   readonly signal: AbortSignal;
@@ -34,26 +36,36 @@ export async function layerNoises(
 ): Promise<LayerNoise[]> {
   const all = computeLayers(canonical);
   const layers = all.filter((name) => !(name in how.float));
-  const reference = await openSession(writeModel(canonical), options);
-  const noises: LayerNoise[] = [];
+  const changes = layers.map((layer) => () => {
+    const others = all.filter((name) => name !== layer);
+    const float = Object.fromEntries(others.map((name) => [name, 'another layer is judged']));
+    return quantizeModel(canonical, { ...how, float }).model;
+  });
+  const noises = await outputNoises(canonical, changes, options);
+  return layers
+    .map((name, at) => ({ name, noise: noises[at] ?? 0 }))
+    .toSorted((a, b) => b.noise - a.noise);
+}
+
+/** Of each changed model, in their order; one of them is open at a time. */
+export async function outputNoises(
+  reference: Model,
+  changes: readonly (() => Model)[],
+  options: SensitivityOptions,
+): Promise<number[]> {
+  const noises: number[] = [];
+  const exact = await openSession(writeModel(reference), options);
   try {
-    for (const [at, name] of layers.entries()) {
+    for (const change of changes) {
       options.signal.throwIfAborted();
-      const others = all.filter((other) => other !== name);
-      const float = Object.fromEntries(others.map((other) => [other, 'another layer is judged']));
-      const { model } = quantizeModel(canonical, { ...how, float });
-      noises.push({ name, noise: await noiseOf(writeModel(model), reference, options) });
-      options.onProgress?.({
-        what: 'judging layers',
-        done: at + 1,
-        total: layers.length,
-        unit: 'layers',
-      });
+      noises.push(await noiseOf(writeModel(change()), exact, options));
+      const counts = { done: noises.length, total: changes.length };
+      options.onProgress?.({ what: 'judging layers', ...counts, unit: 'layers' });
     }
   } finally {
-    await reference.release();
+    await exact.release();
   }
-  return noises.toSorted((a, b) => b.noise - a.noise);
+  return noises;
 }
 
 async function noiseOf(

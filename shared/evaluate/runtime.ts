@@ -4,11 +4,12 @@
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FettleError, reasonOf } from '../errors.ts';
+import { FettleError } from '../errors.ts';
 import type { ElementType } from '../onnx/graph.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
 import { identityModel, opensMark } from './identity-model.ts';
 import type { RuntimeTensor, Tensors } from './tensor.ts';
+import { orUnrunnable, refusalOfOutputs, unrunnable } from './unrunnable.ts';
 
 export interface SessionOptions {
   readonly threads: number;
@@ -62,6 +63,11 @@ export async function openSession(
   const native = await orUnrunnable(path, () => create(runtime, model, options));
   const inputs = infosOf(native.inputMetadata);
   const outputs = infosOf(native.outputMetadata);
+  const refusal = refusalOfOutputs(outputs);
+  if (refusal !== null) {
+    await native.release();
+    throw unrunnable(path, refusal);
+  }
   const fetches = outputs.map((output) => output.name);
   return {
     inputs,
@@ -225,23 +231,4 @@ function fromNative(tensor: NativeTensor): RuntimeTensor {
 function requireValue<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('the runtime gave no value for an output');
   return value;
-}
-
-async function orUnrunnable<T>(path: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (thrown) {
-    const reason = shortReason(thrown);
-    throw new FettleError('MODEL_UNRUNNABLE', { path, reason }, { cause: thrown });
-  }
-}
-
-/** The first line without the path said already and the runtime's own source locations. */
-function shortReason(thrown: unknown): string {
-  const line = reasonOf(thrown)
-    .replace(/^Load model from .* failed:/, '')
-    .replace(/\/onnxruntime_src\S*\s*/g, '')
-    .replace(/^.*onnxruntime::.*?\)\s+(?=[A-Z])/, '')
-    .trim();
-  return line.length > 300 ? `${line.slice(0, 297)}...` : line;
 }

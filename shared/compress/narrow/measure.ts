@@ -20,10 +20,15 @@ import { type NarrowPlan, planOf } from './plan.ts';
 
 const defaultLimit = 128;
 
+export interface NarrowOptions extends MeasureOptions {
+  /** Each layer as if it were the only one that is rounded. */
+  readonly alone?: boolean;
+}
+
 export async function measureNarrow(
   canonical: Model,
   recipe: Recipe,
-  options: MeasureOptions,
+  options: NarrowOptions,
 ): Promise<MeasureRecord> {
   const limit = Math.min(options.limit ?? defaultLimit, options.dataSet.samples);
   const threads = options.threads ?? Math.min(4, availableParallelism());
@@ -32,10 +37,10 @@ export async function measureNarrow(
   const products = await openProducts(threads);
   const narrow: Record<string, NarrowWeights> = {};
   const biases: Record<string, number[]> = {};
-  const { dataSet, signal, onProgress } = options;
+  const { dataSet, signal, onProgress, alone = false } = options;
   const run: Layerwise = {
     ...{ exact: canonical, changed: rounded, dataSet, limit, threads, products, signal },
-    ...{ what: 'rounding weights', onProgress },
+    ...{ what: 'rounding weights', alone, onProgress },
   };
   try {
     await layerwise(jobs, run, async (job, parts) => {
@@ -44,7 +49,7 @@ export async function measureNarrow(
       narrow[name] = encodeWeights(fitted.blocks);
       const biased = takesBias(job);
       if (biased) biases[name] = fitted.bias;
-      replace(rounded, job.layer, biased ? fitted : { ...fitted, bias: [] });
+      if (!alone) replace(rounded, job.layer, biased ? fitted : { ...fitted, bias: [] });
     });
   } finally {
     await products.release();

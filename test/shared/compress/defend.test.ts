@@ -1,6 +1,7 @@
 import test from 'ava';
 import { defend } from '../../../shared/compress/defend.ts';
 import type { Recipe } from '../../../shared/compress/recipe.ts';
+import { backToFloat } from '../../../shared/compress/retreats.ts';
 import type { Quality } from '../../../shared/protocol/tuning.ts';
 
 const order = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
@@ -9,20 +10,21 @@ const order = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 function scene(maxDrop: number, floor = 0) {
   const losses: Record<string, number> = { a: 0.04, b: 0.02, c: 0.01 };
   const tried: string[][] = [];
+  const recipe: Recipe = { v: 1, bits: 8, layers: { h: 8 } };
   return {
     tried,
     job: {
-      recipe: { v: 1, bits: 8, layers: { h: 8 } } satisfies Recipe,
+      recipe,
       maxDrop,
       async build(recipe: Recipe) {
-        return order.filter((name) => recipe.layers?.[name] !== 32);
+        return order.filter((name) => (recipe.layers?.[name] ?? recipe.bits) !== 32);
       },
       async evaluate(integer: string[]): Promise<Quality> {
         tried.push(integer);
         const drop = integer.reduce((sum, name) => sum + (losses[name] ?? 0), floor);
         return { metric: 'top1', value: 1 - drop, samples: 1000, drop, dropUpper: drop + 0.001 };
       },
-      worstFirst: async () => order,
+      retreats: async () => backToFloat(recipe, order),
     },
   };
 }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { int } from '../../../shared/compress/attributes.ts';
 import { batches, openDataSet } from '../../../shared/evaluate/dataset.ts';
 import { loadPackage } from '../../../shared/evaluate/package.ts';
 import {
@@ -9,8 +10,11 @@ import {
   runtimeVersion,
 } from '../../../shared/evaluate/runtime.ts';
 import { type Tensors, toFloat16 } from '../../../shared/evaluate/tensor.ts';
+import { elementTypes } from '../../../shared/onnx/graph.ts';
+import { writeModel } from '../../../shared/onnx/write.ts';
 import { productRoot } from '../../../shared/product.ts';
-import { temporaryFolder } from '../../support/fettle.ts';
+import { fettle, temporaryFolder } from '../../support/fettle.ts';
+import { graphOf, modelOf, nodeOf, valueNamed } from '../../support/graphs.ts';
 import { sharedModelOrSkip } from '../../support/models.ts';
 
 const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name);
@@ -100,6 +104,26 @@ test('float weights between Q and DQ stay float, unless asked otherwise', async 
   t.true(existsSync(optimizedModelPath));
   t.false(readFileSync(optimizedModelPath, 'latin1').includes('QLinearConv'));
 });
+
+for (const type of ['int4', 'uint4'] as const) {
+  // In a process of its own: the runtime ends the one that asks for such values.
+  test(`outputs of ${type} are refused, and the process goes on`, async (t) => {
+    const home = temporaryFolder(t);
+    const path = join(home, 'narrow.onnx');
+    const graph = graphOf({
+      inputs: [valueNamed('x', [2])],
+      outputs: ['y'],
+      nodes: [
+        nodeOf('Cast', { inputs: ['x'], outputs: ['y'] }, ['to', int(elementTypes[type].code)]),
+      ],
+    });
+    graph.outputs = [valueNamed('y', [2], type)];
+    writeFileSync(path, writeModel({ ...modelOf(graph, 21), irVersion: 10 }));
+    const { code, stderr } = await fettle(['bench', path, '--seconds', '0.1'], { home });
+    t.is(code, 1);
+    t.regex(stderr, /MODEL_UNRUNNABLE.*output y is u?int4/);
+  });
+}
 
 test('options reach the runtime', async (t) => {
   const folder = temporaryFolder(t);
