@@ -1,5 +1,4 @@
 /** A real agent in this process, and a station that it enrols with. */
-import type { ExecutionContext } from 'ava';
 import * as v from 'valibot';
 import type { Log } from '../../agent/log.ts';
 import { type Agent, startAgent } from '../../agent/main.ts';
@@ -10,6 +9,7 @@ import { doublingModel } from './arithmetic.ts';
 import { type DesiredOptions, signedDesired } from './desired.ts';
 import { profileOf } from './documents.ts';
 import { temporaryFolder } from './fettle.ts';
+import type { Owner } from './owner.ts';
 import { enrolmentToken } from './station/http.ts';
 import { device, type Station } from './station/station.ts';
 
@@ -17,7 +17,7 @@ const Answer = v.object({ outputs: v.array(v.object({ data: v.array(v.number()) 
 
 /** It is stopped after the test. The log goes nowhere unless `log` takes it. */
 export async function startOn(
-  t: ExecutionContext,
+  t: Owner,
   station: Station,
   { log = () => {}, ...input }: AgentInput & { log?: Log } = {},
 ): Promise<Agent> {
@@ -40,7 +40,7 @@ export async function startOn(
 
 /** A doubling model as the variant of a recipe, and the document that wants it. */
 export async function offerModel(
-  t: ExecutionContext,
+  t: Owner,
   station: Station,
   options: { recipe?: Recipe; width?: number; version?: number } = {},
 ): Promise<(wanted: Omit<DesiredOptions, 'model' | 'device'>) => Desired> {

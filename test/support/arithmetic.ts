@@ -1,10 +1,10 @@
 /** Models that compute something a test can compute too. */
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
 import type { Dimension, ElementType } from '../../shared/onnx/graph.ts';
 import { writeModelFile } from '../../shared/onnx/write.ts';
 import { temporaryFolder } from './fettle.ts';
 import { graphOf, modelOf, nodeOf, valueNamed, zeros } from './graphs.ts';
+import type { Owner } from './owner.ts';
 
 export interface DoublingOptions {
   readonly dims: readonly Dimension[];
@@ -15,7 +15,7 @@ export interface DoublingOptions {
 
 /** `y = x + x`. Returns the model's path. */
 export async function doublingModel(
-  t: ExecutionContext,
+  t: Owner,
   { dims, type = 'float', name = 'doubling' }: DoublingOptions,
 ): Promise<string> {
   const path = join(temporaryFolder(t), 'doubling.onnx');
@@ -27,7 +27,7 @@ export async function doublingModel(
 
 /** `y = x`, whatever it is. */
 export async function identityOf(
-  t: ExecutionContext,
+  t: Owner,
   { dims, type = 'float' }: DoublingOptions,
 ): Promise<string> {
   const path = join(temporaryFolder(t), 'identity.onnx');
@@ -38,7 +38,7 @@ export async function identityOf(
 }
 
 /** Multiplies a 1024×1024 matrix with itself 6 times: a quarter of a second on one core. */
-export async function slowModel(t: ExecutionContext): Promise<string> {
+export async function slowModel(t: Owner): Promise<string> {
   const path = join(temporaryFolder(t), 'slow.onnx');
   const dims = [1024, 1024];
   const nodes = Array.from({ length: 6 }, (_, at) =>

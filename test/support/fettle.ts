@@ -3,8 +3,8 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { productRoot } from '../../shared/product.ts';
+import type { Owner } from './owner.ts';
 
 export interface Run {
   readonly code: number | null;
@@ -41,7 +41,7 @@ export function startFettle(args: readonly string[], options: RunOptions): Child
 }
 
 /** A folder that is gone after the test. */
-export function temporaryFolder(t: ExecutionContext): string {
+export function temporaryFolder(t: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'fettle-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;

@@ -1,7 +1,7 @@
 /** A real broker in this process, where one password opens everything. */
 import { createServer, type Socket } from 'node:net';
 import { Aedes } from 'aedes';
-import type { ExecutionContext } from 'ava';
+import type { Owner } from '../owner.ts';
 
 export interface Broker {
   readonly url: string;
@@ -13,7 +13,7 @@ export interface Broker {
 
 export const brokerPassword = 'secret';
 
-export async function startBroker(t: ExecutionContext): Promise<Broker> {
+export async function startBroker(t: Owner): Promise<Broker> {
   let refusing = false;
   const sockets = new Set<Socket>();
   const clients = new Map<string, { close(): void }>();

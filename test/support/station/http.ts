@@ -1,10 +1,10 @@
 /** The HTTP routes that a device calls, answered with what a test offers. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { ExecutionContext } from 'ava';
 import * as v from 'valibot';
 import { Recipe, recipeName } from '../../../shared/compress/recipe.ts';
 import { type Digest, digestOfJson } from '../../../shared/digest.ts';
 import type { EnrolAnswer, VariantRecord } from '../../../shared/protocol/api.ts';
+import type { Owner } from '../owner.ts';
 
 export interface Offer {
   readonly recipe: Recipe;
@@ -25,7 +25,7 @@ const quality = { metric: 'top1', value: 1, samples: 1000, drop: 0, dropUpper: 0
 const Asked = v.object({ recipe: Recipe });
 const Enrolling = v.object({ token: v.string() });
 
-export async function startHttp(t: ExecutionContext, options: HttpOptions): Promise<string> {
+export async function startHttp(t: Owner, options: HttpOptions): Promise<string> {
   const server = createServer((request, response) => {
     answer(options, request, response).catch(() => response.destroy());
   });

@@ -3,13 +3,13 @@
  * is decided here: a test says which document is published, when, and signed with which key.
  */
 import { readFileSync } from 'node:fs';
-import type { ExecutionContext } from 'ava';
 import type { Recipe } from '../../../shared/compress/recipe.ts';
 import { type Digest, digestOf, digestOfJson } from '../../../shared/digest.ts';
 import { type Bus, connectMqtt } from '../../../shared/mqtt.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../shared/protocol/messages.ts';
 import { parseTopic, topicOf, topicOfAll } from '../../../shared/protocol/topics.ts';
 import { createKeyPair, type KeyPair } from '../../../shared/signature.ts';
+import type { Owner } from '../owner.ts';
 import { until } from '../until.ts';
 import { brokerPassword, startBroker } from './broker.ts';
 import { type Offer, startHttp } from './http.ts';
@@ -48,7 +48,7 @@ export interface Station {
 
 export const device = 'device';
 
-export async function startStation(t: ExecutionContext): Promise<Station> {
+export async function startStation(t: Owner): Promise<Station> {
   const broker = await startBroker(t);
   const offers = new Map<string, Offer>();
   const heard = emptyHeard();
