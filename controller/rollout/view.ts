@@ -81,12 +81,16 @@ function reportOf(device: Device, { rollout, variants }: Looking): DeviceView['r
   };
 }
 
-/** The newest windows of the model: with the version that the device was given last, or another. */
+/**
+ * The newest windows of the model since the device was last given something: with the version of
+ * the rollout, or with another one. One at a time: the last of them says which.
+ */
 function windowsOf(device: Device, { rollout, sinceMs }: Looking, goal: boolean): Window[] {
-  const givenMs = goal ? (device.desiredMs ?? 0) : 0;
-  return device.recent
-    .filter(({ arrivedMs }) => arrivedMs > Math.max(sinceMs, givenMs))
+  const windows = device.recent
+    .filter(({ arrivedMs }) => arrivedMs > Math.max(sinceMs, device.desiredMs ?? 0))
     .map(({ window }) => window)
     .filter(({ model }) => model === rollout.model)
     .filter(({ version }) => (version === rollout.version) === goal);
+  const newest = windows.at(-1)?.version;
+  return windows.filter(({ version }) => version === newest);
 }

@@ -1,5 +1,5 @@
 /** Models and variants as they are stored: the record is the document that the API shows. */
-import { sql } from 'kysely';
+import * as v from 'valibot';
 import { Outcome } from '../../shared/evaluate/outcome.ts';
 import { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
 import { type Database, decodeStored } from './database.ts';
@@ -132,6 +132,8 @@ export async function listVariants(
   return (await query.execute()).map((row) => decodeStored(VariantRecord, row.record));
 }
 
+const Built = v.object({ digest: VariantRecord.entries.digest });
+
 /** Digests of what may be served as this version: its file, and every variant that is built. */
 export async function variantDigests(
   db: Database,
@@ -146,12 +148,13 @@ export async function variantDigests(
     .execute();
   const built = await db
     .selectFrom('variants')
-    .select(sql<string | null>`json_extract(record, '$.digest')`.as('digest'))
+    .select('record')
     .where('model', '=', model)
     .where('version', '=', version)
     .where('state', '=', 'ready')
     .execute();
-  return new Set([...source, ...built].flatMap(({ digest }) => digest ?? []));
+  const digests = built.flatMap(({ record }) => decodeStored(Built, record).digest ?? []);
+  return new Set([...source.map(({ digest }) => digest), ...digests]);
 }
 
 export async function putVariant(db: Database, record: VariantRecord): Promise<void> {

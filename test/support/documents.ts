@@ -77,7 +77,8 @@ export function reportOf(
   };
 }
 
-function servingOf(model: NonNullable<Desired['model']>): NonNullable<Reported['serving']> {
+/** What a device says that serves the source. */
+export function servingOf(model: NonNullable<Desired['model']>): NonNullable<Reported['serving']> {
   return {
     model: model.name,
     version: model.version,

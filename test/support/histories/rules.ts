@@ -44,7 +44,7 @@ function revisionsRise({ before, plan }: Looked): string | null {
   return names.size < plan.members.length ? 'a device is a member twice' : null;
 }
 
-/** A device is told one thing at a time: what it has is not given again, what it lacks not taken. */
+/** A device is told one thing at a time: none is given what it has, or loses what it lacks. */
 function oneVariant({ before, plan, seen }: Looked): string | null {
   const retried = new Map(before.members.map(({ device, retried }) => [device, retried]));
   for (const device of plan.admit) {
