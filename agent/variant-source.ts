@@ -2,12 +2,13 @@
  * Variants from the controller: asked for by recipe, waited for while they are built, fetched by
  * digest.
  */
+import { rm } from 'node:fs/promises';
 import * as v from 'valibot';
 import { waitBackoff } from '../shared/backoff.ts';
 import type { Recipe } from '../shared/compress/recipe.ts';
 import { recipeName } from '../shared/compress/recipe.ts';
 import type { Digest } from '../shared/digest.ts';
-import { FettleError } from '../shared/errors.ts';
+import { type ErrorCode, FettleError } from '../shared/errors.ts';
 import { VariantRecord } from '../shared/protocol/api.ts';
 import { deviceRoutes } from '../shared/protocol/routes.ts';
 import type { Progress, VariantFile, VariantSource } from '../shared/variants.ts';
@@ -16,6 +17,7 @@ import { fetchFile } from './fetch.ts';
 import type { Files } from './files.ts';
 import { callJson, type JsonAnswer, problemOf } from './http-client.ts';
 import { waitedOut } from './retry.ts';
+import { unpackFile } from './unpack.ts';
 
 export interface SourceOptions {
   readonly identity: Identity;
@@ -54,12 +56,15 @@ export function controllerSource(options: SourceOptions): VariantSource {
 
 async function getOnce(options: SourceOptions, recipe: Recipe, get: Get): Promise<VariantFile> {
   const { files } = options;
-  const { digest, bytes, golden, quality, layers } = await readyVariant(options, recipe, get);
+  const record = await readyVariant(options, recipe, get);
+  const { digest, bytes, golden, quality, layers } = record;
   if (digest === null || bytes === null) {
     throw failedVariant(recipe, 'the controller names no file');
   }
   const name = recipeName(recipe);
-  await bring(options, { digest, bytes, what: `fetch ${name}` }, get);
+  const wanted = { digest, bytes, what: `fetch ${name}` };
+  const unpacked = await bringPacked(options, { wanted, sent: record.sent }, get);
+  if (!unpacked) await bring(options, wanted, get);
   if (golden) await bring(options, { ...golden, what: `fetch golden set of ${name}` }, get);
   const goldenPath = golden ? files.pathOf(golden.digest) : null;
   return { recipe, digest, bytes, path: files.pathOf(digest), quality, goldenPath, layers };
@@ -70,6 +75,37 @@ interface Wanted {
   readonly bytes: number;
   readonly what: string;
 }
+
+/**
+ * Brings the compressed file and unpacks it. False where there is none that helps, or where it does
+ * not hold what it should: the file itself can still be fetched.
+ */
+async function bringPacked(
+  options: SourceOptions,
+  { wanted, sent }: { wanted: Wanted; sent: VariantRecord['sent'] },
+  get: Get,
+): Promise<boolean> {
+  const { files } = options;
+  if (sent?.encoding !== 'zstd' || sent.bytes >= wanted.bytes) return false;
+  if (await files.has(wanted.digest)) return true;
+  const from = files.pathOf(sent.digest);
+  const { digest, bytes } = wanted;
+  try {
+    await bring(options, { digest: sent.digest, bytes: sent.bytes, what: wanted.what }, get);
+    await unpackFile({ from, path: files.pathOf(digest), digest, bytes, signal: get.signal });
+    return true;
+  } catch (thrown) {
+    get.signal.throwIfAborted();
+    const useless = thrown instanceof FettleError && uselessPacked.includes(thrown.code);
+    if (useless) return false;
+    throw thrown;
+  } finally {
+    if (await files.has(sent.digest)) await rm(from, { force: true });
+  }
+}
+
+/** What came is not what it should be, or needs more room than the file itself. */
+const uselessPacked: readonly ErrorCode[] = ['DIGEST_MISMATCH', 'TOO_LARGE', 'DISK_FULL'];
 
 async function bring(options: SourceOptions, wanted: Wanted, get: Get): Promise<void> {
   const { identity, files } = options;

@@ -4,6 +4,7 @@ import { compressFile } from '../shared/compress/file.ts';
 import { recipeName } from '../shared/compress/recipe.ts';
 import type { BytesBudget, FileResult, QualityBudget } from '../shared/compress/request.ts';
 import { packageOfModel } from '../shared/evaluate/package.ts';
+import { sentBytesOf } from '../shared/zstd.ts';
 import type { Command, CommandContext } from './command.ts';
 import { badArgument, recipeFlags, recipeOf, required, text } from './compress-recipe.ts';
 
@@ -62,9 +63,11 @@ export const command: Command = {
     const seconds = (performance.now() - start) / 1000;
     const { recipe, sourceBytes, bytes, digest, layers, notes, quality } = written;
     const peakMemoryMiB = process.resourceUsage().maxRSS / 1024;
-    const report = { sourceBytes, bytes, digest, recipe, layers, notes, seconds, peakMemoryMiB };
+    const sentBytes = await sentBytesOf(written.path);
+    const sizes = { sourceBytes, bytes, sentBytes };
+    const report = { ...sizes, digest, recipe, layers, notes, seconds, peakMemoryMiB };
     io.result({ ...report, ...(quality && { quality }) });
-    for (const line of summary(written, seconds)) io.line(line);
+    for (const line of summary(written, { seconds, sentBytes })) io.line(line);
   },
 };
 
@@ -91,7 +94,10 @@ function bytesOf({ options }: CommandContext): BytesBudget | undefined {
   throw badArgument('--max-bytes', { expected, got: asked });
 }
 
-function summary(written: FileResult, seconds: number): string[] {
+function summary(
+  written: FileResult,
+  { seconds, sentBytes }: { seconds: number; sentBytes: number },
+): string[] {
   const { recipe, sourceBytes, bytes, layers, notes, path } = written;
   const integer = layers.filter(({ compute }) => compute === 'integer').length;
   const share = ((100 * bytes) / sourceBytes).toFixed(0);
@@ -102,6 +108,7 @@ function summary(written: FileResult, seconds: number): string[] {
     );
   return [
     `${recipeName(recipe)}: ${bytes} bytes, ${share} % of the source, in ${seconds.toFixed(1)} s`,
+    `${sentBytes} bytes are sent to a device, compressed`,
     `${integer} of ${layers.length} layers compute in integers`,
     ...float,
     ...layers.flatMap(({ name, channels }) =>

@@ -28,9 +28,9 @@ export const command: Command = {
     const variants = name !== undefined && newest ? await variantsOf(client, newest, signal) : [];
     if (variants.length > 0) {
       io.line('');
-      const titles = ['VARIANT', 'STATE', 'BYTES', 'OF SOURCE', 'QUALITY', 'DROP AT MOST'];
+      const titles = ['VARIANT', 'STATE', 'BYTES', 'OF SOURCE', 'SENT', 'QUALITY', 'DROP AT MOST'];
       const rows = variants.map((variant) => variantRow(variant, newest?.bytes ?? 0));
-      for (const line of formatTable([titles, ...rows], { right: [2, 3] })) io.line(line);
+      for (const line of formatTable([titles, ...rows], { right: [2, 3, 4] })) io.line(line);
     }
     io.result(name === undefined ? models : { models, variants });
   },
@@ -52,12 +52,14 @@ function modelRow(model: ModelRecord): string[] {
 }
 
 function variantRow(variant: VariantRecord, sourceBytes: number): string[] {
-  const { recipeName, state, error, bytes, quality } = variant;
+  const { recipeName, state, error, bytes, sent, quality } = variant;
+  const sentBytes = sent?.bytes ?? bytes;
   return [
     recipeName,
     error ? `${state}: ${error.message}` : state,
     bytes === null ? '–' : formatBytes(bytes),
     bytes === null || sourceBytes === 0 ? '–' : formatNumber(bytes / sourceBytes),
+    sentBytes === null ? '–' : formatBytes(sentBytes),
     qualityText(quality),
     quality ? formatNumber(quality.dropUpper) : '–',
   ];

@@ -191,9 +191,12 @@ async function keep(world: World, record: VariantRecord, built: Built): Promise<
   const golden = built.golden
     ? { ...(await world.blobs.adopt(built.golden.path)), samples: built.golden.samples }
     : null;
+  const sent = built.packedPath
+    ? { encoding: 'zstd', ...(await world.blobs.adopt(built.packedPath)) }
+    : null;
   const { quality, layers, seconds, notes } = built;
   const ready = { state: 'ready', progress: null, error: null } as const;
-  return { ...record, ...ready, digest, bytes, quality, golden, layers, seconds, notes };
+  return { ...record, ...ready, digest, bytes, sent, quality, golden, layers, seconds, notes };
 }
 
 function newRecord(world: World, model: ModelRecord, asked: Recipe): VariantRecord {

@@ -3,6 +3,7 @@ import { compressPackage } from '../../shared/compress/package.ts';
 import { isSource } from '../../shared/compress/recipe.ts';
 import { openNpz } from '../../shared/evaluate/npz.ts';
 import { sourceQuality } from '../../shared/evaluate/outcome.ts';
+import { compressBeside } from '../../shared/zstd.ts';
 import type { Answer, Job } from './messages.ts';
 
 /** Sends the variant's files, which lie in the job's folder. Throws why it can't be built. */
@@ -26,6 +27,7 @@ export async function buildVariant(
     type: 'built',
     path: result.path,
     digest: result.digest,
+    packedPath: (await compressBeside(result.path))?.path ?? null,
     quality: known ? sourceQuality(sourceOutcome) : result.quality,
     golden: result.goldenPath === null ? null : await goldenOf(result.goldenPath),
     layers: result.layers.map(({ name, op, bits, reason }) => ({ name, op, bits, reason })),

@@ -57,6 +57,8 @@ export const Built = v.object({
   type: v.literal('built'),
   path: v.string(),
   digest: DigestText,
+  /** The same file compressed with Zstandard; null where that is not smaller. */
+  packedPath: v.nullable(v.string()),
   quality: v.nullable(Quality),
   golden: v.nullable(v.object({ path: v.string(), samples: v.number() })),
   layers: v.array(

@@ -98,6 +98,10 @@ export const VariantRecord = v.looseObject({
   error: v.nullable(ErrorReportSchema),
   digest: v.nullable(DigestText),
   bytes: v.nullable(Count),
+  /** The same file compressed, by its own digest, where that is smaller: what devices fetch. */
+  sent: v.optional(
+    v.nullable(v.looseObject({ encoding: v.string(), digest: DigestText, bytes: Count })),
+  ),
   quality: v.nullable(Quality),
   golden: v.nullable(v.looseObject({ digest: DigestText, bytes: Count, samples: Count })),
   /** Node name, operator, bits it got, and why where it stayed float. */

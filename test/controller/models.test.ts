@@ -1,5 +1,6 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import test from 'ava';
 import * as v from 'valibot';
 import { digestOf } from '../../shared/digest.ts';
@@ -55,6 +56,22 @@ test('a bare model is taken, and what it lacks is said', async (t) => {
   const record = await push(test.client, join(folder, 'model.onnx'));
   t.like(record, { name: 'model', state: 'ready', quality: null });
   t.is(record.notes.length, 2);
+});
+
+test('what is sent of a variant is compressed, and holds the same', async (t) => {
+  const test = await startTestController(t);
+  await pushTiny(test, temporaryFolder(t));
+  const { digest, bytes, sent } = await wait(test, (await ask(test, { v: 1, bits: 32 })).id);
+  t.is(sent?.encoding, 'zstd');
+  t.true((sent?.bytes ?? 0) < (bytes ?? 0), `${sent?.bytes} of ${bytes} bytes`);
+  const answer = await fetch(`${test.controller.url}/api/v1/blobs/${sent?.digest}`, {
+    headers: { authorization: `Bearer ${test.controller.adminToken}` },
+  });
+  const packed = Buffer.from(await answer.arrayBuffer());
+  t.deepEqual(
+    [packed.length, digestOf(zstdDecompressSync(packed))],
+    [sent?.bytes ?? 0, digest ?? ''],
+  );
 });
 
 type Spoil = (folder: string) => Promise<unknown>;

@@ -13,7 +13,7 @@ import { readModel } from '../../../../shared/onnx/read.ts';
 
 const digits = join(import.meta.dirname, '../../../../examples/digits');
 
-test('half of the weights of the example are zero, joined with 8 bits, and it is good', async (t) => {
+test('half of the weights of the example are zero, with 8 bits, and it is good', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'fettle-sparse-test-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const { manifest, modelPath, calibrationPath, evaluationPath } = await loadPackage(digits);

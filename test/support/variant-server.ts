@@ -1,0 +1,69 @@
+/** What a device asks of the controller for one variant, with faults in what is sent compressed. */
+import { createServer } from 'node:http';
+import type { ExecutionContext } from 'ava';
+import { digestOf, digestOfJson } from '../../shared/digest.ts';
+import type { VariantRecord } from '../../shared/protocol/api.ts';
+
+export interface Served {
+  /** The variant itself. */
+  readonly file: Buffer;
+  /** What is sent under the digest of `packed`, if not `packed`. */
+  readonly instead?: Buffer;
+  readonly packed: Buffer;
+  /** Breaks every connection after so many bytes. */
+  readonly cutAt?: number;
+}
+
+export interface VariantServer {
+  readonly url: string;
+  /** What was asked for: `raw` or `packed`, with its range. */
+  readonly asked: string[];
+}
+
+const recipe = { v: 1, bits: 32 } as const;
+
+export async function variantServer(t: ExecutionContext, served: Served): Promise<VariantServer> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    response.on('error', () => {});
+    const url = request.url ?? '';
+    if (request.method === 'POST') {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(recordOf(served)));
+      return;
+    }
+    const packed = url.endsWith(digestOf(served.packed));
+    const body = packed ? (served.instead ?? served.packed) : served.file;
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    asked.push(`${packed ? 'packed' : 'raw'} ${from}`);
+    response.writeHead(from > 0 ? 206 : 200, {
+      'content-length': body.length - from,
+      ...(from > 0 && { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` }),
+    });
+    const to = served.cutAt === undefined ? body.length : from + served.cutAt;
+    if (to >= body.length) response.end(body.subarray(from));
+    else response.write(body.subarray(from, to), () => response.destroy());
+  });
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : 0);
+    });
+  });
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${port}`, asked };
+}
+
+function recordOf({ file, packed }: Served): VariantRecord {
+  const sent = { encoding: 'zstd', digest: digestOf(packed), bytes: packed.length };
+  return {
+    id: digestOfJson(recipe),
+    ...{ model: 'model', version: 1, recipe, recipeName: 'float32', state: 'ready' },
+    ...{ progress: null, error: null, digest: digestOf(file), bytes: file.length, sent },
+    ...{ quality: null, golden: null, layers: [], seconds: null },
+    createdAt: '2026-01-01T00:00:00.000Z',
+  };
+}
