@@ -1,11 +1,9 @@
 /** Chooses which residual blocks become one convolution: those that disturb the outputs least. */
 import { FettleError } from '../../errors.ts';
-import { batches } from '../../evaluate/dataset.ts';
-import type { Tensors } from '../../evaluate/tensor.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { openPrefix } from '../calibrate/prefix.ts';
 import type { Recipe } from '../recipe.ts';
 import { type Block, blocksOf, replaceBlocks, replacementName } from './blocks.ts';
+import { disturbance } from './disturbance.ts';
 import { fitModel } from './fit.ts';
 import type { PruneRun } from './run.ts';
 
@@ -42,40 +40,13 @@ function named(name: string, blocks: readonly Block[]): Block {
   });
 }
 
-/** Squared error of the outputs over their squares, this block alone replaced and fitted. */
+/** This block alone replaced and fitted, on samples that it was not fitted to. */
 async function noiseOf(model: Model, block: Block, run: PruneRun): Promise<number> {
   const replaced = replaceBlocks(model, [block]);
   const channels = Array.from({ length: block.outputs }, (_, at) => at);
   const kept = new Map([[replacementName(block.name), channels]]);
-  const quiet = { ...run, onProgress: undefined, limit: Math.min(judgeSamples, run.limit) };
+  const limit = Math.min(judgeSamples, run.limit);
+  const quiet: PruneRun = { ...run, onProgress: undefined, limit, part: 'fit' };
   await fitModel({ source: model, pruned: replaced, kept }, quiet);
-  const outputs = model.graph.outputs.map(({ name }) => name);
-  const whole = await openPrefix(model, outputs, run.threads);
-  const part = await openPrefix(replaced, outputs, run.threads);
-  let [error, energy] = [0, 0];
-  try {
-    for await (const batch of batches(run.dataSet, { limit: quiet.limit })) {
-      const [a, b] = [await whole.run(batch.feeds), await part.run(batch.feeds)];
-      for (const name of outputs) {
-        const [lost, had] = compare(a[name], b[name]);
-        error += lost;
-        energy += had;
-      }
-    }
-  } finally {
-    await whole.release();
-    await part.release();
-  }
-  return energy > 0 ? error / energy : 0;
-}
-
-function compare(a: Tensors[string] | undefined, b: Tensors[string] | undefined): [number, number] {
-  if (!(a?.data instanceof Float32Array) || !(b?.data instanceof Float32Array)) return [0, 0];
-  let [error, energy] = [0, 0];
-  for (let i = 0; i < a.data.length; i += 1) {
-    const [x, y] = [a.data[i] ?? 0, b.data[i] ?? 0];
-    error += (x - y) ** 2;
-    energy += x * x;
-  }
-  return [error, energy];
+  return disturbance(model, replaced, quiet);
 }

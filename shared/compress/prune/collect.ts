@@ -1,11 +1,12 @@
 /** Runs source and pruned model side by side and keeps what a layer is fitted with. */
-import { batches } from '../../evaluate/dataset.ts';
+import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { openPrefix } from '../calibrate/prefix.ts';
 import type { MixingLayer } from './layers.ts';
 import type { Block } from './ridge.ts';
-import { channelRows, patchRows, takenOf } from './rows.ts';
+import { channelRows, patchRows, type Taken, takenOf } from './rows.ts';
 import type { PruneRun } from './run.ts';
+import { samples } from './samples.ts';
 import type { FitTarget } from './target.ts';
 
 export interface Sampled {
@@ -29,46 +30,76 @@ export interface CollectJob {
 /** Samples that a block holds the rows of. */
 const blockSamples = 8;
 
-/** All positions of a sample, or as many, evenly spread, as fit into the memory. */
-export async function collect(job: CollectJob, run: PruneRun): Promise<Sampled> {
+interface Part {
+  readonly x: Float32Array;
+  readonly aim: Float32Array;
+  readonly added: Float32Array | null;
+}
+
+/**
+ * For each group of the layer: all positions of a sample, or as many, evenly spread, as fit into
+ * the memory.
+ */
+export async function collect(job: CollectJob, run: PruneRun): Promise<Sampled[]> {
   const { layer, target, channels } = job;
+  const { groups } = layer.patches;
   const input = layer.node.inputs[0] ?? '';
   const needed = target.added === null ? [input] : [input, target.added];
   const [whole, pruned] = [
     await openPrefix(job.source, [target.value], run.threads),
     await openPrefix(job.pruned, needed, run.threads),
   ];
-  const last = layer.node.op === 'MatMul';
-  const rowBytes = 4 * (layer.columns + 2 * channels.length);
-  const perRun = Math.max(1, Math.floor(run.memoryBytes / rowBytes / run.limit));
-  const parts: { x: Float32Array; aim: Float32Array; added: Float32Array | null }[] = [];
+  const rowBytes = 4 * (groups * layer.columns + 2 * channels.length);
+  const rowsMax = run.memoryBytes / rowBytes / run.limit;
+  const parts: Part[][] = Array.from({ length: groups }, () => []);
   try {
-    for await (const batch of batches(run.dataSet, { limit: run.limit })) {
-      run.signal.throwIfAborted();
+    for await (const batch of samples(run)) {
       const own = await pruned.run(batch.feeds);
       const x = own[input];
       const aim = (await whole.run(batch.feeds))[target.value];
       const added = target.added === null ? null : own[target.added];
       if (!x || !aim || added === undefined) continue;
-      const taken = takenOf(layer.patches.count(x), perRun * batch.count);
-      const kept = channels.map((_, at) => at);
-      parts.push({
-        x: patchRows(layer.patches, x, taken),
-        aim: channelRows(aim, taken, { channels, last }),
-        added: added && channelRows(added, taken, { channels: kept, last }),
+      const most = Math.max(1, Math.floor((rowsMax * batch.count) / batch.views));
+      const taken = takenOf(layer.patches.count(x), most);
+      parts.forEach((list, group) => {
+        list.push(partOf(job, { x, aim, added, taken, group }));
       });
     }
   } finally {
     await whole.release();
     await pruned.release();
   }
-  return joined(parts, layer.columns);
+  return parts.map((list) => joined(list, layer.columns));
 }
 
-function joined(
-  parts: readonly { x: Float32Array; aim: Float32Array; added: Float32Array | null }[],
-  columns: number,
-): Sampled {
+function partOf(
+  { layer, channels }: CollectJob,
+  {
+    x,
+    aim,
+    added,
+    taken,
+    group,
+  }: {
+    readonly x: RuntimeTensor;
+    readonly aim: RuntimeTensor;
+    readonly added: RuntimeTensor | null;
+    readonly taken: Taken;
+    readonly group: number;
+  },
+): Part {
+  const last = layer.node.op === 'MatMul';
+  const count = channels.length / layer.patches.groups;
+  const [from, to] = [group * count, (group + 1) * count];
+  const kept = Array.from({ length: count }, (_, at) => from + at);
+  return {
+    x: patchRows(layer.patches, x, taken, group),
+    aim: channelRows(aim, taken, { channels: channels.slice(from, to), last }),
+    added: added && channelRows(added, taken, { channels: kept, last }),
+  };
+}
+
+function joined(parts: readonly Part[], columns: number): Sampled {
   const blocks: Block[] = [];
   const aims: Float32Array[] = [];
   const added: Float32Array[] = [];

@@ -12,7 +12,7 @@ import { floatsOf } from '../tensors.ts';
 import { writeWeights } from './apply.ts';
 import { collect, type Sampled } from './collect.ts';
 import { dependenciesOf } from './groups.ts';
-import { type MixingLayer, mixingLayers } from './layers.ts';
+import { fittedLayers, type MixingLayer } from './layers.ts';
 import { ridgeOf, type Solution } from './ridge.ts';
 import type { PruneRun } from './run.ts';
 import { settledValues } from './settled.ts';
@@ -43,7 +43,7 @@ export async function fitModel(job: FitJob, run: PruneRun): Promise<Map<string, 
   const { pruned } = job;
   const order = settledValues(
     pruned,
-    mixingLayers(pruned, dependenciesOf(pruned)).filter(({ node }) => job.kept.has(node.name)),
+    fittedLayers(pruned, dependenciesOf(pruned)).filter(({ node }) => job.kept.has(node.name)),
   );
   const fitted = new Map<string, FittedWeights>();
   for (const [at, layer] of order.layers.entries()) {
@@ -71,29 +71,50 @@ async function fitLayer(
   if (!channels) return null;
   const rewriter = rewriterOf(pruned.graph);
   const target = targetFor(layer.node, rewriter, settled);
-  const sampled = await collect({ layer, target, channels, source, pruned }, run);
-  const biased = layer.node.op !== 'MatMul';
+  const groups = await collect({ layer, target, channels, source, pruned }, run);
+  const size = layer.weights.length / groups.length;
+  const weights = new Float64Array(layer.weights.length);
+  const bias = new Float64Array(layer.rows);
+  for (const [at, sampled] of groups.entries()) {
+    const known = layer.weights.subarray(at * size, (at + 1) * size);
+    const solution = await solved({ layer, target, sampled, known }, run);
+    if (!solution) return null;
+    weights.set(solution.weights, at * size);
+    bias.set(solution.bias, (at * layer.rows) / groups.length);
+  }
+  const own = layer.transposed ? transpose(weights, layer.rows) : weights;
+  const had = floatsOf(rewriter.constant(layer.node.inputs[2]));
+  return { weights: own, bias: layer.node.op !== 'MatMul' || had ? bias : null };
+}
+
+interface Problem {
+  readonly layer: MixingLayer;
+  readonly target: FitTarget;
+  readonly sampled: Sampled;
+  readonly known: Float64Array;
+}
+
+async function solved(
+  { layer, target, sampled, known }: Problem,
+  run: PruneRun,
+): Promise<Solution | null> {
   const { columns } = layer;
-  const { products } = run;
   const rows = sampled.blocks.reduce((sum, block) => sum + block.rows, 0);
   const ridge = await ridgeOf(sampled.blocks, {
-    ...{ columns, products, centred: biased },
+    ...{ columns, products: run.products, centred: layer.node.op !== 'MatMul' },
     strength: strength.least + (strength.scarce * columns) / rows,
   });
   if (!ridge) return null;
   const { aims, added } = sampled;
   const direct = aims.map((aim, at) => aim.map((value, i) => value - (added?.[at]?.[i] ?? 0)));
-  let solution = await ridge.solve(direct, layer.weights);
+  let solution = await ridge.solve(direct, known);
   const bounded = Number.isFinite(target.low) || Number.isFinite(target.high);
   for (let round = 0; bounded && round < boundRounds; round += 1) {
     run.signal.throwIfAborted();
     const aim = await relaxed(solution, { target, sampled, columns }, run);
-    solution = await ridge.solve(aim, layer.weights);
+    solution = await ridge.solve(aim, known);
   }
-  const { weights, bias } = solution;
-  const own = layer.transposed ? transpose(weights, layer.rows) : weights;
-  const had = floatsOf(rewriter.constant(layer.node.inputs[2]));
-  return { weights: own, bias: biased || had ? bias : null };
+  return solution;
 }
 
 /** The targets with what a bound cuts off anyway replaced by what the solution gives there. */

@@ -18,16 +18,26 @@ export interface MixingLayer extends NarrowLayer {
 export const columnsMax = 2304;
 
 /** In the order of the graph; the model is the one that `dependencies` were found for. */
-export function mixingLayers(model: Model, { tracker }: Dependencies): MixingLayer[] {
-  const { mixers, producers, identities } = tracker;
+export function mixingLayers(model: Model, dependencies: Dependencies): MixingLayer[] {
+  return fittedLayers(model, dependencies).filter(({ patches }) => patches.groups === 1);
+}
+
+/** Those and convolutions in groups, each of which is a least-squares problem by itself. */
+export function fittedLayers(model: Model, { tracker }: Dependencies): MixingLayer[] {
+  const { mixers, producers, identities, axes } = tracker;
   const inputs = new Map(mixers.map(({ node, axis }) => [node.name, axis.map(identities.root)]));
   const outputs = new Map(
     producers.map(({ node, axis }) => [node.name, axis.map(identities.root)]),
   );
   return narrowLayers(model).layers.flatMap((layer) => {
-    const [read, made] = [inputs.get(layer.node.name), outputs.get(layer.node.name)];
+    const { name } = layer.node;
+    const own = axes.get(layer.node.outputs[0] ?? '')?.[1]?.map(identities.root);
     const patches = patchesOf(layer);
-    if (!read || !made || !patches || patches.groups !== 1) return [];
+    if (patches && patches.groups > 1 && own) {
+      return [{ ...layer, patches, inputs: [], outputs: own, perInput: layer.columns }];
+    }
+    const [read, made] = [inputs.get(name), outputs.get(name)];
+    if (!read || !made || !patches) return [];
     if (layer.columns > columnsMax || layer.columns % read.length !== 0) return [];
     const perInput = layer.columns / read.length;
     return [{ ...layer, patches, inputs: read, outputs: made, perInput }];

@@ -15,7 +15,8 @@ import { chooseBlocks } from './choose-blocks.ts';
 import { chooseUnits } from './choose-units.ts';
 import { type FitJob, fitModel } from './fit.ts';
 import { type Dependencies, dependenciesOf } from './groups.ts';
-import { mixingLayers } from './layers.ts';
+import { fittedLayers } from './layers.ts';
+import { layersBeforeMeans } from './means.ts';
 import { removeUnits } from './remove.ts';
 import type { Importance, PruneRun } from './run.ts';
 
@@ -39,10 +40,11 @@ const defaults = { limit: 256, memoryBytes: 256 * 2 ** 20 };
 
 /** `canonical` is the model in canonical form; it is not changed. */
 export async function measurePruning(
-  canonical: Model,
+  source: Model,
   recipe: Pick<Recipe, 'keep' | 'blocks' | 'sparsity'>,
   options: PruneOptions,
 ): Promise<PruneRecord> {
+  const canonical = layersBeforeMeans(source);
   const threads = options.threads ?? Math.min(4, availableParallelism());
   const products = await openProducts(threads);
   const run: PruneRun = {
@@ -61,13 +63,13 @@ export async function measurePruning(
       rounding: options.rounding,
     });
     if (chosen.units.size === 0) {
-      return await withSparsity(canonical, { blocks, removed: {}, weights }, { recipe, run });
+      return await withSparsity(source, { blocks, removed: {}, weights }, { recipe, run });
     }
     const pruned = removeUnits(dependencies, chosen.units);
     const kept = keptChannels(dependencies, chosen.units);
     const fitted = await refitted({ source: canonical, pruned, kept }, run);
     const record = { blocks, removed: chosen.removed, weights: fitted };
-    return await withSparsity(canonical, record, { recipe, run });
+    return await withSparsity(source, record, { recipe, run });
   } finally {
     await products.release();
   }
@@ -97,7 +99,7 @@ function keptChannels(
   dependencies: Dependencies,
   units: ReadonlySet<number>,
 ): Map<string, number[]> {
-  const layers = mixingLayers(dependencies.tracker.model, dependencies);
+  const layers = fittedLayers(dependencies.tracker.model, dependencies);
   return new Map(
     layers.map(({ node, outputs }) => [
       node.name,

@@ -1,5 +1,4 @@
 /** Second moments of the inputs of layers in the whole model, as choosing units needs them. */
-import { batches } from '../../evaluate/dataset.ts';
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import { inverseFactor } from '../../linear/triangular.ts';
 import type { Model } from '../../onnx/graph.ts';
@@ -8,6 +7,7 @@ import { rewriterOf } from '../rewriter.ts';
 import type { MixingLayer } from './layers.ts';
 import { channelRows, patchRows, takenOf } from './rows.ts';
 import type { Importance, PruneRun } from './run.ts';
+import { samples } from './samples.ts';
 import type { Reader } from './surgeon.ts';
 import { addedTo } from './target.ts';
 
@@ -32,8 +32,7 @@ export async function readersOf(
   const prefix = await openPrefix(model, values, run.threads);
   let done = 0;
   try {
-    for await (const batch of batches(run.dataSet, { limit: run.limit })) {
-      run.signal.throwIfAborted();
+    for await (const batch of samples(run)) {
       const results = await prefix.run(batch.feeds);
       for (const one of watched) {
         const input = results[one.layer.node.inputs[0] ?? ''];

@@ -16,11 +16,16 @@ export function takenOf(count: number, most: number): Taken {
 }
 
 /** taken × columns. */
-export function patchRows(patches: Patches, input: RuntimeTensor, taken: Taken): Float32Array {
+export function patchRows(
+  patches: Patches,
+  input: RuntimeTensor,
+  taken: Taken,
+  group = 0,
+): Float32Array {
   const { columns } = patches;
   const rows = new Float32Array(taken.taken * columns);
   for (let i = 0; i < taken.taken; i += 1) {
-    patches.copy(input, { group: 0, at: taken.at(i), offset: i * columns }, rows);
+    patches.copy(input, { group, at: taken.at(i), offset: i * columns }, rows);
   }
   return rows;
 }

@@ -11,7 +11,10 @@ export type Importance = 'weights' | 'activations' | 'error';
 
 export interface PruneRun {
   readonly dataSet: DataSet;
+  /** Samples at most. */
   readonly limit: number;
+  /** Which of them: all, or to fit with some and to judge with the others. */
+  readonly part?: 'fit' | 'judge';
   readonly memoryBytes: number;
   readonly threads: number;
   readonly importance: Importance;

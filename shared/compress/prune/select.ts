@@ -82,8 +82,8 @@ function cheapestStep(
     const gone = counts[at] ?? 0;
     const step = stepOf(group.units.length, rounding);
     const size = (group.units.length - gone) % step || step;
-    // Up to half a step too many is nearer to the ratio than half a step too few.
-    if (keep !== null || size > 2 * budget || gone + size > order.units.length) continue;
+    // Less than half a step too many is nearer to the ratio than the rest of it too few.
+    if (keep !== null || size >= 2 * budget || gone + size > order.units.length) continue;
     const costs = order.costs.slice(gone, gone + size);
     const cost = costs.reduce((sum, each) => sum + each, 0) / size;
     if (cost < least) {
