@@ -1,8 +1,10 @@
 /**
  * Structural validity: what must hold before anyone edits or runs a model (onnx/docs/IR.md,
- * "Graphs"). Whether shapes and attributes fit the operators is for the runtime to judge.
+ * "Graphs"). Whether shapes and attributes fit the operators is for the runtime to judge, but for
+ * those that would end its process.
  */
 import { FettleError } from '../errors.ts';
+import { whyBadDivisor } from './divisors.ts';
 import { elementTypes, type Graph, type Model, type Node, type Tensor } from './graph.ts';
 import { newestOpset, whyUnknownOperator } from './operators.ts';
 import { orderNodes } from './order.ts';
@@ -61,6 +63,8 @@ function checkOperators(model: Model, path: string): void {
     if (opset === undefined) throw invalid(path, 'it uses ONNX operators and imports no opset');
     const reason = whyUnknownOperator(node.op, opset);
     if (reason) throw unsupported(path, `${reason} (${nodeLabel(node)})`);
+    const divisor = whyBadDivisor(node);
+    if (divisor) throw invalid(path, `${nodeLabel(node)} has ${divisor}; each must be positive`);
   }
 }
 

@@ -21,6 +21,9 @@ export interface FuzzRequest {
   readonly sets: number;
   /** Package folders whose files are damaged, in turn. */
   readonly packages: readonly string[];
+  /** The runs from this one up to but not including that one: a part of them; all unless said. */
+  readonly from?: number;
+  readonly to?: number;
   /** Where inputs that found something are kept; null keeps none. */
   readonly keep: string | null;
   onProgress?(done: number, total: number): void;
@@ -43,10 +46,10 @@ export async function fuzz(request: FuzzRequest): Promise<FuzzReport> {
   const ends: Record<string, number> = {};
   const findings: { run: number; what: string }[] = [];
   let slowestSeconds = 0;
-  const runs = request.models + request.sets;
+  const { from = 0, to = request.models + request.sets } = request;
   try {
     const bases = await Promise.all(request.packages.map((dir, i) => baseOf(dir, folder, i)));
-    for (let run = 0; run < runs; run += 1) {
+    for (let run = from; run < to; run += 1) {
       const input = await damagedInput(request, { run, folder, bases });
       const verdict = await supervisor.run(input.job);
       for (const end of endsOf(verdict)) ends[end] = (ends[end] ?? 0) + 1;
@@ -57,9 +60,9 @@ export async function fuzz(request: FuzzRequest): Promise<FuzzReport> {
         await keepInput(request.keep, run, input.damagedPath);
       }
       await rm(join(folder, 'variants'), { recursive: true, force: true });
-      request.onProgress?.(run + 1, runs);
+      request.onProgress?.(run + 1, to);
     }
-    return { runs, ends, findings, slowestSeconds, peakMiB: supervisor.peakMiB() };
+    return { runs: to - from, ends, findings, slowestSeconds, peakMiB: supervisor.peakMiB() };
   } finally {
     supervisor.stop();
     await rm(folder, { recursive: true, force: true });

@@ -52,6 +52,36 @@ const rows: readonly [string, Graph, RegExp][] = [
     /nothing makes the output "z"/,
   ],
   [
+    'a stride of zero, by which the runtime would divide',
+    graphOf({
+      nodes: [
+        nodeOf('Conv', { inputs: ['x', 'w'], outputs: ['y'] }, [
+          'strides',
+          { kind: 'ints', value: [2, 0] },
+        ]),
+      ],
+      inputs: [x],
+      outputs: ['y'],
+      initializers: { w },
+    }),
+    /Conv making "y" has strides \[2, 0\]; each must be positive/,
+  ],
+  [
+    'no groups at all',
+    graphOf({
+      nodes: [
+        nodeOf('Conv', { inputs: ['x', 'w'], outputs: ['y'] }, [
+          'group',
+          { kind: 'int', value: 0 },
+        ]),
+      ],
+      inputs: [x],
+      outputs: ['y'],
+      initializers: { w },
+    }),
+    /group \[0\]; each must be positive/,
+  ],
+  [
     'two inputs of one name',
     graphOf({
       nodes: [nodeOf('Relu', { inputs: ['x'], outputs: ['y'] })],
