@@ -12,6 +12,11 @@ export interface BenchContext {
   readonly signal: AbortSignal;
   /** Says what is being measured now; goes to standard error. */
   note(text: string): void;
+  /**
+   * Whether these rows are asked for: `--only NAME,…` measures some again, by their first column,
+   * and the others' rows stay.
+   */
+  asked(name: string): boolean;
 }
 
 export interface BenchResult {

@@ -1,6 +1,10 @@
-/** `npm run bench [name…]`: lists the benches, or runs the named ones and keeps their results. */
-import { readdirSync } from 'node:fs';
+/**
+ * `npm run bench [name… [-- --only SUBJECT,…]]`: lists the benches, or runs the named ones and keeps
+ * their results.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
 import { formatTable } from '../shared/terminal/table.ts';
 import { formatNumber } from '../shared/terminal/units.ts';
@@ -10,7 +14,13 @@ import { describeMachine, type Machine, machineLine } from './machine.ts';
 const folder = import.meta.dirname;
 const notBenches = ['bench.ts', 'machine.ts', 'main.ts'];
 
-process.exitCode = await main(process.argv.slice(2));
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string' } },
+});
+const only = values.only?.split(',') ?? null;
+
+process.exitCode = await main(positionals);
 process.exit();
 
 async function main(asked: readonly string[]): Promise<number> {
@@ -30,7 +40,9 @@ async function main(asked: readonly string[]): Promise<number> {
   for (const name of asked) {
     const bench = await load(name);
     const note = (text: string) => console.error(`  ${text}`);
-    const result = await bench.run({ signal: stop.signal, note });
+    const asked = (subject: string) => only === null || only.includes(subject);
+    const fresh = await bench.run({ signal: stop.signal, note, asked });
+    const result = only === null ? fresh : { ...fresh, rows: withKept(name, machine, fresh) };
     await keep({ name, bench, machine, result });
   }
   return 0;
@@ -46,6 +58,16 @@ async function list(names: readonly string[]): Promise<number> {
 async function load(name: string): Promise<Bench> {
   const { bench }: { bench: Bench } = await import(`./${name}.ts`);
   return bench;
+}
+
+/** The rows of the subjects that were not measured now stay as this same machine left them. */
+function withKept(name: string, machine: Machine, { rows }: BenchResult): BenchResult['rows'] {
+  const path = join(folder, 'results', `${name}.json`);
+  if (!existsSync(path)) return rows;
+  const kept: BenchResult & { machine: Machine } = JSON.parse(readFileSync(path, 'utf8'));
+  if (JSON.stringify(kept.machine) !== JSON.stringify(machine)) return rows;
+  const measured = new Set(rows.map(([subject]) => subject));
+  return [...kept.rows.filter(([subject]) => !measured.has(subject ?? '')), ...rows];
 }
 
 interface Kept {

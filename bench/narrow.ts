@@ -34,6 +34,7 @@ export const bench: Bench = {
       const rows: (string | number)[][] = [];
       const left: string[] = [];
       for (const own of await packages(folder, context)) {
+        if (!context.asked(own.name)) continue;
         const made = await compare(own, { ...context, folder }).catch((thrown: unknown) => {
           // Stopped by hand: what was measured so far is kept, and the rest is named.
           if (context.signal.aborted) return null;
