@@ -104,7 +104,8 @@ function nextDesired(world: World, device: Device, goal: Goal): Desired {
   const document = {
     v: 1 as const,
     device: device.device,
-    revision: device.revision + 1,
+    // A restored database may know less than the device: what it is told next is above both.
+    revision: Math.max(device.revision, device.reported?.revision ?? 0) + 1,
     at: instant(world.now()),
     ...goal,
     telemetrySeconds: world.settings.telemetrySeconds,

@@ -3,6 +3,7 @@
  * seen is written down.
  */
 import { sql } from 'kysely';
+import { collect } from './collect.ts';
 import { collectRollups, type RollupSpan, rollUp, rollupSpans } from './store/rollups.ts';
 import type { World } from './world.ts';
 
@@ -13,6 +14,8 @@ export interface Housekeeping {
 }
 
 const everyMs = 60_000;
+/** What nothing needs any more is looked for so often: that reads every document. */
+const collectEveryMs = 3_600_000;
 /** Rows deleted in one transaction, so that messages of devices don't wait for long. */
 const rowsMax = 5000;
 
@@ -20,6 +23,7 @@ export function startHousekeeping(world: World): Housekeeping {
   const written = new Map<string, number>();
   let last: Promise<void> = Promise.resolve();
   let stopped = false;
+  let collectedMs = Number.NEGATIVE_INFINITY;
   /** Until a round did less than `full`; a controller that stops does one more round of each. */
   const repeat = async (round: () => Promise<number>, full: number) => {
     while ((await round()) >= full && !stopped);
@@ -30,12 +34,16 @@ export function startHousekeeping(world: World): Housekeeping {
     await repeat(() => rollUp(world.db), 1);
     await repeat(() => collectWindows(world), rowsMax);
     for (const span of rollupSpans) await repeat(() => collectSpan(world, span), rowsMax);
+    if (stopped || world.now() - collectedMs < collectEveryMs) return;
+    collectedMs = world.now();
+    await collect(world);
   };
   const run = () => {
     last = last.then(work).catch((thrown) => world.log.error({ err: thrown }, 'housekeeping'));
     return last;
   };
   const timer = setInterval(run, everyMs);
+  void run();
   return {
     run,
     async stop() {
