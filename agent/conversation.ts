@@ -7,6 +7,7 @@ import { createEvents, type Events } from './events.ts';
 import type { Journal } from './journal.ts';
 import { faultLine, type Link, openLink } from './link.ts';
 import type { Log } from './log.ts';
+import type { Queue } from './queue.ts';
 import type { Reporter } from './report.ts';
 import type { AgentSettings } from './settings.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -17,6 +18,8 @@ export interface Speaking {
   /** Of this run of the agent. */
   readonly boot: string;
   readonly journal: Journal;
+  /** Where events wait. */
+  readonly events: Queue;
   readonly log: Log;
   readonly profile: () => Promise<Profile>;
   readonly signal: AbortSignal;
@@ -42,7 +45,7 @@ export interface Conversation {
   end(): Promise<void>;
 }
 
-interface Line extends Omit<Speaking, 'identity'> {
+interface Line extends Omit<Speaking, 'identity' | 'events'> {
   readonly events: Events;
   identity: Identity;
   link: Link | null;
@@ -54,7 +57,10 @@ const enrolPauseMs = 60_000;
 const askPauseMs = 30_000;
 
 export function openConversation(speaking: Speaking): Conversation {
-  const events = createEvents(speaking.settings.device, () => line.link);
+  const { device } = speaking.settings;
+  const { events: queue, journal } = speaking;
+  const link = () => line.link;
+  const events = createEvents({ device, queue, spool: journal.spoolId, link });
   const never = Number.NEGATIVE_INFINITY;
   const line: Line = { ...speaking, events, link: null, enrolledMs: never, askedMs: never };
   return {
@@ -97,7 +103,7 @@ async function sendAll(line: Line, { reporter, telemetry }: Hearing): Promise<vo
   reporter.repeat();
   await line.link?.send('profile', await line.profile());
   sendTuning(line);
-  await line.events.send();
+  line.events.again();
   telemetry.send();
 }
 
@@ -126,7 +132,8 @@ function followDesired(line: Line, desired: Message<'desired'>, hearing: Hearing
   hearing.onDesired();
 }
 
-function followAck({ journal }: Line, ack: Message<'ack'>, hearing: Hearing): void {
+function followAck({ journal, events }: Line, ack: Message<'ack'>, hearing: Hearing): void {
+  if (ack.event) events.acknowledge(ack.event);
   if (ack.reportedSeq !== undefined) hearing.reporter.acknowledge(ack.reportedSeq);
   if (ack.telemetry) hearing.telemetry.acknowledge(ack.telemetry);
   const known = journal.get('tuning');

@@ -65,7 +65,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const meter = createMeter();
   const server = createServer({ meter, risk: state.risk });
   const profile = profileOnce(options, state, ending.signal);
-  const speaking = { settings, identity, boot: randomUUID(), journal, log, profile };
+  const { events } = state.store;
+  const speaking = { settings, identity, boot: randomUUID(), journal, events, log, profile };
   const conversation = openConversation({ ...speaking, signal: ending.signal });
   const parts: Parts = { options, state, meter, server, conversation, profile };
   let reporter: Reporter | null = null;

@@ -1,26 +1,17 @@
 /**
- * What the agent must not forget, in one SQLite file: the journal, trial results and the telemetry
- * spool. WAL with `synchronous = FULL`: what a call has returned from survives a power cut.
+ * What the agent must not forget, in one SQLite file: the journal, trial results, and what waits
+ * to be sent. WAL with `synchronous = FULL`: what a call has returned from survives a power cut.
  */
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { FettleError } from '../shared/errors.ts';
-
-export interface SpoolRow {
-  readonly seq: number;
-  readonly value: string;
-}
+import { FettleError, reasonOf } from '../shared/errors.ts';
+import { type Queue, queueOf, queueSchema } from './queue.ts';
 
 export interface StoredTrial {
   readonly group: string;
   readonly key: string;
   readonly value: string;
-}
-
-export interface SpoolLimits {
-  readonly bytesMax: number;
-  readonly ageMsMax: number;
 }
 
 export interface Store {
@@ -35,13 +26,9 @@ export interface Store {
   readTrials(group: string): string[];
   writeTrial(trial: StoredTrial, atMs: number): void;
   forgetTrialsBefore(atMs: number): void;
-  /** Appends and then drops the oldest beyond the limits. Returns how many were dropped. */
-  spool(value: string, atMs: number, limits: SpoolLimits): number;
-  /** The oldest rows after `seq`. */
-  spooled(seq: number, countMax: number): SpoolRow[];
-  /** Removes what was acknowledged. */
-  unspool(seqMax: number): void;
-  spoolBytes(): number;
+  /** Windows of telemetry. */
+  readonly windows: Queue;
+  readonly events: Queue;
   close(): void;
 }
 
@@ -53,19 +40,32 @@ const schema = `
   CREATE TABLE IF NOT EXISTS trials (
     seq INTEGER PRIMARY KEY, model TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     at INTEGER NOT NULL, UNIQUE (model, key));
-  CREATE TABLE IF NOT EXISTS windows (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT NOT NULL, at INTEGER NOT NULL);
+  ${queueSchema('windows')}
+  ${queueSchema('events')}
 `;
 
 /**
  * Opens or creates `agent.db` in the folder. A file that is no database is put aside, not lost.
- * Throws `CONFLICT` where another agent has it open.
+ * Throws `CONFLICT` where another agent has it open, `STATE_UNWRITABLE` on a full or read-only
+ * disk.
  */
 export function openStore(folder: string): Store {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const path = join(folder, 'agent.db');
   const { database, renewed } = openOrRenew(path);
-  return { renewed, ...journalOf(database), ...trialsOf(database), ...spoolOf(database) };
+  const queues = {
+    windows: queueOf(database, 'windows'),
+    events: queueOf(database, 'events'),
+  };
+  return { renewed, ...journalOf(database), ...trialsOf(database), ...queues };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw new FettleError('STATE_UNWRITABLE', { path: folder, reason: reasonOf(thrown) });
+  }
 }
 
 function openOrRenew(path: string): { database: Database.Database; renewed: boolean } {
@@ -76,7 +76,9 @@ function openOrRenew(path: string): { database: Database.Database; renewed: bool
     if (code === 'SQLITE_BUSY') {
       throw new FettleError('CONFLICT', { reason: `${path}: another agent uses this folder` });
     }
-    if (code !== 'SQLITE_NOTADB' && !code.startsWith('SQLITE_CORRUPT')) throw thrown;
+    if (code !== 'SQLITE_NOTADB' && !code.startsWith('SQLITE_CORRUPT')) {
+      throw new FettleError('STATE_UNWRITABLE', { path, reason: reasonOf(thrown) });
+    }
     for (const suffix of ['', '-wal', '-shm']) {
       if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.broken${suffix}`);
     }
@@ -138,33 +140,5 @@ function trialsOf(database: Database.Database) {
       put.run(group, key, value, atMs);
     },
     forgetTrialsBefore: (atMs: number) => void forget.run(atMs),
-  };
-}
-
-function spoolOf(database: Database.Database) {
-  const put = database.prepare('INSERT INTO windows (value, at) VALUES (?, ?)');
-  const size = database.prepare<[], { bytes: number }>(
-    'SELECT coalesce(sum(length(value)), 0) AS bytes FROM windows',
-  );
-  const dropOld = database.prepare('DELETE FROM windows WHERE at < ?');
-  const dropFirst = database.prepare(
-    'DELETE FROM windows WHERE seq = (SELECT min(seq) FROM windows)',
-  );
-  const after = database.prepare<[number, number], SpoolRow>(
-    'SELECT seq, value FROM windows WHERE seq > ? ORDER BY seq LIMIT ?',
-  );
-  const remove = database.prepare('DELETE FROM windows WHERE seq <= ?');
-  const spool = database.transaction((value: string, atMs: number, limits: SpoolLimits) => {
-    put.run(value, atMs);
-    let dropped = dropOld.run(atMs - limits.ageMsMax).changes;
-    while ((size.get()?.bytes ?? 0) > limits.bytesMax) dropped += dropFirst.run().changes;
-    return dropped;
-  });
-  return {
-    spool: (value: string, atMs: number, limits: SpoolLimits) =>
-      spool.immediate(value, atMs, limits),
-    spooled: (seq: number, countMax: number) => after.all(seq, countMax),
-    unspool: (seqMax: number) => void remove.run(seqMax),
-    spoolBytes: () => size.get()?.bytes ?? 0,
   };
 }

@@ -17,6 +17,7 @@ import { type Address, topicOf } from '../shared/protocol/topics.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
 import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
+import { createSaid, type Said } from './said.ts';
 import { storeProfile, storeReported, storeTelemetry, storeTuning } from './store/measurements.ts';
 import { recentMs, summaryOf } from './summary.ts';
 import type { World } from './world.ts';
@@ -68,6 +69,7 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
   const queue: { device: string; message: Queued }[] = [];
   const counters: Record<IngestCounter, number> = { ...noneYet };
   const record = createComplaints(world);
+  const said = createSaid();
   let running: Promise<void> | null = null;
   const complain = (address: Address, thrown: unknown) => {
     counters.invalid += 1;
@@ -80,7 +82,7 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
     while (queue.length > 0) {
       const inboxes = sortOut(queue.splice(0, bounds.batch));
       try {
-        await storeBatch(world, inboxes, { counters, doors });
+        await storeBatch(world, inboxes, { counters, doors, said });
       } catch (thrown) {
         counters.failures += 1;
         world.log.error({ err: thrown }, 'batch not stored; devices will send it again');
@@ -185,10 +187,16 @@ function emptyInbox(): Inbox {
   return { reported: null, profile: null, tunings: [], telemetry: [], events: [] };
 }
 
+interface Storing {
+  readonly counters: Record<IngestCounter, number>;
+  readonly doors: IngestDoors;
+  readonly said: Said;
+}
+
 async function storeBatch(
   world: World,
   inboxes: ReadonlyMap<string, Inbox>,
-  { counters, doors }: { counters: Record<IngestCounter, number>; doors: IngestDoors },
+  { counters, doors, said }: Storing,
 ): Promise<void> {
   const now = world.now();
   const keptSinceMs = now - world.settings.retentionHours * 3_600_000;
@@ -200,7 +208,7 @@ async function storeBatch(
       if (isNews(device, inbox.reported)) await storeReported(db, inbox.reported, now);
       if (inbox.profile) await storeProfile(db, inbox.profile, now);
       for (const tuning of inbox.tunings) await storeTuning(db, tuning, now);
-      const events = inbox.events.map((event) => ({ ...event, atMs: now }));
+      const events = said.fresh(inbox.events).map((event) => ({ ...event, atMs: now }));
       await insertEvents(db, events.map(eventOf), world.settings.eventsPerDevice);
     }
     return await storeTelemetry(db, telemetry, { now, keptSinceMs });
@@ -214,7 +222,8 @@ async function storeBatch(
   }
   for (const [name, inbox] of inboxes) {
     const device = world.fleet.get(name);
-    if (device) doors.acknowledge(name, settle(world, device, inbox));
+    const events = said.store(inbox.events);
+    if (device) doors.acknowledge(name, { ...settle(world, device, inbox), ...events });
   }
   if ([...inboxes.values()].some(({ reported, profile }) => reported ?? profile)) doors.onChanged();
 }

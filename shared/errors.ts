@@ -58,6 +58,11 @@ export const errorTable = {
     'Free some space on the device.',
     true,
   ),
+  STATE_UNWRITABLE: kind(
+    '{path}: cannot be written ({reason})',
+    'Free some space, and see that the disk is not mounted read-only.',
+    true,
+  ),
   MEMORY_SHORT: kind(
     '{what}: {needed} MiB needed, {free} MiB free',
     'Free some memory, choose a smaller model, or let the agent stop the old one first.',
@@ -104,6 +109,11 @@ export const errorTable = {
   CONTROLLER_UNREACHABLE: kind(
     'controller {url}: {reason}',
     'Is it running? fettle controller',
+    true,
+  ),
+  DATABASE_REFUSED: kind(
+    'database {url}: {reason}',
+    'Check its address, user and password, and that it exists: createdb NAME.',
     true,
   ),
   PORT_IN_USE: kind('{what} port {port} is in use', 'Choose another with {setting}.'),

@@ -5,12 +5,17 @@
 import * as v from 'valibot';
 import { type Message, Window } from '../../shared/protocol/messages.ts';
 import type { Journal } from '../journal.ts';
-import type { SpoolLimits, Store } from '../store.ts';
+import type { QueueLimits } from '../queue.ts';
+import type { Store } from '../store.ts';
 
 const StoredWindow = v.omit(Window, ['seq']);
 export type NewWindow = Omit<Window, 'seq'>;
 
 export interface Spool {
+  /**
+   * `atMs` is how long this process has run. Age is time that the agent ran: a clock that jumps by
+   * years makes nothing old, and neither does a winter in a box.
+   */
   add(windows: readonly NewWindow[], atMs: number): void;
   /** The oldest windows that are not acknowledged, as one document; null when there are none. */
   batch(device: string): Message<'telemetry'> | null;
@@ -21,24 +26,27 @@ export interface Spool {
 }
 
 /** A day of 5-second windows is about 7 MiB. */
-export const spoolLimits: SpoolLimits = { bytesMax: 32 << 20, ageMsMax: 7 * 86_400_000 };
+export const spoolLimits: QueueLimits = { bytesMax: 32 << 20, ageMsMax: 7 * 86_400_000 };
 /** One document stays far below what a broker takes. */
 const batchMax = 100;
 
 export function openSpool(store: Store, journal: Journal, limits = spoolLimits): Spool {
   const id = journal.spoolId;
+  const queue = store.windows;
+  const startMs = queue.newestMs();
   let dropped = journal.get('spool')?.dropped ?? 0;
   let acknowledged = 0;
   return {
     add(windows, atMs) {
       let lost = 0;
-      for (const window of windows) lost += store.spool(JSON.stringify(window), atMs, limits);
+      for (const window of windows)
+        lost += queue.add(JSON.stringify(window), startMs + atMs, limits);
       if (lost === 0) return;
       dropped += lost;
       journal.change({ spool: { id, dropped } });
     },
     batch(device) {
-      const rows = store.spooled(acknowledged, batchMax);
+      const rows = queue.after(acknowledged, batchMax);
       if (rows.length === 0) return null;
       const windows = rows.map(({ seq, value }) => ({
         ...v.parse(StoredWindow, JSON.parse(value)),
@@ -49,11 +57,11 @@ export function openSpool(store: Store, journal: Journal, limits = spoolLimits):
     acknowledge({ spool, seq }) {
       if (spool !== id || seq <= acknowledged) return;
       acknowledged = seq;
-      store.unspool(seq);
+      queue.remove(seq);
     },
     get dropped() {
       return dropped;
     },
-    bytes: () => store.spoolBytes(),
+    bytes: () => queue.bytes(),
   };
 }

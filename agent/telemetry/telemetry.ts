@@ -23,7 +23,17 @@ export interface TelemetryOptions {
   readonly subject: () => Subject | null;
   readonly temperature: () => Promise<number | null>;
   readonly onFault: (thrown: unknown) => void;
+  readonly clock?: Clock;
 }
+
+export interface Clock {
+  /** Since 1970, as this device believes. */
+  wallMs(): number;
+  /** How long this process has run. */
+  ranMs(): number;
+}
+
+const systemClock: Clock = { wallMs: () => Date.now(), ranMs: () => performance.now() };
 
 /** How long the controller may take to acknowledge before the same document is sent again. */
 const ackTimeoutMs = 15_000;
@@ -85,11 +95,17 @@ function createSender({ device, spool, link, onFault }: TelemetryOptions) {
 }
 
 /** What was counted since the last call, on disk. */
-function createCollector({ meter, spool, subject, temperature }: TelemetryOptions) {
+export function createCollector({
+  meter,
+  spool,
+  subject,
+  temperature,
+  clock = systemClock,
+}: Omit<TelemetryOptions, 'link' | 'device' | 'onFault'>): () => Promise<void> {
   const usage = usageMeter();
-  let startMs = Date.now();
+  let startMs = clock.wallMs();
   return async () => {
-    const endMs = Date.now();
+    const endMs = clock.wallMs();
     const span = {
       start: new Date(startMs).toISOString(),
       // The clock may have been set back meanwhile.
@@ -102,6 +118,6 @@ function createCollector({ meter, spool, subject, temperature }: TelemetryOption
       const { model, version, variant } = about ?? { model: null, version: null, variant: null };
       return { ...span, model, version, variant, requests, errors, latencyMs, ...state };
     });
-    spool.add(windows, endMs);
+    spool.add(windows, clock.ranMs());
   };
 }

@@ -163,6 +163,7 @@ export const Ack = v.looseObject({
   reportedSeq: v.optional(Count),
   tuningRevision: v.optional(Count),
   telemetry: v.optional(v.looseObject({ spool: v.string(), seq: Count })),
+  event: v.optional(v.looseObject({ spool: v.string(), seq: Count })),
 });
 export type Ack = v.InferOutput<typeof Ack>;
 
@@ -173,6 +174,9 @@ export const DeviceEvent = v.looseObject({
   level: v.picklist(['info', 'warn', 'error']),
   code: v.string(),
   message: Text,
+  /** Rises by one with every event of this spool; sent again until acknowledged. */
+  spool: v.optional(v.string()),
+  seq: v.optional(Count),
 });
 export type DeviceEvent = v.InferOutput<typeof DeviceEvent>;
 

@@ -1,11 +1,12 @@
 import test, { type ExecutionContext } from 'ava';
 import { openJournal } from '../../../agent/journal.ts';
-import { openStore, type SpoolLimits } from '../../../agent/store.ts';
+import type { QueueLimits } from '../../../agent/queue.ts';
+import { openStore } from '../../../agent/store.ts';
 import { type NewWindow, openSpool } from '../../../agent/telemetry/spool.ts';
 import { emptyHistogram } from '../../../shared/histogram.ts';
 import { temporaryFolder } from '../../support/fettle.ts';
 
-const wide: SpoolLimits = { bytesMax: 1 << 20, ageMsMax: 86_400_000 };
+const wide: QueueLimits = { bytesMax: 1 << 20, ageMsMax: 86_400_000 };
 
 function windowOf(requests: number): NewWindow {
   return {

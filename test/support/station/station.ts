@@ -121,14 +121,16 @@ function hear(heard: Heard, topic: string, payload: Buffer): void {
   if (channel === 'inferred') heard.inferred.push(decodeMessage({ device, channel }, payload));
 }
 
-async function acknowledge(bus: Bus, { reported, tuning, telemetry }: Heard): Promise<void> {
+async function acknowledge(bus: Bus, { reported, tuning, telemetry, event }: Heard): Promise<void> {
   const sent = telemetry.at(-1);
   const seq = sent?.windows.at(-1)?.seq;
+  const said = event.at(-1);
   await send(bus, 'ack', {
     v: 1,
     reportedSeq: reported.at(-1)?.seq,
     tuningRevision: tuning.at(-1)?.revision,
     ...(sent && seq !== undefined ? { telemetry: { spool: sent.spool, seq } } : {}),
+    ...(said ? { event: { spool: said.spool, seq: said.seq } } : {}),
   });
 }
 

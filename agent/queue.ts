@@ -1,0 +1,86 @@
+/**
+ * What waits on disk to be sent, numbered in the order in which it came, within a cap of bytes and
+ * age. A number is never used twice, so that a gap is seen as one.
+ */
+import type { Database } from 'better-sqlite3';
+
+export interface QueueRow {
+  readonly seq: number;
+  readonly value: string;
+}
+
+export interface QueueLimits {
+  readonly bytesMax: number;
+  readonly ageMsMax: number;
+}
+
+export interface Queue {
+  /** Appends and then drops the oldest beyond the limits. Returns how many were dropped. */
+  add(value: string, atMs: number, limits: QueueLimits): number;
+  /** The oldest rows after `seq`. */
+  after(seq: number, countMax: number): QueueRow[];
+  /** Removes what was acknowledged. */
+  remove(seqMax: number): void;
+  bytes(): number;
+  /** When the newest row came; 0 where there is none. */
+  newestMs(): number;
+}
+
+type Name = 'windows' | 'events';
+interface Size {
+  readonly bytes: number;
+}
+
+export function queueSchema(name: Name): string {
+  return `CREATE TABLE IF NOT EXISTS ${name} (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT NOT NULL, at INTEGER NOT NULL);`;
+}
+
+export function queueOf(database: Database, name: Name): Queue {
+  const put = database.prepare(`INSERT INTO ${name} (value, at) VALUES (?, ?)`);
+  const sizes = (where: string) =>
+    database.prepare<[number], Size>(
+      `DELETE FROM ${name} WHERE ${where} RETURNING length(value) AS bytes`,
+    );
+  const dropOld = sizes('at < ?');
+  const dropFirst = sizes(`seq = (SELECT min(seq) FROM ${name} WHERE seq > ?)`);
+  const dropUpTo = sizes('seq <= ?');
+  const after = database.prepare<[number, number], QueueRow>(
+    `SELECT seq, value FROM ${name} WHERE seq > ? ORDER BY seq LIMIT ?`,
+  );
+  const all = database.prepare<[], { bytes: number; at: number }>(
+    `SELECT coalesce(sum(length(value)), 0) AS bytes, coalesce(max(at), 0) AS at FROM ${name}`,
+  );
+  // Summed once: looking through a day of rows with every row would take longer and longer.
+  let { bytes, at: newestMs } = all.get() ?? { bytes: 0, at: 0 };
+  const append = database.transaction((value: string, atMs: number, limits: QueueLimits) => {
+    put.run(value, atMs);
+    const gone = dropOld.all(atMs - limits.ageMsMax);
+    let left = bytes + value.length - sum(gone);
+    while (left > limits.bytesMax) {
+      const [first] = dropFirst.all(0);
+      if (!first) break;
+      gone.push(first);
+      left -= first.bytes;
+    }
+    return { left, dropped: gone.length };
+  });
+  return {
+    add(value, atMs, limits) {
+      const { left, dropped } = append.immediate(value, atMs, limits);
+      bytes = left;
+      newestMs = atMs;
+      return dropped;
+    },
+    after: (seq, countMax) => after.all(seq, countMax),
+    remove(seqMax) {
+      bytes -= sum(dropUpTo.all(seqMax));
+    },
+    bytes: () => bytes,
+    newestMs: () => newestMs,
+  };
+}
+
+function sum(rows: readonly Size[]): number {
+  return rows.reduce((total, { bytes }) => total + bytes, 0);
+}
