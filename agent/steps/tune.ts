@@ -10,8 +10,8 @@ import { tune } from '../tune/tune.ts';
 import { controllerSource } from '../variant-source.ts';
 import type { StepContext } from './step.ts';
 
-/** Beside a variant that serves, trials give way a little. */
-const nicenessBeside = 5;
+/** Beside a variant that serves, trials give way, and leave the cores alone for half of the time. */
+const beside = { niceness: 5, coresShare: 0.5 } as const;
 /** Results older than this are of a device that has changed. */
 const trialsKeptMs = 90 * 86_400_000;
 
@@ -34,7 +34,7 @@ export async function tuneForGoal(context: StepContext): Promise<void> {
     budgetSeconds: desired.tuningBudgetSeconds,
     countWaiting: false,
     ...trialMemory(context, goal),
-    niceness: context.server.active() ? nicenessBeside : 0,
+    ...(context.server.active() && beside),
     signal,
     onStep(text) {
       step = text;

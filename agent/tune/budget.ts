@@ -1,4 +1,5 @@
 /** The time a tuning may take, and how it is shared out. */
+import { eta, rungs } from './halving.ts';
 import type { Effort } from './trial-protocol.ts';
 
 export interface Budget {
@@ -11,6 +12,7 @@ export interface Budget {
   wait<T>(work: () => Promise<T>): Promise<T>;
   /** The usual length of a trial, from those that ran. */
   readonly usualTrialSeconds: number;
+  readonly lastTrialSeconds: number;
   timeTrial<T>(work: () => Promise<T>): Promise<T>;
 }
 
@@ -23,6 +25,7 @@ export function startBudget(options: { seconds: number; countWaiting: boolean })
   let longestWaitMs = 0;
   let trials = 0;
   let trialSeconds = 0;
+  let lastTrialSeconds = 0;
   const spentSeconds = () => (performance.now() - start - waited) / 1000;
   return {
     spentSeconds,
@@ -43,26 +46,39 @@ export function startBudget(options: { seconds: number; countWaiting: boolean })
     get usualTrialSeconds() {
       return trials === 0 ? firstGuessSeconds : trialSeconds / trials;
     },
+    get lastTrialSeconds() {
+      return lastTrialSeconds;
+    },
     async timeTrial(work) {
       const before = performance.now();
       try {
         return await work();
       } finally {
         trials += 1;
-        trialSeconds += (performance.now() - before) / 1000;
+        lastTrialSeconds = (performance.now() - before) / 1000;
+        trialSeconds += lastTrialSeconds;
       }
     },
   };
 }
 
-/** The share of the budget that first looks get, and that the final round gets. */
+/** The share of the budget that looks get, and that the final round gets. */
 const share = { looks: 0.5, final: 0.25 } as const;
 
-/** A first look at each of `count` candidates: enough to rank them. */
-export function lookEffort(budgetSeconds: number, count: number): Effort {
-  const each = (budgetSeconds * share.looks) / Math.max(1, count);
-  const secondsMax = clamp(each, 0.3, 1.5);
-  return { warmUpMs: 100, runsMin: 20, secondsMin: secondsMax / 3, spread: 0.02, secondsMax };
+/**
+ * A look at one of `count` candidates, of which every third is looked at again for three times as
+ * long: each rung takes as much time as the one before it.
+ */
+export function lookEffort(budgetSeconds: number, count: number, rung: number): Effort {
+  const first = clamp((budgetSeconds * share.looks) / Math.max(1, rungs * count), 0.15, 0.6);
+  const secondsMax = first * eta ** rung;
+  return {
+    warmUpMs: 60,
+    runsMin: 10 * eta ** rung,
+    secondsMin: secondsMax / 3,
+    spread: 0.04 / eta ** rung,
+    secondsMax,
+  };
 }
 
 /** The final round: enough to tell a few per cent apart. */
@@ -73,7 +89,7 @@ export function finalEffort(budgetSeconds: number): Effort {
 
 /** The same, within a limit. */
 export function atMost(limit: number, effort: Effort): Effort {
-  const secondsMax = Math.min(limit, effort.secondsMax);
+  const secondsMax = Math.max(0.05, Math.min(limit, effort.secondsMax));
   return { ...effort, secondsMax, secondsMin: Math.min(effort.secondsMin, secondsMax / 2) };
 }
 

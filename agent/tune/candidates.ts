@@ -5,7 +5,7 @@ import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/comp
 import type { ModelGoal } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import type { Plan } from '../../shared/protocol/tuning.ts';
-import { usableCores } from '../profile/hardware-class.ts';
+import { plansOf } from './plans.ts';
 
 export interface Candidate {
   readonly recipe: Recipe;
@@ -27,8 +27,6 @@ export interface Space {
   readonly skipped: readonly Skipped[];
 }
 
-/** Plans of one recipe at most: on a server with many cores the middle of the range says enough. */
-const plansMax = 8;
 /** Resident memory of a process that holds the runtime and no model yet. */
 const runtimeMiB = 60;
 
@@ -62,32 +60,6 @@ function orderedRecipes(goal: ModelGoal): Recipe[] {
     if (!recipes.some((known) => sameRecipe(known, recipe))) recipes.push(recipe);
   }
   return recipes;
-}
-
-/**
- * All usable cores first, then one, then half of them; several sessions side by side where
- * throughput is the objective. More threads than cores is not tried: it was twice as slow wherever
- * it was measured.
- */
-function plansOf(goal: ModelGoal, profile: Profile): Plan[] {
-  const { processor } = profile;
-  const usable = Math.max(1, Math.floor(usableCores(processor)));
-  const physical = Math.min(usable, processor.physicalCores ?? usable);
-  const threads = unique([physical, 1, Math.ceil(physical / 2), usable]);
-  const plans = threads.map((count) => plan('cpu', count, 1));
-  if (goal.objective === 'throughput') {
-    for (const instances of unique([usable, Math.ceil(usable / 2), 2])) {
-      const each = Math.floor(usable / instances);
-      if (instances > 1 && each >= 1) plans.push(plan('cpu', each, instances));
-    }
-  }
-  const others = profile.providers.filter((provider) => provider !== 'cpu');
-  for (const provider of others) plans.push(plan(provider, 1, 1));
-  return plans.slice(0, plansMax);
-}
-
-function plan(provider: string, threads: number, instances: number): Plan {
-  return { provider, threads, instances, batch: 1, stages: 1 };
 }
 
 function shortage(
@@ -124,8 +96,4 @@ function skip(
     `${recipeName(candidate.recipe)} needs at least ${needed} MiB of ${what}, ` +
     `${Math.floor(room.freeMiB)} MiB are free`;
   return { ...candidate, code, neededMiB: needed, freeMiB: Math.floor(room.freeMiB), reason };
-}
-
-function unique(values: readonly number[]): number[] {
-  return [...new Set(values)];
 }

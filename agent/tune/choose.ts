@@ -3,7 +3,7 @@
  */
 import { isSource } from '../../shared/compress/recipe.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
-import { explainChoice, explainNothing } from './explain.ts';
+import { coresOf, explainChoice, explainNothing } from './explain.ts';
 import { paretoFront } from './front.ts';
 import { type ChoiceGoal, gainOver, objectiveOf, tieMargin } from './objective.ts';
 import { refusalOf } from './refuse.ts';
@@ -52,7 +52,7 @@ function bestOf(goal: ChoiceGoal, trials: readonly Trial[], among: readonly numb
   return among.reduce<number | null>((best, index) => {
     const [a, b] = [trials[index], best === null ? undefined : trials[best]];
     if (a === undefined) return best;
-    return b === undefined || objectiveOf(goal, a) < objectiveOf(goal, b) ? index : best;
+    return b === undefined || gainOver(goal, b, a) < 0 ? index : best;
   }, null);
 }
 
@@ -88,7 +88,7 @@ function compareThrift(a: Trial | undefined, b: Trial | undefined): number {
   if (a === undefined || b === undefined) return 0;
   return (
     step(a.bytes, b.bytes, bytesMargin) ||
-    step(a.plan.threads * a.plan.instances, b.plan.threads * b.plan.instances, 0) ||
+    step(coresOf(a.plan), coresOf(b.plan), 0) ||
     step(a.memoryMiB, b.memoryMiB, memoryMargin) ||
     a.latencyMsP50 - b.latencyMsP50
   );

@@ -8,8 +8,11 @@ import type { Block, Runner } from './runner.ts';
 import { medianInterval, relativeSpread } from './statistics.ts';
 import type { Effort, Measured, Ratio } from './trial-protocol.ts';
 
-/** One block is long enough for several runs, and short enough for many rounds. */
-const block = { ms: 25, runs: 4 } as const;
+/**
+ * One block is long enough for several runs, and short enough for many rounds. Runs at the same
+ * time take longer to fill all threads and to leave them.
+ */
+const blocks = { latency: { ms: 25, runs: 4 }, throughput: { ms: 120, runs: 8 } } as const;
 /** The first run of a block finds the caches of another model; with so few runs it is kept. */
 const dropBelowMs = 50;
 const roundsMin = 6;
@@ -19,6 +22,8 @@ const latenciesMax = 20_000;
 
 interface Series {
   readonly runner: Runner;
+  /** Takes part no more: it is behind for certain. */
+  isOut: boolean;
   blockMs: number;
   readonly latenciesMs: number[];
   /** Of each round: the median latency, and runs a second. */
@@ -28,35 +33,70 @@ interface Series {
   elapsedMs: number;
 }
 
+interface Terms {
+  readonly compare: 'latency' | 'throughput';
+  readonly effort: Effort;
+}
+
+/**
+ * The first is what the others are compared with. One that is behind the best for certain takes no
+ * part in further rounds: the time goes to those that may win.
+ */
 export async function contest(
   runners: readonly Runner[],
-  { compare, effort }: { compare: 'latency' | 'throughput'; effort: Effort },
+  { compare, effort }: Terms,
 ): Promise<Measured[]> {
-  const series = runners.map((runner) => emptySeries(runner));
-  for (const one of series) await warmUp(one, effort);
+  const series = runners.map((runner) => emptySeries(runner, blocks[compare].ms));
+  for (const one of series) await warmUp(one, { compare, effort });
   const begin = performance.now();
+  const [first] = series;
   for (let round = 0; round < roundsMax; round++) {
+    const left = series.filter((one) => !one.isOut);
     // The order turns, so that none is always the one after the same other.
-    const order = round % 2 === 0 ? series : series.toReversed();
-    for (const one of order) add(one, await one.runner.block(one.blockMs), runners.length > 1);
-    if (isEnough(series, effort, { seconds: (performance.now() - begin) / 1000, round })) break;
+    const order = round % 2 === 0 ? left : left.toReversed();
+    for (const one of order) add(one, await one.runner.block(one.blockMs), left.length > 1);
+    if (isEnough(left, effort, { seconds: (performance.now() - begin) / 1000, round })) break;
+    if (first) dropLosers(left, first, { compare, round });
   }
-  const first = series[0];
   return series.map((one) => summary(one, one === first ? undefined : first, compare));
 }
 
-function emptySeries(runner: Runner): Series {
+function emptySeries(runner: Runner, blockMs: number): Series {
   return {
-    ...{ runner, blockMs: block.ms, latenciesMs: [], medians: [], rates: [] },
+    ...{ runner, blockMs, isOut: false, latenciesMs: [], medians: [], rates: [] },
     ...{ runs: 0, elapsedMs: 0 },
   };
 }
 
 /** Runs until the time is over, and learns from it how long a block must be. */
-async function warmUp(series: Series, effort: Effort): Promise<void> {
+async function warmUp(series: Series, { compare, effort }: Terms): Promise<void> {
   const { latenciesMs } = await series.runner.block(effort.warmUpMs);
   const usual = quantileOf(latenciesMs, 0.5);
-  series.blockMs = Math.min(Math.max(block.ms, usual * block.runs), 1000);
+  const { ms, runs } = blocks[compare];
+  series.blockMs = Math.min(Math.max(ms, usual * runs), 1000);
+}
+
+/** An interval of fewer rounds is their range, and says little. */
+const dropAfterRounds = 8;
+
+function dropLosers(
+  left: readonly Series[],
+  first: Series,
+  { compare, round }: Pick<Terms, 'compare'> & { readonly round: number },
+): void {
+  if (round + 1 < dropAfterRounds) return;
+  const rivals = left.filter((one) => one !== first);
+  const ratios = rivals.map((one) => ratioOf(one, first, compare));
+  for (const [at, isLoser] of certainLosers(ratios).entries()) {
+    const rival = rivals[at];
+    if (rival && isLoser) rival.isOut = true;
+  }
+}
+
+/** Whether each is behind the best by more than both intervals. Pure. */
+export function certainLosers(ratios: readonly Pick<Ratio, 'low' | 'high'>[]): boolean[] {
+  const floor = Math.max(...ratios.map(({ low }) => low));
+  return ratios.map(({ high }) => high < floor);
 }
 
 function add(series: Series, { latenciesMs, elapsedMs }: Block, alternating: boolean): void {
@@ -76,7 +116,7 @@ function isEnough(
   effort: Effort,
   so: { seconds: number; round: number },
 ): boolean {
-  if (so.seconds >= effort.secondsMax) return true;
+  if (so.seconds >= effort.secondsMax || Date.now() >= (effort.endsAtMs ?? Infinity)) return true;
   if (so.seconds < effort.secondsMin * series.length || so.round + 1 < roundsMin) return false;
   return series.every(
     (one) => one.runs >= effort.runsMin && relativeSpread(one.medians) <= effort.spread,

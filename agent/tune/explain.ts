@@ -44,8 +44,21 @@ export function name(trial: Pick<Trial, 'recipeName' | 'plan'>): string {
 
 export function planName(plan: Plan): string {
   const threads = `${plan.threads} thread${plan.threads === 1 ? '' : 's'}`;
-  const instances = plan.instances > 1 ? `${plan.instances} × ` : '';
-  return `${instances}${threads}${plan.provider === 'cpu' ? '' : ` on ${plan.provider}`}`;
+  const parts = [
+    plan.instances > 1 ? `${plan.instances} × ` : '',
+    plan.stages > 1 ? `${plan.stages} stages of ` : '',
+    threads,
+    plan.batch > 1 ? `, batches of ${plan.batch}` : '',
+    plan.arena === false ? ', no arena' : '',
+    plan.prepack === false ? ', no prepacking' : '',
+    plan.provider === 'cpu' ? '' : ` on ${plan.provider}`,
+  ];
+  return parts.join('');
+}
+
+/** Cores that it keeps busy. */
+export function coresOf({ threads, instances, stages }: Plan): number {
+  return threads * instances * stages;
 }
 
 /** The documents hold no longer text. */
@@ -93,9 +106,8 @@ function extra(winner: Trial, other: Trial): string {
   if (other.bytes > winner.bytes) {
     costs.push(`${short((other.bytes - winner.bytes) / 2 ** 20)} MiB more to store`);
   }
-  const threads = (trial: Trial) => trial.plan.threads * trial.plan.instances;
-  if (threads(other) > threads(winner))
-    costs.push(`${threads(other) - threads(winner)} more cores`);
+  const more = coresOf(other.plan) - coresOf(winner.plan);
+  if (more > 0) costs.push(`${more} more core${more === 1 ? '' : 's'}`);
   if (costs.length === 0 && other.memoryMiB > winner.memoryMiB) {
     costs.push(`${short(other.memoryMiB - winner.memoryMiB)} MiB more memory`);
   }

@@ -6,6 +6,7 @@ import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/comp
 import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
 import { type Space, trialKey } from './candidates.ts';
 import { planName } from './explain.ts';
+import { rungOf, rungs, survivors } from './halving.ts';
 import { type ChoiceGoal, isSpeed, objectiveOf } from './objective.ts';
 import { refusalOf } from './refuse.ts';
 
@@ -15,7 +16,12 @@ export interface Target {
 }
 
 export type NextStep =
-  | { readonly kind: 'trial'; readonly target: Target; readonly reason: string }
+  | {
+      readonly kind: 'trial';
+      readonly target: Target;
+      readonly rung: number;
+      readonly reason: string;
+    }
   /** The source under its best plan in front. */
   | { readonly kind: 'final'; readonly targets: readonly Target[]; readonly reason: string }
   | { readonly kind: 'end'; readonly reason: string };
@@ -33,7 +39,11 @@ export interface Situation {
 
 export function nextStep(situation: Situation): NextStep {
   if (!situation.hurry) {
-    const target = everyRecipe(situation) ?? sourcePlans(situation) ?? promisingPlans(situation);
+    const target =
+      everyRecipe(situation) ??
+      sourcePlans(situation) ??
+      promisingPlans(situation) ??
+      closerLook(situation);
     if (target !== null) return target;
   }
   if (situation.finalOver) return { kind: 'end', reason: 'the final round is over' };
@@ -80,8 +90,21 @@ function promisingPlans(situation: Situation): NextStep | null {
   return null;
 }
 
+/** Then the best of all first looks again, longer. */
+function closerLook({ goal, trials }: Situation): NextStep | null {
+  const stay = survivors(goal, trials);
+  for (let rung = 1; rung < rungs; rung++) {
+    const trial = stay.find((one) => rungOf(one) < rung && !one.versus);
+    if (trial) {
+      const why = `one of the best ${stay.length}: a closer look`;
+      return trialOf(targetOf(trial), why, rung);
+    }
+  }
+  return null;
+}
+
 /** How many are measured against the source, and how far behind the best they may be. */
-const finalists = { max: 2, behind: 1.25 } as const;
+const finalists = { max: 3, behind: 1.25 } as const;
 /** What a process needs before it holds a model. */
 const emptyProcessMiB = 60;
 
@@ -94,10 +117,11 @@ function finalRound({ goal, trials, memoryMiB }: Situation): NextStep {
   const source = done.filter((trial) => isSource(trial.recipe)).sort(order)[0];
   if (source === undefined) return end('the source was not measured');
   const rivals = done
-    .filter((trial) => !isSource(trial.recipe) && refusalOf(goal, trial, null) === null)
+    .filter((trial) => trial !== source && refusalOf(goal, trial, null) === null)
     .sort(order);
   const best = rivals[0];
-  if (best === undefined) return end('nothing but the source may be chosen');
+  if (best === undefined) return end('nothing but the source under one plan may be chosen');
+  if (source.versus && best.versus) return end('the final round was run before');
   const near = rivals.filter(
     (trial) => objectiveOf(goal, trial) <= objectiveOf(goal, best) * finalists.behind,
   );
@@ -111,9 +135,9 @@ function finalRound({ goal, trials, memoryMiB }: Situation): NextStep {
   return { kind: 'final', targets, reason: 'the best against the source, alternating' };
 }
 
-function trialOf(target: Target, why: string): NextStep {
+function trialOf(target: Target, why: string, rung = 0): NextStep {
   const reason = `${recipeName(target.recipe)}, ${planName(target.plan)}: ${why}`;
-  return { kind: 'trial', target, reason };
+  return { kind: 'trial', target, rung, reason };
 }
 
 function targetOf({ recipe, plan }: Trial): Target {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { openSession } from '../../shared/evaluate/runtime.ts';
 import { childRequest, childResult } from '../child-side.ts';
+import { sessionOptionsOf } from '../serve/session-options.ts';
 import { feedsFor } from './feeds.ts';
 import { layerMicroseconds } from './node-profile.ts';
 import { NodeProfileRequest } from './trial-protocol.ts';
@@ -12,9 +13,7 @@ import { NodeProfileRequest } from './trial-protocol.ts';
 const request = v.parse(NodeProfileRequest, await childRequest());
 const folder = mkdtempSync(join(tmpdir(), 'fettle-nodes-'));
 try {
-  const { threads, provider } = request.plan;
-  const profilePrefix = join(folder, 'nodes');
-  const options = { threads, provider, spinning: false, profilePrefix };
+  const options = { ...sessionOptionsOf(request.plan), profilePrefix: join(folder, 'nodes') };
   const session = await openSession(request.path, options);
   const feeds = await feedsFor(session, request.goldenPath);
   const end = performance.now() + request.seconds * 1000;

@@ -23,7 +23,7 @@ export function objectiveOf(goal: Pick<ModelGoal, 'objective'>, trial: Trial): n
  * worse.
  */
 export function gainOver(goal: Pick<ModelGoal, 'objective'>, leader: Trial, other: Trial): number {
-  if (goal.objective === 'latency' && leader.versus && other.versus) {
+  if (isSpeed(goal.objective) && leader.versus && other.versus) {
     // Both were measured against the same source, alternating with it: that tells them apart best.
     return leader.versus.ratio / other.versus.ratio - 1;
   }

@@ -83,7 +83,7 @@ function best(tuner: Tuner, done: readonly Trial[], suits: (recipe: Recipe) => b
 }
 
 async function profileLayers(
-  { request, memoryMiB }: Tuner,
+  { request, budget, memoryMiB }: Tuner,
   { path, goldenPath, layers = [] }: VariantFile,
   plan: Plan,
 ): Promise<number[] | null> {
@@ -92,7 +92,7 @@ async function profileLayers(
   await runChild({
     module: siblingModule(import.meta.url, 'node-profile-child.ts'),
     request: asked,
-    timeoutMs: 60_000,
+    timeoutMs: 1000 * Math.max(1, budget.leftSeconds()),
     memoryLimitMiB: memoryMiB,
     niceness: request.niceness ?? 0,
     signal: request.signal,

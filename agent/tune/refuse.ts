@@ -52,9 +52,12 @@ const slowerMax = 0.02;
 function slowerThanSource(goal: ChoiceGoal, trial: Trial, baseline: Trial): string | null {
   if (trial === baseline || !isSpeed(goal.objective)) return null;
   const { versus } = trial;
-  if (versus && versus.ratio >= 1) return null;
-  const ratio = versus?.ratio ?? objectiveOf(goal, baseline) / objectiveOf(goal, trial);
-  const equal = versus ? versus.high >= 1 : 1 - ratio <= tieMargin(trial, baseline);
+  // What was compared with the source under one plan, is held against it under its best.
+  const best = baseline.versus?.ratio ?? 1;
+  const ratio = versus
+    ? versus.ratio / best
+    : objectiveOf(goal, baseline) / objectiveOf(goal, trial);
+  const equal = versus ? versus.high >= best : 1 - ratio <= tieMargin(trial, baseline);
   if (ratio >= 1 || (equal && ratio >= 1 - slowerMax)) return null;
   return `${((1 / ratio - 1) * 100).toFixed(0)} % slower than the source under its best plan`;
 }

@@ -1,6 +1,7 @@
 /** One variant, loaded under a plan and ready to be run in blocks, in this thread. */
 import { checkGolden, type GoldenResult } from '../../shared/evaluate/golden.ts';
 import { openSession } from '../../shared/evaluate/runtime.ts';
+import { sessionOptionsOf } from '../serve/session-options.ts';
 import { feedsFor } from './feeds.ts';
 import type { Contestant } from './trial-protocol.ts';
 
@@ -19,11 +20,9 @@ export interface Runner {
   close(): Promise<void>;
 }
 
-/** Opened as for serving: threads that wait give their core back. */
 export async function openRunner({ path, goldenPath, plan }: Contestant): Promise<Runner> {
   const start = performance.now();
-  const { threads, provider } = plan;
-  const session = await openSession(path, { threads, provider, spinning: false });
+  const session = await openSession(path, sessionOptionsOf(plan));
   const loadMs = performance.now() - start;
   const golden = goldenPath === null ? null : await checkGolden(session, goldenPath);
   const feeds = await feedsFor(session, goldenPath);

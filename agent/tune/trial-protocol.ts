@@ -18,6 +18,8 @@ export const Effort = v.object({
   /** Half the width of the median's interval over the median, at which it may end. */
   spread: v.number(),
   secondsMax: v.number(),
+  /** Unix milliseconds at which it ends with what it has: the budget's end. */
+  endsAtMs: v.optional(v.number()),
 });
 export type Effort = v.InferOutput<typeof Effort>;
 
@@ -52,10 +54,27 @@ export const Measured = v.object({
 });
 export type Measured = v.InferOutput<typeof Measured>;
 
+/** What else the machine did while the contestants were timed; null where it cannot be read. */
+export const Conditions = v.object({
+  seconds: v.number(),
+  /** Processors that the process may use. */
+  cores: v.number(),
+  /** Of these, what other processes used. */
+  otherCores: v.nullable(v.number()),
+  /** What the host of a virtual machine gave to others. */
+  stolenCores: v.nullable(v.number()),
+  frequencyMHzBefore: v.nullable(v.number()),
+  frequencyMHzAfter: v.nullable(v.number()),
+  throttles: v.nullable(v.number()),
+  temperatureC: v.nullable(v.number()),
+});
+export type Conditions = v.InferOutput<typeof Conditions>;
+
 export const TrialAnswer = v.object({
   measured: v.array(Measured),
   /** Peak resident memory of the process, MiB. */
   peakMiB: v.number(),
+  conditions: Conditions,
 });
 export type TrialAnswer = v.InferOutput<typeof TrialAnswer>;
 

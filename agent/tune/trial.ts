@@ -5,9 +5,10 @@ import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
 import type { VariantFile } from '../../shared/variants.ts';
 import { type ChildEnd, runChild, siblingModule } from '../measured-child.ts';
-import { hottestCelsius } from '../profile/thermal.ts';
+import { disturbanceOf } from './disturbance.ts';
 import { goldenReason } from './golden-verdict.ts';
 import {
+  type Conditions,
   type Effort,
   type Measured,
   TrialAnswer,
@@ -50,14 +51,14 @@ export async function runTrial(entry: Entry, options: TrialOptions): Promise<Tri
   const recipe = blank.recipeName;
   return {
     ...blank,
-    ...(measured && figuresOf(measured)),
+    ...(measured && figuresOf(measured, { conditions: answer.conditions, plan: entry.plan })),
     state: wrong === null ? 'done' : 'failed',
     error:
       wrong === null
         ? null
         : { ...reportError(new FettleError('GOLDEN_MISMATCH', { recipe, reason: wrong })) },
     memoryMiB: Math.round(answer.peakMiB * 10) / 10,
-    temperatureC: await hottestCelsius(),
+    temperatureC: answer.conditions.temperatureC,
   };
 }
 
@@ -69,11 +70,13 @@ export async function runFinal(
   entries: readonly Entry[],
   options: TrialOptions,
 ): Promise<Partial<Trial>[]> {
-  const { measured } = await askChild(entries, options);
+  const { measured, conditions } = await askChild(entries, options);
   // Memory is shared there and loading happens one beside the other: both stay as measured alone.
-  return measured.map((one) => {
-    const { golden: _golden, loadMs: _loadMs, ...figures } = figuresOf(one);
-    return figures;
+  return entries.flatMap(({ plan }, at) => {
+    const one = measured[at];
+    if (!one) return [];
+    const { golden: _golden, loadMs: _loadMs, ...figures } = figuresOf(one, { conditions, plan });
+    return [figures];
   });
 }
 
@@ -100,17 +103,12 @@ export function blankTrial(of: {
   };
 }
 
-function figuresOf({ loadMs, ...measured }: Measured) {
-  return { ...measured, loadMs: Math.round(loadMs), disturbed: disturbance(measured.spread) };
-}
-
-/** Timings that vary more than this say little of the variant. */
-const spreadMax = 0.1;
-
-function disturbance(spread: number): string | null {
-  return spread <= spreadMax
-    ? null
-    : `the median is known only to ±${(spread * 100).toFixed(0)} %: something else was running`;
+function figuresOf(
+  { loadMs, ...measured }: Measured,
+  { conditions, plan }: { readonly conditions: Conditions; readonly plan: Plan },
+) {
+  const disturbed = disturbanceOf(conditions, { plan, spread: measured.spread });
+  return { ...measured, loadMs: Math.round(loadMs), disturbed };
 }
 
 /** A process that is killed from outside is no fault of the variant: it gets a second chance. */

@@ -63,7 +63,7 @@ async function search(tuner: Tuner): Promise<void> {
   const { request, budget, memoryMiB } = tuner;
   const { goal, signal, onStep } = request;
   let refined = false;
-  let finalOver = [...tuner.trials.values()].some((trial) => trial.versus);
+  let finalOver = false;
   for (;;) {
     signal.throwIfAborted();
     const trials = [...tuner.trials.values()];
@@ -82,7 +82,7 @@ async function search(tuner: Tuner): Promise<void> {
     if (step.kind === 'end' || over) return;
     onStep?.(step.reason);
     if (step.kind === 'trial') {
-      await measure(tuner, step.target);
+      await measure(tuner, step.target, step.rung);
     } else {
       await measureFinal(tuner, step.targets);
       finalOver = true;

@@ -2,16 +2,25 @@
  * What a tuning works with: its budget, its variants, and the trials so far; and how one is
  * measured.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import type { Progress, VariantFile, VariantSource } from '../../shared/variants.ts';
-import { atMost, type Budget, finalEffort, lookEffort, startBudget } from './budget.ts';
+import {
+  atMost,
+  type Budget,
+  finalEffort,
+  finalSeconds,
+  lookEffort,
+  startBudget,
+} from './budget.ts';
 import { memoryFor, type Space, searchSpace, trialKey } from './candidates.ts';
+import { calmer } from './disturbance.ts';
 import type { Target } from './next.ts';
-import { blankTrial, runFinal, runTrial, type TrialOptions } from './trial.ts';
+import { blankTrial, type Entry, runFinal, runTrial, type TrialOptions } from './trial.ts';
 
 export interface TuneRequest {
   readonly device: string;
@@ -34,6 +43,8 @@ export interface TuneRequest {
   /** What is tried now, in words. */
   readonly onStep?: (text: string) => void;
   readonly niceness?: number;
+  /** Measures no more than this share of the time, and rests in between; 1 where nothing is said. */
+  readonly coresShare?: number;
   /** Running time of one measurement at most: less is quicker and less certain. */
   readonly trialSecondsMax?: number;
   readonly signal: AbortSignal;
@@ -97,21 +108,47 @@ function fetchSignal(
 }
 
 /** Measures one candidate; what it came to is among the trials afterwards. */
-export async function measure(tuner: Tuner, target: Target): Promise<Trial> {
-  const { request, budget } = tuner;
+export async function measure(tuner: Tuner, target: Target, rung = 0): Promise<Trial> {
+  const { request } = tuner;
   reportProgress(tuner);
   let trial: Trial;
   try {
     const variant = await tuner.fetch(target.recipe);
     refuseTwin(tuner, variant);
-    const options = trialOptions(tuner, 'look');
-    trial = await budget.timeTrial(() => runTrial({ variant, plan: target.plan }, options));
+    trial = { ...(await measureCalmly(tuner, { variant, plan: target.plan }, rung)), rung };
   } catch (thrown) {
     request.signal.throwIfAborted();
     trial = { ...blankTrial(target), error: { ...reportError(inTime(target, thrown)) } };
   }
   note(tuner, trial);
   return trial;
+}
+
+/**
+ * A closer look that was disturbed is repeated once, where there is time; a first look is not,
+ * because the good ones are looked at again anyway.
+ */
+async function measureCalmly(tuner: Tuner, entry: Entry, rung: number): Promise<Trial> {
+  const { budget, request } = tuner;
+  const once = () => budget.timeTrial(() => runTrial(entry, trialOptions(tuner, rung)));
+  const first = await once();
+  await rest(tuner);
+  const spare = budget.leftSeconds() - finalSeconds(request.budgetSeconds);
+  const isWorth = rung > 0 && first.state === 'done' && typeof first.disturbed === 'string';
+  if (!isWorth || spare < 2 * budget.usualTrialSeconds) return first;
+  const second = await once();
+  await rest(tuner);
+  return calmer(first, second);
+}
+
+/** Beside a model that serves, as long a pause as its share of the cores asks for. */
+async function rest({ request, budget }: Tuner): Promise<void> {
+  const share = request.coresShare ?? 1;
+  if (share >= 1) return;
+  const ms = 1000 * budget.lastTrialSeconds * (1 / share - 1);
+  await sleep(Math.min(ms, 1000 * Math.max(0, budget.leftSeconds())), undefined, {
+    signal: request.signal,
+  }).catch(() => request.signal.throwIfAborted());
 }
 
 /** Two recipes may come to the same bytes, as where a layer is in float by the table already. */
@@ -124,6 +161,7 @@ function refuseTwin({ trials }: Tuner, { digest, recipe }: VariantFile): void {
   throw new FettleError('TRIAL_FAILED', { recipe: recipeName(recipe), reason });
 }
 
+/** The baseline is noted last: where it has been compared, the round is complete. */
 export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Promise<void> {
   try {
     const entries = [];
@@ -131,9 +169,11 @@ export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Pr
       entries.push({ variant: await tuner.fetch(recipe), plan });
     }
     const figures = await runFinal(entries, trialOptions(tuner, 'final'));
-    for (const [at, target] of targets.entries()) {
+    const rounds = Math.max(0, ...figures.map(({ versus }) => versus?.rounds ?? 0));
+    for (const [at, target] of [...targets.entries()].reverse()) {
       const trial = tuner.trials.get(trialKey(target));
-      if (trial) note(tuner, { ...trial, ...figures[at] });
+      const versus = at === 0 ? { ratio: 1, low: 1, high: 1, rounds } : figures[at]?.versus;
+      if (trial && versus) note(tuner, { ...trial, ...figures[at], versus });
     }
   } catch (thrown) {
     tuner.request.signal.throwIfAborted();
@@ -141,16 +181,20 @@ export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Pr
   }
 }
 
-function trialOptions(tuner: Tuner, round: 'look' | 'final'): TrialOptions {
-  const { request, space, memoryMiB } = tuner;
+function trialOptions(tuner: Tuner, round: number | 'final'): TrialOptions {
+  const { request, space, budget, memoryMiB } = tuner;
   const count = space.recipes.length * Math.max(1, space.plans.length);
   const cap = request.trialSecondsMax ?? Number.POSITIVE_INFINITY;
   const { budgetSeconds, goal, niceness, signal, trialModule } = request;
+  const effort =
+    round === 'final' ? finalEffort(budgetSeconds) : lookEffort(budgetSeconds, count, round);
+  const leftMs = 1000 * Math.max(0, budget.leftSeconds());
   return {
-    effort: atMost(
-      cap,
-      round === 'look' ? lookEffort(budgetSeconds, count) : finalEffort(budgetSeconds),
-    ),
+    // Processes share no other clock; one that is set meanwhile costs this trial's exactness.
+    effort: {
+      ...atMost(cap, effort),
+      ...(hasDone(tuner.trials) && { endsAtMs: Date.now() + leftMs }),
+    },
     compare: goal.objective === 'throughput' ? 'throughput' : 'latency',
     memoryLimitMiB: memoryMiB,
     timeoutMs: 1000 * trialSeconds(tuner),
@@ -162,10 +206,13 @@ function trialOptions(tuner: Tuner, round: 'look' | 'final'): TrialOptions {
 
 /** Loading and running once may take this long on a small board. */
 const firstSecondsMin = 120;
+/** Over the budget, for a trial to say what it has: as a share of the budget, and seconds. */
+const overtime = { share: 0.05, secondsMin: 0.3 } as const;
 
-/** Up to a tenth more than the budget, so that the last trial may end; the first has time. */
+/** A trial is stopped soon after the budget's end, unless there would be nothing to choose. */
 function trialSeconds({ request, budget, trials }: Tuner): number {
-  const left = Math.max(1, budget.leftSeconds() + request.budgetSeconds * 0.1);
+  const extra = Math.max(overtime.secondsMin, request.budgetSeconds * overtime.share);
+  const left = Math.max(0, budget.leftSeconds()) + extra;
   return hasDone(trials) ? left : Math.max(left, firstSecondsMin);
 }
 

@@ -53,6 +53,8 @@ export const Trial = v.looseObject({
   memoryMiB: v.number(),
   loadMs: v.number(),
   runs: Count,
+  /** How closely it was looked at: 0 is a first look, each further one takes three times as long. */
+  rung: v.optional(Count),
   /**
    * Agreement with the golden outputs: the share of samples with the same top-1, and the worst
    * signal-to-noise ratio.

@@ -1,4 +1,4 @@
-/** Has a variant cut into stages, in a process of its own: profiling keeps memory of the runtime. */
+/** Has a variant cut into stages, in a process of its own: profiling leaves memory behind. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -2,6 +2,8 @@ import test from 'ava';
 import { memoryFor, searchSpace } from '../../../agent/tune/candidates.ts';
 import { kernelTarget } from '../../../shared/compress/kernel-target.ts';
 import type { Recipe } from '../../../shared/compress/recipe.ts';
+import type { TensorInfo } from '../../../shared/protocol/fields.ts';
+import type { Plan } from '../../../shared/protocol/tuning.ts';
 import { deviceProfile, digitsGoal } from '../../support/trials/variants.ts';
 
 const MiB = 2 ** 20;
@@ -28,8 +30,36 @@ for (const [what, shape, threads] of shapes) {
 test('throughput: sessions side by side never need more cores than there are', async (t) => {
   const goal = await digitsGoal({ objective: 'throughput' });
   const { plans } = searchSpace(goal, deviceProfile({ processor: { cores: 4 } }));
-  const shapes = plans.map((plan) => `${plan.instances}×${plan.threads}`);
-  t.deepEqual(shapes, ['1×4', '1×1', '1×2', '4×1', '2×2']);
+  const shapes = plans.map(shapeOf);
+  t.deepEqual(shapes, ['1×4', '1×1', '1×2', '4×1', '2×2', '1×1 ÷2', '1×1 ÷4']);
+});
+
+const shapeOf = ({ instances, threads, stages, batch }: Plan) =>
+  `${instances}×${threads}${stages > 1 ? ` ÷${stages}` : ''}${batch > 1 ? ` ·${batch}` : ''}`;
+
+const rows: TensorInfo = { name: 'x', type: 'float', shape: [-1, 8] };
+
+test('throughput: rows go together where the model has an open leading axis', async (t) => {
+  const goal = await digitsGoal({ objective: 'throughput', inputs: [rows], outputs: [rows] });
+  const shapes = (cores: number) =>
+    searchSpace(goal, deviceProfile({ processor: { cores } })).plans.map(shapeOf);
+  t.deepEqual(shapes(1), ['1×1', '1×1 ·8']);
+  t.deepEqual(shapes(2), ['1×2', '1×1', '2×1', '1×1 ÷2', '1×2 ·8', '2×1 ·8']);
+});
+
+test('memory: sessions without the arena and without prepacking are tried', async (t) => {
+  const { plans } = searchSpace(await digitsGoal({ objective: 'memory' }), deviceProfile());
+  t.deepEqual(
+    plans.map(({ threads, arena, prepack }) => [threads, arena ?? true, prepack ?? true]),
+    [
+      [2, true, true],
+      [1, true, true],
+      [2, false, true],
+      [2, false, false],
+      [1, false, true],
+      [1, false, false],
+    ],
+  );
 });
 
 test('a provider that opened is a plan', async (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { contest } from '../../../agent/tune/contest.ts';
+import { certainLosers, contest } from '../../../agent/tune/contest.ts';
 import type { Runner } from '../../../agent/tune/runner.ts';
 import { seeded } from '../../support/trials/figures.ts';
 
@@ -67,4 +67,14 @@ test('throughput is compared as throughput', async (t) => {
   };
   const [, second] = await contest([single, double], { compare: 'throughput', effort });
   t.is(Math.round((second?.versus?.ratio ?? 0) * 100), 141);
+});
+
+test('who is behind the best by more than both intervals takes no further part', (t) => {
+  const ratios = [
+    { low: 1.9, high: 2.1 },
+    { low: 1.8, high: 1.95 },
+    { low: 1.2, high: 1.5 },
+  ];
+  t.deepEqual(certainLosers(ratios), [false, false, true]);
+  t.deepEqual(certainLosers([]), []);
 });
