@@ -74,10 +74,9 @@ export function openConversation(speaking: Speaking): Conversation {
 }
 
 function begin(line: Line, hearing: Hearing): void {
-  const { identity, boot, log, signal } = line;
+  const { identity, boot, log, signal, settings } = line;
   line.link = openLink({
-    identity,
-    boot,
+    ...{ identity, boot, tls: settings.mqttTls },
     handlers: {
       onDesired: (desired) => followDesired(line, desired, hearing),
       onAck: (ack) => followAck(line, ack, hearing),

@@ -1,6 +1,6 @@
 /** The agent's side of the MQTT topics: documents in, checked at the door, and documents out. */
 import { reasonOf, reportError } from '../shared/errors.ts';
-import { type Bus, type BusState, openMqtt } from '../shared/mqtt.ts';
+import { type Bus, type BusState, openMqtt, type TlsFiles } from '../shared/mqtt.ts';
 import { decodeMessage, encodeMessage, type Message } from '../shared/protocol/messages.ts';
 import { type Channel, parseTopic, retainedChannels, topicOf } from '../shared/protocol/topics.ts';
 import type { Identity } from './enrol.ts';
@@ -34,11 +34,12 @@ export interface LinkOptions {
   /** Of this run of the agent. */
   readonly boot: string;
   readonly handlers: LinkHandlers;
+  readonly tls?: TlsFiles;
 }
 
 const endMs = 500;
 
-export function openLink({ identity, boot, handlers }: LinkOptions): Link {
+export function openLink({ identity, boot, handlers, tls }: LinkOptions): Link {
   const { device, mqtt } = identity;
   const presence = (online: boolean) => encodeMessage({ v: 1, device, online, boot });
   const topic = (channel: Channel) => topicOf({ device, channel });
@@ -47,6 +48,9 @@ export function openLink({ identity, boot, handlers }: LinkOptions): Link {
     username: mqtt.username,
     password: mqtt.password,
     clientId: device,
+    // What is sent while this device is away waits at the broker.
+    clean: false,
+    ...(tls && { tls }),
     will: { topic: topic('presence'), payload: presence(false), qos: 1, retain: true },
     onMessage: (from, payload) => receive({ device, from, payload }, handlers),
     onFault: handlers.onFault,

@@ -4,6 +4,7 @@
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { FettleError } from '../shared/errors.ts';
+import type { TlsFiles } from '../shared/mqtt.ts';
 import { isName } from '../shared/protocol/topics.ts';
 
 export interface AgentSettings {
@@ -21,6 +22,8 @@ export interface AgentSettings {
   readonly memoryMiB: number | null;
   /** Processor cores that trials and serving may use; null is all that this process may run on. */
   readonly cores: number | null;
+  /** For a broker at `mqtts:` with an authority of its own: files in PEM. */
+  readonly mqttTls: TlsFiles;
   /** Where memory is too short for two, stop what serves before the next one is loaded. */
   readonly allowDowntime: boolean;
   /** Forget the pinned controller key and enrol anew. */
@@ -41,6 +44,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
     httpPort: input.httpPort ?? 8910,
     memoryMiB: input.memoryMiB ?? null,
     cores: input.cores ?? null,
+    mqttTls: input.mqttTls ?? { ca: null, cert: null, key: null },
     allowDowntime: input.allowDowntime ?? false,
     reenrol: input.reenrol ?? false,
   };

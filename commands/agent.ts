@@ -1,4 +1,5 @@
 /** `fettle agent`: the daemon on a device. */
+import { resolve } from 'node:path';
 import { isLogLevel, jsonLog, type Log, lineLog } from '../agent/log.ts';
 import { type AgentInput, agentSettings } from '../agent/settings.ts';
 import { keepHeapSmall } from '../agent/small-heap.ts';
@@ -21,6 +22,9 @@ export const command: Command = {
     { flags: '--http-port <port>', help: 'port of it; 0 takes a free one', default: '8910' },
     { flags: '--memory-mib <n>', help: 'use no more memory than this, whatever the machine has' },
     { flags: '--cores <n>', help: 'use no more processor cores than this' },
+    { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts://, in PEM' },
+    { flags: '--mqtt-cert <file>', help: 'certificate that this device shows the broker, in PEM' },
+    { flags: '--mqtt-key <file>', help: 'its private key, in PEM' },
     {
       flags: '--allow-downtime',
       help: 'where memory is too short for two, stop the old model before the new one is loaded',
@@ -51,6 +55,7 @@ function serviceLog(device: string): Log {
 
 function inputOf(options: CommandContext['options']): AgentInput {
   const { name, controller, token, data, label, httpHost, httpPort, memoryMib, cores } = options;
+  const { mqttCa, mqttCert, mqttKey } = options;
   return {
     ...text('device', name),
     ...text('controller', controller),
@@ -61,12 +66,17 @@ function inputOf(options: CommandContext['options']): AgentInput {
     ...number('memoryMiB', '--memory-mib', memoryMib),
     ...number('cores', '--cores', cores),
     labels: labelsOf(Array.isArray(label) ? label : []),
+    mqttTls: { ca: path(mqttCa), cert: path(mqttCert), key: path(mqttKey) },
     allowDowntime: options.allowDowntime === true,
     reenrol: options.reEnrol === true,
   };
 }
 
 type Given = CommandContext['options'][string];
+
+function path(value: Given): string | null {
+  return typeof value === 'string' ? resolve(value) : null;
+}
 
 function text<K extends string>(key: K, value: Given): { [P in K]?: string } {
   return typeof value === 'string' ? record(key, value) : {};

@@ -1,7 +1,7 @@
 /**
  * The controller's own connection to the broker, embedded or not: it is a client like any other.
  */
-import { randomBytes } from 'node:crypto';
+import { digestOf } from '../shared/digest.ts';
 import { type Bus, type BusState, connectMqtt } from '../shared/mqtt.ts';
 import { encodeMessage } from '../shared/protocol/messages.ts';
 import {
@@ -49,12 +49,16 @@ const listened: readonly Channel[] = [
 /** Throws `BROKER_REFUSED` when the broker can't be reached or doesn't accept the credentials. */
 export async function connectLink(world: World, options: LinkOptions): Promise<Link> {
   const { username, password } = options;
+  const { brokerCa, brokerCert, brokerKey } = world.settings;
   let ending = false;
   const bus: Bus = await connectMqtt({
     url: withoutCredentials(options.url),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    clientId: `controller-${randomBytes(6).toString('hex')}`,
+    // The same at every start: what is sent while this process is away waits at the broker.
+    clientId: `controller-${digestOf(world.secrets.keys.publicKeyPem).slice(7, 19)}`,
+    clean: false,
+    tls: { ca: brokerCa, cert: brokerCert, key: brokerKey },
     pendingMax,
     backoff,
     onMessage(topic, payload) {

@@ -22,6 +22,11 @@ export const settingTable = {
     default: join(homedir(), '.local/state/fettle/controller'),
     help: 'folder of its state',
   },
+  database: {
+    type: 'text',
+    default: null,
+    help: 'a PostgreSQL database instead of the file in that folder, postgres://user:password@host/name',
+  },
   host: text('127.0.0.1', 'address to listen on; 0.0.0.0 lets other machines in'),
   port: number(8900, 'HTTP port; 0 takes a free one', { max: 65_535 }),
   brokerPort: number(1883, 'port of the embedded broker; 0 takes a free one', { max: 65_535 }),
@@ -30,6 +35,9 @@ export const settingTable = {
     default: null,
     help: 'an external broker instead, mqtt://user:password@host:port',
   },
+  brokerCa: { type: 'path', default: null, help: 'authority of a broker at mqtts://, in PEM' },
+  brokerCert: { type: 'path', default: null, help: 'certificate shown to that broker, in PEM' },
+  brokerKey: { type: 'path', default: null, help: 'its private key, in PEM' },
   deviceBroker: {
     type: 'text',
     default: null,

@@ -3,6 +3,7 @@
  * queues that have an end. MQTT 3.1.1, which every broker speaks.
  */
 
+import { readFileSync } from 'node:fs';
 import { connect as connectTcp, isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type IClientOptions, MqttClient } from 'mqtt';
@@ -22,6 +23,8 @@ export interface BusOptions {
   readonly password?: string;
   readonly clientId: string;
   readonly will?: { topic: string; payload: Buffer | string; qos: 0 | 1; retain: boolean };
+  /** For `mqtts:`: files in PEM. Without them the system's authorities are trusted. */
+  readonly tls?: TlsFiles;
   /** false asks the broker to keep this client's session; true by default. */
   readonly clean?: boolean;
   /** Called for every message, in order. What it throws goes to `onFault`. */
@@ -33,6 +36,14 @@ export interface BusOptions {
   readonly timeoutMs?: number;
   /** Publications that may wait for the broker before more are refused. */
   readonly pendingMax?: number;
+}
+
+export interface TlsFiles {
+  /** The authorities that may vouch for the broker. */
+  readonly ca: string | null;
+  /** What this side shows of itself, where the broker asks. */
+  readonly cert: string | null;
+  readonly key: string | null;
 }
 
 export interface PublishOptions {
@@ -91,10 +102,7 @@ export async function connectMqtt(options: BusOptions): Promise<Bus> {
  */
 export function openMqtt(options: BusOptions): Bus {
   const backoff = options.backoff ?? defaults.backoff;
-  const client = new MqttClient(
-    streams(options.url),
-    clientOptions(options, backoffMs(0, backoff)),
-  );
+  const client = new MqttClient(streams(options), clientOptions(options, backoffMs(0, backoff)));
   const subscriptions = new Map<string, 0 | 1>();
   followState(client, { options, backoff, subscriptions });
   client.on('message', (topic, payload) => {
@@ -136,7 +144,7 @@ type Stream = ReturnType<ConstructorParameters<typeof MqttClient>[0]>;
  * Opens the connections. The package's own `connect` would load WebSockets, SOCKS and compression
  * with the first of them, which an agent has no memory for.
  */
-function streams(url: string): () => Stream {
+function streams({ url, tls: files }: BusOptions): () => Stream {
   const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : new URL('none://none');
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   if (protocol === 'mqtt:' || protocol === 'tcp:') {
@@ -145,9 +153,31 @@ function streams(url: string): () => Stream {
   if (protocol === 'mqtts:' || protocol === 'ssl:') {
     const tls = process.getBuiltinModule('node:tls');
     const name = isIP(host) === 0 ? { servername: host } : {};
-    return () => tls.connect({ host, port: Number(port || 8883), ...name });
+    let known = readTls(files);
+    return () => {
+      // They are renewed without a restart; while one is being replaced the last ones do.
+      try {
+        known = readTls(files);
+      } catch {}
+      return tls.connect({ host, port: Number(port || 8883), ...name, ...known });
+    };
   }
   throw refused(url, 'expected mqtt://host:port or mqtts://host:port');
+}
+
+/** Throws `FILE_UNREADABLE`. */
+function readTls(files: TlsFiles | undefined): Record<string, Buffer> {
+  const read = (path: string) => {
+    try {
+      return readFileSync(path);
+    } catch (thrown) {
+      throw new FettleError('FILE_UNREADABLE', { path, reason: reasonOf(thrown) });
+    }
+  };
+  const given = Object.entries(files ?? {}).flatMap(([name, path]) =>
+    path === null ? [] : [[name, read(path)]],
+  );
+  return Object.fromEntries(given);
 }
 
 function clientOptions(options: BusOptions, reconnectPeriod: number): IClientOptions {

@@ -2,9 +2,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { Certificates } from './certificates.ts';
+import { unusedPort } from './ports.ts';
 import { until } from './until.ts';
 
 export interface Mosquitto {
@@ -18,13 +20,23 @@ export interface Mosquitto {
 /** name → password. */
 export type Accounts = Readonly<Record<string, string>>;
 
+export interface MosquittoOptions {
+  readonly folder: string;
+  readonly accounts: Accounts;
+  readonly access: string;
+  /** Speaks TLS only, and asks every client for a certificate of this authority. */
+  readonly tls?: Certificates;
+  /** Where it listens; any where it is left out. */
+  readonly port?: number;
+}
+
 /** Listens on the loopback with these accounts; an access list in mosquitto.conf(5) syntax. */
 export async function startMosquitto(
   t: ExecutionContext,
   program: string,
-  { folder, accounts, access }: { folder: string; accounts: Accounts; access: string },
+  { folder, accounts, access, tls, port = 0 }: MosquittoOptions,
 ): Promise<Mosquitto> {
-  const port = await unusedPort();
+  port ||= await unusedPort();
   const passwords = join(folder, 'passwords');
   const accessPath = join(folder, 'access');
   const config = join(folder, 'mosquitto.conf');
@@ -37,6 +49,11 @@ export async function startMosquitto(
     ...[`listener ${port} 127.0.0.1`, 'allow_anonymous false', 'persistence false'],
     ...[`password_file ${passwords}`, `acl_file ${accessPath}`, `user ${userName()}`],
   ];
+  if (tls) {
+    const { ca, server } = tls;
+    lines.push(`cafile ${ca}`, `certfile ${server.cert}`, `keyfile ${server.key}`);
+    lines.push('require_certificate true');
+  }
   writeFileSync(config, `${lines.join('\n')}\n`);
   chmodSync(folder, 0o700);
   const child = spawn(program, ['-c', config, '-v'], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -51,7 +68,8 @@ export async function startMosquitto(
     if (child.exitCode !== null) throw new Error(`mosquitto ended:\n${log}`);
     return canConnect(port);
   });
-  return { port, url: `mqtt://127.0.0.1:${port}`, log: () => log, kill: () => end(child) };
+  const url = `${tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${port}`;
+  return { port, url, log: () => log, kill: () => end(child) };
 }
 
 /** The lines `topic payload` that a subscriber of `mosquitto_sub -v` prints. */
@@ -74,14 +92,6 @@ export function subscribe(
 /** Mosquitto gives up root's rights for another user's unless it is told to stay who it is. */
 function userName(): string {
   return execFileSync('id', ['-un'], { encoding: 'utf8' }).trim();
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 function canConnect(port: number): Promise<boolean> {
