@@ -93,7 +93,7 @@ function partOf(
   const [from, to] = [group * count, (group + 1) * count];
   const kept = Array.from({ length: count }, (_, at) => from + at);
   return {
-    x: patchRows(layer.patches, x, taken, group),
+    x: patchRows(layer.patches, x, { taken, group }),
     aim: channelRows(aim, taken, { channels: channels.slice(from, to), last }),
     added: added && channelRows(added, taken, { channels: kept, last }),
   };

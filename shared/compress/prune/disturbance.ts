@@ -1,4 +1,4 @@
-/** How far a changed model's outputs are from the source's, on samples that nothing was fitted to. */
+/** How far a changed model's outputs are from the source's, on samples held out from fitting. */
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { openPrefix } from '../calibrate/prefix.ts';

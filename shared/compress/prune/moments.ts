@@ -77,7 +77,7 @@ async function addRows(
   const { patches, columns } = layer;
   const wanted = Math.min(Math.max(8 * columns, 2048), 12_288);
   const taken = takenOf(patches.count(input), Math.ceil(wanted / run.limit));
-  const x = patchRows(patches, input, taken);
+  const x = patchRows(patches, input, { taken, group: 0 });
   for (let i = 0; i < x.length; i += 1) {
     const column = i % columns;
     sums.sums[column] = (sums.sums[column] ?? 0) + (x[i] ?? 0);

@@ -19,8 +19,7 @@ export function takenOf(count: number, most: number): Taken {
 export function patchRows(
   patches: Patches,
   input: RuntimeTensor,
-  taken: Taken,
-  group = 0,
+  { taken, group }: { readonly taken: Taken; readonly group: number },
 ): Float32Array {
   const { columns } = patches;
   const rows = new Float32Array(taken.taken * columns);
