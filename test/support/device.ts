@@ -31,6 +31,8 @@ export interface DeviceOptions {
   readonly hardwareClass?: string;
   /** What it does with a new goal: serve it, fail, or nothing until it is told. */
   readonly behaviour?: 'serve' | 'fail' | 'manual';
+  /** The number of its last report in an earlier life. */
+  readonly seq?: number;
   /** Where it finds the broker, if not where the controller says. */
   readonly brokerUrl?: string;
 }
@@ -75,7 +77,7 @@ export async function connectDevice(
 ): Promise<SimulatedDevice> {
   const { name, hardwareClass, behaviour = 'serve' } = options;
   const mailbox = createMailbox(name, enrolment.controllerKey);
-  let seq = 0;
+  let { seq = 0 } = options;
   let last: Reported | null = null;
   const bus = await openBus(options, enrolment, mailbox.accept);
   const send = (channel: Channel, document: object) => {

@@ -1,5 +1,5 @@
 /**
- * `npm run test:fleet -- --seed 1 --agents 200`: the long form of fleet.test.ts, printed as it goes.
+ * `npm run test:fleet -- --seed 1 --agents 200`: the long form of fleet.test.ts, as it goes.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,13 +1,16 @@
 /**
- * `npm run test:kill-points -- --seed 1`: cuts the update of a device at every point. `--skip` and
- * `--sample` do it in pieces.
+ * `npm run test:kill-points -- --seed 1`: cuts the update of a device at every point; with
+ * `--of controller` it is a rollout. `--skip` and `--sample` do it in pieces.
  */
 import { parseArgs } from 'node:util';
+import { openControllerLane } from '../support/kills/controller-lane.ts';
 import { cutPoints } from '../support/kills/cut-points.ts';
+import { openLane } from '../support/kills/lane.ts';
 import { createScript } from '../support/owner.ts';
 
 const { values } = parseArgs({
   options: {
+    of: { type: 'string', default: 'device' },
     seed: { type: 'string', default: '1' },
     sample: { type: 'string' },
     skip: { type: 'string', default: '0' },
@@ -16,6 +19,9 @@ const { values } = parseArgs({
 });
 const script = createScript();
 const { places, points, cut, missed, faults } = await cutPoints(script, {
+  ...(values.of === 'controller'
+    ? { open: openControllerLane, passings: 6 }
+    : { open: openLane, passings: 1 }),
   seed: Number(values.seed),
   sample: values.sample === undefined ? null : Number(values.sample),
   skip: Number(values.skip),

@@ -15,7 +15,7 @@ import Database from 'better-sqlite3';
 import { MqttClient } from 'mqtt';
 import * as v from 'valibot';
 import { productRoot } from '../../../shared/product.ts';
-import { PointsOrder } from './order.ts';
+import { PointsOrder, type ReadOrder } from './order.ts';
 
 type Real = (...args: unknown[]) => unknown;
 type After = (result: unknown, done: () => void) => void;
@@ -26,7 +26,13 @@ const order = isMainThread ? process.env.FETTLE_POINTS : undefined;
 // Children of this process are none of its points.
 delete process.env.FETTLE_POINTS;
 
-async function watch(asked: PointsOrder): Promise<void> {
+/** Which places name a point, and which one must have led to it. */
+let parts = /^/;
+let through = /^/;
+
+async function watch(asked: ReadOrder): Promise<void> {
+  parts = new RegExp(asked.parts);
+  through = new RegExp(asked.through);
   Error.stackTraceLimit = 40;
   const seen = new Map<string, number>();
   const pass = passing(seen, asked);
@@ -96,12 +102,12 @@ async function wrapHandles(pass: Pass): Promise<void> {
 /** Called before and after each call: it does not come back from the point that was asked for. */
 type Pass = (point: string, when: 'before' | 'after') => void;
 
-function passing(seen: Map<string, number>, asked: PointsOrder): Pass {
+function passing(seen: Map<string, number>, asked: ReadOrder): Pass {
   return (point, when) => {
     const count = (seen.get(point) ?? 0) + (when === 'before' ? 1 : 0);
     seen.set(point, count);
-    const here = asked.kind === 'kill' && asked.point === point && asked.when === when;
-    if (here) process.kill(process.pid, 'SIGKILL');
+    if (asked.kind !== 'kill' || asked.point !== point || asked.when !== when) return;
+    if (asked.nth === count) process.kill(process.pid, 'SIGKILL');
   };
 }
 
@@ -157,12 +163,12 @@ function placeOf(stack: string): string | null {
     const found = /(file:\/\/\S+?):(\d+):\d+\)?$/.exec(line);
     if (!found?.[1]?.startsWith(root)) continue;
     const path = relative(root, found[1]);
-    if (!/^(agent|shared)\//.test(path)) continue;
+    if (!parts.test(path)) continue;
     if (path.startsWith('agent/profile/') || path === 'shared/product.ts') return null;
     places.push(`${path}:${found[2]}`);
-    if (places.length === framesMax) break;
   }
-  return places.length === 0 ? null : places.join(' < ');
+  if (places.length === 0 || !places.some((place) => through.test(place))) return null;
+  return places.slice(0, framesMax).join(' < ');
 }
 
 /** What is published on tells publications apart. */
