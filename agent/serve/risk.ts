@@ -7,7 +7,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../../shared/digest.ts';
-import type { Journal } from '../journal.ts';
+import type { Journal, JournalRow } from '../journal.ts';
 
 export interface Risk {
   /** Says that this is about to be loaded; returns how many processes have died of it so far. */
@@ -31,7 +31,7 @@ export function openRisk(dataFolder: string, journal: Journal): Risk {
   let diedRunning = readMark(file) === marks.running;
   let underway = 0;
   let answers = 0;
-  writeSync(file, marks.idle, 0);
+  mark(file, marks.idle);
   return {
     arm(key) {
       const known = journal.get('risk');
@@ -48,21 +48,34 @@ export function openRisk(dataFolder: string, journal: Journal): Risk {
     },
     began() {
       underway += 1;
-      if (underway === 1) writeSync(file, marks.running, 0);
+      if (underway === 1) mark(file, marks.running);
     },
     ended(ok) {
       underway -= 1;
-      if (underway === 0) writeSync(file, marks.idle, 0);
+      if (underway === 0) mark(file, marks.idle);
       if (!ok) return;
       answers += 1;
       const known = answers === forgivingAnswers ? journal.get('risk') : null;
-      if (known && known.runs > 0) journal.change({ risk: { ...known, runs: 0 } });
+      if (known && known.runs > 0) forgive(journal, known);
     },
     close() {
-      writeSync(file, marks.idle, 0);
+      mark(file, marks.idle);
       closeSync(file);
     },
   };
+}
+
+/** Requests are answered whatever the disk says: without a mark a crash is counted less well. */
+function mark(file: number, text: string): void {
+  try {
+    writeSync(file, text, 0);
+  } catch {}
+}
+
+function forgive(journal: Journal, known: JournalRow<'risk'>): void {
+  try {
+    journal.change({ risk: { ...known, runs: 0 } });
+  } catch {}
 }
 
 function readMark(file: number): string {

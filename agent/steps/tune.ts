@@ -10,7 +10,7 @@ import { tune } from '../tune/tune.ts';
 import { controllerSource } from '../variant-source.ts';
 import type { StepContext } from './step.ts';
 
-/** Beside a variant that serves, trials give way, and leave the cores alone for half of the time. */
+/** Beside a variant that serves, trials give way, and rest for half of the time. */
 const beside = { niceness: 5, coresShare: 0.5 } as const;
 /** Results older than this are of a device that has changed. */
 const trialsKeptMs = 90 * 86_400_000;

@@ -43,7 +43,7 @@ export interface TuneRequest {
   /** What is tried now, in words. */
   readonly onStep?: (text: string) => void;
   readonly niceness?: number;
-  /** Measures no more than this share of the time, and rests in between; 1 where nothing is said. */
+  /** Measures this share of the time and rests in between; 1 where nothing is said. */
   readonly coresShare?: number;
   /** Running time of one measurement at most: less is quicker and less certain. */
   readonly trialSecondsMax?: number;

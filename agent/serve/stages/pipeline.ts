@@ -1,7 +1,7 @@
 /**
  * Model parallel: the stages of one variant, each a session in a thread of its own. While the
- * second stage is at work on one run, the first is at work on the next. Values are moved from thread
- * to thread, not copied.
+ * second stage is at work on one run, the first is at work on the next. Values are moved from
+ * thread to thread, not copied.
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { FettleError } from '../../../shared/errors.ts';
