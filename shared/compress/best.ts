@@ -9,6 +9,7 @@ import { buildVariant, checkRecipe, hasIntegers } from './build.ts';
 import { holdBudget } from './hold-budget.ts';
 import { obstaclesTo } from './obstacles.ts';
 import { measurePays, timerOf } from './pays.ts';
+import { prunedWhereFaster } from './prune/faster.ts';
 import { isSource, prunes, type Recipe, sourceRecipe } from './recipe.ts';
 import type { FileRequest } from './request.ts';
 import type { Source } from './source.ts';
@@ -46,7 +47,8 @@ async function settled(work: Work): Promise<Asked> {
   if (nothing && !prunes(recipe)) return { recipe: { v: 1, bits: 32 }, notes };
   const mixed = maxBytes ? await mixedRecipe(work, recipe, maxBytes) : { recipe, notes: [] };
   const timed = await timedRecipe(work, mixed.recipe);
-  return { recipe: timed.recipe, notes: [...notes, ...mixed.notes, ...timed.notes] };
+  const faster = await prunedWhereFaster(work, timed.recipe);
+  return { ...faster, notes: [...notes, ...mixed.notes, ...timed.notes, ...faster.notes] };
 }
 
 /** The recipe with the layers that timing leaves in float, and what it found. */
