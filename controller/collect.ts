@@ -1,4 +1,4 @@
-/** What nothing needs any more: files that no document names, tunings and spool marks of long ago. */
+/** What nothing needs any more: files that nothing names, tunings and spool marks of long ago. */
 import { rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sql } from 'kysely';

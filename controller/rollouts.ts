@@ -6,6 +6,7 @@ import { FettleError } from '../shared/errors.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
 import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/protocol/rollouts.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { loadRecent } from './recent.ts';
 import type { Registry } from './registry.ts';
 import { act, type RolloutAction } from './rollout/act.ts';
 import { createLooker } from './rollout/looker.ts';
@@ -45,6 +46,7 @@ export async function openRollouts(
   { dispatcher, registry, onStarted }: RolloutDoors,
 ): Promise<Rollouts> {
   const all = await loadRollouts(world.db);
+  await loadRecent(world);
   const runner: Runner = { world, dispatcher, registry, all };
   const looker = createLooker(() => lookAtAll(runner), {
     now: world.now,

@@ -1,0 +1,20 @@
+/** The last minute of telemetry, which memory holds, as a restart finds it in the database. */
+import { Window } from '../shared/protocol/messages.ts';
+import { decodeStored } from './store/database.ts';
+import { recentMs } from './summary.ts';
+import type { World } from './world.ts';
+
+/** So that gates go on with what they had to judge by. Devices have none yet. */
+export async function loadRecent({ db, fleet, now }: World): Promise<void> {
+  const rows = await db
+    .selectFrom('windows')
+    .select(['device', 'start_ms', 'document'])
+    .where('start_ms', '>', now() - recentMs)
+    .orderBy('start_ms')
+    .execute();
+  for (const row of rows) {
+    const window = decodeStored(Window, row.document);
+    const arrivedMs = Math.min(now(), row.start_ms + window.seconds * 1000);
+    fleet.get(row.device)?.recent.push({ arrivedMs, window });
+  }
+}
