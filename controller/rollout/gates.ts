@@ -5,6 +5,7 @@
  */
 import type { GateLimits, Verdict } from '../../shared/protocol/rollouts.ts';
 import { keyOf } from './breach.ts';
+import { type Found, figure, limit, median, type Pair, ratio } from './figures.ts';
 import type { DeviceView, Member, RolloutInput } from './plan.ts';
 import type { Usage } from './usage.ts';
 
@@ -35,8 +36,6 @@ export function judgeGates(
     return isAccepted ? { ...verdict, state: 'accepted' } : verdict;
   });
 }
-
-type Found = Omit<Verdict, 'class'>;
 
 function failures(rollout: RolloutInput, members: readonly Member[]): Found[] {
   const failed = members.filter(({ state, accepted }) => state === 'failed' && !accepted);
@@ -75,6 +74,7 @@ interface Updated {
   readonly usage: Usage | null;
   readonly baseline: Usage | null;
   readonly golden: number | null;
+  readonly live: DeviceView['live'];
 }
 
 interface Group {
@@ -90,8 +90,8 @@ function groupOf(members: readonly Member[], devices: ReadonlyMap<string, Device
   for (const { device, state, baseline, golden } of members) {
     const view = devices.get(device);
     if (!view) continue;
-    const { usage, ours, otherUsage } = view;
-    if (ours && state !== 'reverted') updated.push({ usage, baseline, golden });
+    const { usage, ours, otherUsage, live } = view;
+    if (ours && state !== 'reverted') updated.push({ usage, baseline, golden, live });
     else if (!ours && otherUsage) control.push(otherUsage);
   }
   return { updated, control };
@@ -158,38 +158,6 @@ function memory({ memoryRatio }: GateLimits, { updated }: Group): Found[] {
   ];
 }
 
-type Pair = readonly [now: number, before: number];
-
-interface Ratio {
-  readonly gate: Found['gate'];
-  readonly against: 'baseline' | 'control';
-  readonly pairs: readonly Pair[];
-  readonly threshold: number;
-  readonly samples: number;
-  readonly what: string;
-  readonly unit: string;
-  readonly noise: number;
-  readonly lacking: string;
-}
-
-function ratio(of: Ratio): Found {
-  const { gate, against, pairs, threshold, samples, what, unit } = of;
-  const common = { gate, against, threshold, samples };
-  if (pairs.length === 0) {
-    const whose = against === 'baseline' ? 'before and after' : 'with it and with another version';
-    const reason = `no data: no device has ${of.lacking} ${whose}, for ${what}`;
-    return { ...common, value: null, state: 'no data', reason };
-  }
-  const value = median(pairs.map(([now, before]) => now / Math.max(before, 1e-9)));
-  const rise = median(pairs.map(([now, before]) => now - before));
-  const now = median(pairs.map(([after]) => after));
-  const whose = against === 'baseline' ? 'its baseline' : 'devices not updated';
-  const times = `${figure(value)} × ${whose}, at most ${threshold} ×`;
-  const reason = `${what} ${figure(now)} ${unit} is ${times}`;
-  const state = value > threshold && rise > of.noise ? 'breached' : 'holds';
-  return { ...common, value, state, reason };
-}
-
 /** Gates that compare one figure with a limit. */
 function plain(limits: GateLimits, { updated }: Group): Found[] {
   const values = (of: (one: Updated) => number | null | undefined) =>
@@ -197,7 +165,10 @@ function plain(limits: GateLimits, { updated }: Group): Found[] {
   const hot = values(({ usage }) => usage?.temperatureC);
   const golden = values((one) => one.golden);
   const drift = values(({ usage }) => usage?.outputDrift);
-  const { temperatureC, goldenAgreement, outputDrift } = limits;
+  const alike = values(({ live }) =>
+    live && live.samples >= limits.minRequests ? live.agreement : null,
+  );
+  const { temperatureC, goldenAgreement, liveAgreement, outputDrift } = limits;
   const agreed = (text: string) => `agreement with golden outputs ${text}`;
   return [
     ...limit({
@@ -209,46 +180,17 @@ function plain(limits: GateLimits, { updated }: Group): Found[] {
       ...{ value: Math.min(...golden), unit: '', what: agreed },
     }),
     ...limit({
+      ...{ gate: 'outputs', threshold: liveAgreement, values: alike, least: true },
+      ...{ against: 'baseline', value: median(alike), unit: '' },
+      what: (text) => `agreement with the variant before on live requests ${text}`,
+    }),
+    ...limit({
       ...{ gate: 'outputs', threshold: outputDrift, values: drift },
       ...{ value: median(drift), unit: '', what: (text) => `drift of outputs ${text}` },
     }),
   ];
 }
 
-function limit(of: {
-  readonly gate: Found['gate'];
-  readonly threshold: number | null;
-  readonly values: readonly number[];
-  readonly value: number;
-  readonly unit: string;
-  readonly what: (text: string) => string;
-  readonly least?: boolean;
-}): Found[] {
-  const { gate, threshold, values, value, unit, what, least = false } = of;
-  if (threshold === null) return [];
-  const common = { gate, against: 'limit', threshold, samples: values.length } as const;
-  if (values.length === 0) {
-    const reason = `no data: no device reports ${what('').trim()}`;
-    return [{ ...common, value: null, state: 'no data', reason }];
-  }
-  const breached = least ? value < threshold : value > threshold;
-  const bound = `${least ? 'at least' : 'at most'} ${threshold}${unit && ` ${unit}`}`;
-  const reason = what(`${figure(value)}${unit && ` ${unit}`}, ${bound}`);
-  return [{ ...common, value, state: breached ? 'breached' : 'holds', reason }];
-}
-
 function sum(updated: readonly Updated[], of: (one: Updated) => number | undefined): number {
   return updated.reduce((total, one) => total + (of(one) ?? 0), 0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low, high] = [sorted[middle - 1], sorted[middle]];
-  if (high === undefined) return 0;
-  return sorted.length % 2 === 1 || low === undefined ? high : (low + high) / 2;
-}
-
-function figure(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }

@@ -73,6 +73,8 @@ export interface DeviceView {
   readonly otherUsage: Usage | null;
   /** As its newest tuning of this version says. */
   readonly golden: number | null;
+  /** How far it answered live requests as the variant before it, when it took over. */
+  readonly live: { readonly samples: number; readonly agreement: number } | null;
 }
 
 export interface RolloutInput {

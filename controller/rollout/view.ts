@@ -51,6 +51,7 @@ export function viewOf(device: Device, looking: Looking): DeviceView {
   const governs = device.rollout === rollout.id;
   const ours = governs && isGoal(given, given?.name);
   const { golden } = device;
+  const serving = device.reported?.serving;
   return {
     device: device.device,
     class: device.profile?.hardwareClass ?? '',
@@ -64,6 +65,7 @@ export function viewOf(device: Device, looking: Looking): DeviceView {
     usage: ours ? usageOf(windowsOf(device, looking, true)) : null,
     otherUsage: usageOf(windowsOf(device, looking, false)),
     golden: isGoal(golden, golden?.model) ? (golden?.agreement ?? null) : null,
+    live: isGoal(serving, serving?.model) ? (serving?.live ?? null) : null,
   };
 }
 

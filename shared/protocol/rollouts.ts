@@ -49,6 +49,8 @@ export const GateLimits = v.strictObject({
   temperatureC: v.optional(Limit, 95),
   /** The smallest share of golden samples that agree. */
   goldenAgreement: v.optional(Limit, 0.9),
+  /** The smallest share of live requests that it answers as the variant before it did. */
+  liveAgreement: v.optional(Limit, 0.5),
   /** How far outputs may drift from those of the calibration set. */
   outputDrift: v.optional(Limit, 0.25),
   /** Failed devices of a hundred that were given the model. */

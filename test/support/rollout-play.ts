@@ -56,6 +56,7 @@ export function viewsOf(names: readonly string[], rest: Partial<DeviceView> = {}
         usage: null,
         otherUsage: null,
         golden: null,
+        live: null,
         ...rest,
       },
     ]),

@@ -110,6 +110,7 @@ test('without data a gate says so and holds nothing up', (t) => {
       'temperature no data',
       'golden no data',
       'outputs no data',
+      'outputs no data',
     ],
   );
   t.regex(said[0]?.reason ?? '', /no data: no device has 20 requests before and after, for p95/);
@@ -134,6 +135,17 @@ test('a rise that no timer can tell is no breach', (t) => {
   change(views, 'a', () => ({ usage: { ...calm, latencyMsP95: 0.5 }, otherUsage: null }));
   [rollout, plan] = next(rollout, views, 2);
   t.is(plan.state, 'running');
+});
+
+test('a version that answers live requests unlike the one before is a breach', (t) => {
+  const { rollout, views } = play(t, {}, {});
+  change(views, 'a1', () => ({ live: { samples: 5, agreement: 0.1 } }));
+  let [going, plan] = next(rollout, views, 3);
+  t.is(plan.state, 'running', 'five requests say nothing');
+  change(views, 'a1', () => ({ live: { samples: 50, agreement: 0.1 } }));
+  [going, plan] = next(going, views, 4);
+  t.is(plan.state, 'paused');
+  t.regex(going.reason, /variant before on live requests 0\.1, at least 0\.5/);
 });
 
 test('what a person has resumed over does not stop it again, another gate does', (t) => {
