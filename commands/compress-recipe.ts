@@ -56,7 +56,8 @@ export async function recipeOf(context: CommandContext): Promise<Recipe> {
     }
     return readRecipe(file);
   }
-  const bits = Number(required(context, 'bits', widths.join(' or ')));
+  const searched = options.bits === undefined && options.targetSpeedup !== undefined;
+  const bits = searched ? 8 : Number(required(context, 'bits', widths.join(' or ')));
   const known = widths.find((width) => width === bits);
   const target = text(options.target);
   if (known === undefined) {

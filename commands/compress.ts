@@ -2,7 +2,12 @@
 import { resolve } from 'node:path';
 import { compressFile } from '../shared/compress/file.ts';
 import { recipeName } from '../shared/compress/recipe.ts';
-import type { BytesBudget, FileResult, QualityBudget } from '../shared/compress/request.ts';
+import type {
+  BytesBudget,
+  FileResult,
+  QualityBudget,
+  SpeedTarget,
+} from '../shared/compress/request.ts';
 import { packageOfModel } from '../shared/evaluate/package.ts';
 import { sentBytesOf } from '../shared/zstd.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -29,6 +34,15 @@ export const command: Command = {
       help: 'the file at most, or 0.3x of the source; layers get at least --bits, where it helps',
     },
     {
+      flags: '--target-speedup <s>',
+      help: 'channels, blocks and bits are searched together for so many times the speed',
+    },
+    {
+      flags: '--search-seconds <n>',
+      help: 'that search ends about then, 10 to 86400',
+      default: '300',
+    },
+    {
       flags: '--max-drop <d>',
       help: 'what quality may fall by, e.g. 0.01; what was taken comes back until that is sure',
     },
@@ -46,6 +60,7 @@ export const command: Command = {
     const found = await packageOfModel(args['MODEL.onnx'] ?? '', text(options.package));
     const budget = budgetOf(context, found.evaluationPath);
     const maxBytes = bytesOf(context);
+    const speed = speedOf(context);
     const written = await compressFile(
       {
         modelPath: found.modelPath,
@@ -54,6 +69,7 @@ export const command: Command = {
         recipe: asked,
         ...(options.measure === true && { timing }),
         ...(maxBytes && { maxBytes }),
+        ...(speed && { speed }),
         ...(budget && { budget }),
         signal,
         onProgress: (progress) => io.progress(progress),
@@ -81,6 +97,18 @@ function budgetOf({ options }: CommandContext, packaged: string | null): Quality
   const evaluationPath = text(options.evaluation) ?? packaged;
   if (evaluationPath !== null) return { maxDrop, evaluationPath };
   throw badArgument('--evaluation', { expected: 'an .npz data set to judge with', got: 'none' });
+}
+
+function speedOf({ options }: CommandContext): SpeedTarget | undefined {
+  const asked = text(options.targetSpeedup);
+  if (asked === undefined) return undefined;
+  const [speedup, secondsMax] = [Number(asked), Number(options.searchSeconds)];
+  if (!(speedup >= 1 && speedup <= 1000)) {
+    throw badArgument('--target-speedup', { expected: 'a number from 1 to 1000', got: asked });
+  }
+  if (secondsMax >= 10 && secondsMax <= 86_400) return { speedup, secondsMax };
+  const got = String(options.searchSeconds);
+  throw badArgument('--search-seconds', { expected: 'seconds from 10 to 86400', got });
 }
 
 function bytesOf({ options }: CommandContext): BytesBudget | undefined {

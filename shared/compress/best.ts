@@ -7,6 +7,7 @@ import { mixedRecipe } from './allocate/mixed.ts';
 import { quantizedAlready } from './already-quantized.ts';
 import { buildVariant, checkRecipe, hasIntegers } from './build.ts';
 import { holdBudget } from './hold-budget.ts';
+import { jointRecipe } from './joint/target.ts';
 import { obstaclesTo } from './obstacles.ts';
 import { measurePays, timerOf } from './pays.ts';
 import { prunedWhereFaster } from './prune/faster.ts';
@@ -37,12 +38,15 @@ export async function buildBest(source: Source, request: FileRequest): Promise<B
 
 interface Asked {
   readonly recipe: Recipe;
+  /** Recipes that lose less, where some were measured. */
+  readonly milder?: readonly Recipe[];
   readonly notes: readonly string[];
 }
 
 /** The recipe with what the model allows, the bytes and the timing make of it. */
 async function settled(work: Work): Promise<Asked> {
-  const { recipe, maxBytes } = work.request;
+  const { recipe, maxBytes, speed } = work.request;
+  if (speed) return jointRecipe(work, speed);
   const { nothing, notes } = obstaclesTo(work.canonical.model, recipe);
   if (nothing && !prunes(recipe)) return { recipe: { v: 1, bits: 32 }, notes };
   const mixed = maxBytes ? await mixedRecipe(work, recipe, maxBytes) : { recipe, notes: [] };

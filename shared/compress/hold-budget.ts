@@ -12,7 +12,7 @@ import { unitsOf } from './allocate/mixed.ts';
 import { widthsAbove } from './allocate/widths.ts';
 import { hasIntegers } from './build.ts';
 import { defend } from './defend.ts';
-import { isWeightOnly, type Recipe } from './recipe.ts';
+import { isWeightOnly, type Recipe, recipeName } from './recipe.ts';
 import type { Built } from './report.ts';
 import type { QualityBudget } from './request.ts';
 import { backToFloat, lessPruned, moreBits, type Retreat } from './retreats.ts';
@@ -25,7 +25,11 @@ export interface Held extends Made {
 
 export async function holdBudget(
   work: Work,
-  asked: { readonly recipe: Recipe; readonly notes: readonly string[] },
+  asked: {
+    readonly recipe: Recipe;
+    readonly milder?: readonly Recipe[];
+    readonly notes: readonly string[];
+  },
   budget: QualityBudget,
 ): Promise<Held> {
   const folder = await mkdtemp(join(tmpdir(), 'fettle-defend-'));
@@ -37,7 +41,8 @@ export async function holdBudget(
       maxDrop: budget.maxDrop,
       build: (recipe) => makeVariant(work, recipe, asked.notes),
       evaluate: ({ built }) => evaluate(work, { ...budget, path, built, metric }),
-      retreats: () => retreatsOf(work, asked.recipe),
+      retreats: async () =>
+        asked.milder ? milderRetreats(asked.milder) : retreatsOf(work, asked.recipe),
     });
     const { quality, held, built: made, reason } = found;
     const notes = [...made.built.notes, `Quality: ${reason} (${metric}: ${why}).`];
@@ -76,6 +81,15 @@ async function evaluate(
   });
   known.outcome = source;
   return quality;
+}
+
+/** What was found to lose less on calibration data, at last plain float. */
+function milderRetreats(recipes: readonly Recipe[]): Retreat[] {
+  const named = recipes.map((recipe) => ({
+    recipe,
+    said: `${recipeName(recipe)} was taken, which loses less`,
+  }));
+  return [...named, { recipe: { v: 1, bits: 32 }, said: 'the model stays float' }];
 }
 
 /** Channels come back first; then layers of the whole model get more bits. */

@@ -56,6 +56,8 @@ export interface FileRequest {
   readonly timing?: { readonly threads: number; readonly seconds: number };
   /** Each layer gets the bits, of at least the recipe's, that lose least in so many bytes. */
   readonly maxBytes?: BytesBudget;
+  /** Channels, blocks and bits are chosen together, for so much speed on this machine. */
+  readonly speed?: SpeedTarget;
   /** What was taken away is given back until this quality holds. */
   readonly budget?: QualityBudget;
   readonly signal: AbortSignal;
@@ -64,6 +66,13 @@ export interface FileRequest {
 
 /** Of the whole file: so many, or a share of the source's. */
 export type BytesBudget = { readonly bytes: number } | { readonly share: number };
+
+export interface SpeedTarget {
+  /** The source's median latency over the variant's. */
+  readonly speedup: number;
+  /** The search ends about then. */
+  readonly secondsMax: number;
+}
 
 export interface QualityBudget {
   /** What may be lost, as `Quality.dropUpper` counts it. */

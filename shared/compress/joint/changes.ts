@@ -1,0 +1,45 @@
+/** The single changes that a joint recipe is put together from, and recipes from them. Pure. */
+import type { Allocation, Option } from '../allocate/front.ts';
+import type { Recipe } from '../recipe.ts';
+
+/** What one option of a unit does; all members absent: nothing. */
+export interface Change extends Option {
+  /** A group of channels and the share of them that is kept. */
+  readonly keep?: { readonly group: string; readonly share: number };
+  /** A residual block that becomes one convolution. */
+  readonly block?: string;
+  /** A layer that stays float where others compute in 8 bits. */
+  readonly float?: string;
+}
+
+/** The recipe that makes all of the changes. */
+export function recipeOf(bits: 32 | 8, { chosen }: Pick<Allocation<Change>, 'chosen'>): Recipe {
+  const changes = [...chosen.values()];
+  const keep = Object.fromEntries(
+    changes.flatMap((change) => (change.keep ? [[change.keep.group, change.keep.share]] : [])),
+  );
+  const blocks = changes.flatMap(({ block }) => block ?? []);
+  const layers = Object.fromEntries(
+    changes.flatMap(({ float }) => (float === undefined ? [] : [[float, 32 as const]])),
+  );
+  return {
+    ...{ v: 1, bits },
+    ...(Object.keys(keep).length > 0 && { keep }),
+    ...(blocks.length > 0 && { blocks }),
+    ...(Object.keys(layers).length > 0 && { layers }),
+  };
+}
+
+/** So many of a front, evenly spread over what they cost, the cheapest first. */
+export function spread<T extends { readonly ms: number }>(front: readonly T[], count: number): T[] {
+  const [first, last] = [front[0]?.ms ?? 0, front.at(-1)?.ms ?? 0];
+  const chosen = Array.from({ length: count }, (_, at) => {
+    const aim = first + ((last - first) * at) / Math.max(1, count - 1);
+    return front.reduce<T | undefined>(
+      (best, one) =>
+        best === undefined || Math.abs(one.ms - aim) < Math.abs(best.ms - aim) ? one : best,
+      undefined,
+    );
+  });
+  return [...new Set(chosen)].filter((one) => one !== undefined);
+}
