@@ -21,12 +21,14 @@ const widthMin = 16;
 
 /** One run of the model at a time. */
 export async function* samples(run: PruneRun): AsyncGenerator<Sample> {
+  // Where there are too few to hold any out, all fit and all judge.
+  const holdsOut = run.limit >= heldOut * run.dataSet.batch;
   let place = 0;
   for await (const { count, feeds } of batches(run.dataSet, { limit: run.limit })) {
     run.signal.throwIfAborted();
     place += 1;
     const judges = place % heldOut === 0;
-    if (run.part === (judges ? 'fit' : 'judge')) continue;
+    if (holdsOut && run.part === (judges ? 'fit' : 'judge')) continue;
     const mirrored = mirror(feeds);
     const views = mirrored ? 2 : 1;
     yield { count, views, feeds };
