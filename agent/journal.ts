@@ -31,6 +31,8 @@ const rows = {
   chosen: Slot,
   /** The last tuning, sent until the controller has stored it. */
   tuning: v.object({ tuning: Tuning, acknowledged: v.boolean() }),
+  /** How often what serves was found to have drifted from its tuning, and why the last time. */
+  drift: v.object({ model: DigestText, times: Count, reason: v.string() }),
   /** Why the revision could not be reached. */
   failure: v.object({
     revision: Count,

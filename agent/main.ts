@@ -5,6 +5,7 @@ import { productVersion } from '../shared/product.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { deviceProfile } from './device-profile.ts';
+import { startDriftWatch } from './drift-watch.ts';
 import { identify } from './enrol.ts';
 import { rollBack } from './fallback.ts';
 import { faultLine } from './link.ts';
@@ -77,6 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const reconciler = startReconciling(parts, reporter);
   const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
     void answerMessage(request, { server, link: conversation.link });
+  const endDrift = watchDrift(parts, reconciler);
   const { preempt: onDesired, reachable: onReachable } = reconciler;
   conversation.begin({ reporter, telemetry, onDesired, onReachable, onInfer });
   return {
@@ -84,6 +86,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     endpoint: http.url,
     async stop() {
       ending.abort();
+      endDrift();
       await reconciler.end();
       await http.close();
       await telemetry.end();
@@ -156,6 +159,17 @@ function startCounting({ options, state, meter, server, conversation }: Parts): 
   const known = state.journal.get('desired');
   if (known) telemetry.setPeriod(known.telemetrySeconds);
   return telemetry;
+}
+
+function watchDrift({ options, state, server, conversation }: Parts, reconciler: Reconciler) {
+  return startDriftWatch({
+    ...{ journal: state.journal, server },
+    onDrift(reason) {
+      conversation.event('info', 'RETUNE', reason);
+      reconciler.wake();
+    },
+    onFault: (thrown) => options.log('warn', faultLine(thrown)),
+  });
 }
 
 function startReconciling(parts: Parts, reporter: Reporter): Reconciler {

@@ -5,6 +5,7 @@
 import { type Digest, digestOfJson } from '../shared/digest.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { Desired } from '../shared/protocol/messages.ts';
+import type { Profile } from '../shared/protocol/profile.ts';
 import type { DeviceState } from '../shared/protocol/states.ts';
 import type { Plan } from '../shared/protocol/tuning.ts';
 
@@ -45,14 +46,33 @@ export interface Current {
 }
 
 /**
- * Identifies what a choice is valid for: the model, everything else that tuning depends on, and the
- * hardware class. Two revisions with one goal need one tuning.
+ * The device that a choice is valid for: its class, its runtime, and how often it has drifted.
+ * Trials are kept for it too.
  */
-export function goalKeyOf(desired: Desired | null, hardwareClass: string): Digest | null {
+export function tunedFor(
+  { hardwareClass, runtimeVersion }: Pick<Profile, 'hardwareClass' | 'runtimeVersion'>,
+  times: number,
+): string {
+  return [hardwareClass, runtimeVersion, ...(times > 0 ? [`drift ${times}`] : [])].join(' ');
+}
+
+/** How often the device has drifted from what it was when it was tuned for this model. */
+export function driftsOf(
+  drift: { readonly model: Digest; readonly times: number } | null,
+  desired: Desired | null,
+): number {
+  return drift !== null && drift.model === desired?.model?.digest ? drift.times : 0;
+}
+
+/**
+ * Identifies what a choice is valid for: the model, everything else that tuning depends on, and the
+ * device: see `tunedFor`. Two revisions with one goal need one tuning.
+ */
+export function goalKeyOf(desired: Desired | null, device: string): Digest | null {
   if (!desired?.model) return null;
   const { name, version, digest, maxDrop, objective, limits, candidates } = desired.model;
   const model = { name, version, digest, maxDrop, objective, limits, candidates };
-  return digestOfJson({ model, hardwareClass });
+  return digestOfJson({ model, device });
 }
 
 export function slotKeyOf(variant: Digest, plan: Plan): Digest {

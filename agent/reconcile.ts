@@ -3,7 +3,15 @@ import { type ErrorReport, reportError } from '../shared/errors.ts';
 import type { Desired } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { look } from './look.ts';
-import { type Current, goalKeyOf, type PlannedStep, plan, restingState } from './plan.ts';
+import {
+  type Current,
+  driftsOf,
+  goalKeyOf,
+  type PlannedStep,
+  plan,
+  restingState,
+  tunedFor,
+} from './plan.ts';
 import type { Reporter } from './report.ts';
 import { createRetry, waitedOut } from './retry.ts';
 import { type StepContext, steps } from './steps/step.ts';
@@ -36,10 +44,11 @@ export function startReconciler(tools: Tools): Reconciler {
   async function round(): Promise<void> {
     const desired = tools.journal.get('desired');
     const profile = await tools.profile();
-    const goalKey = goalKeyOf(desired, profile.hardwareClass);
+    const drifts = driftsOf(tools.journal.get('drift'), desired);
+    const goalKey = goalKeyOf(desired, tunedFor(profile, drifts));
     const due = retry.isDue(tools.journal.get('failure'));
-    const { journal, files, server } = tools;
-    const current = await look({ journal, files, loaded: server.loaded(), due });
+    const { journal, server } = tools;
+    const current = await look({ ...tools, loaded: server.loaded(), due });
     const planned = plan(desired, goalKey, current);
     if (planned === null) {
       rest(tools.reporter, desired, current);
@@ -72,7 +81,10 @@ export function startReconciler(tools: Tools): Reconciler {
         await round();
       } catch (thrown) {
         tools.log('error', reportError(thrown).message, { err: thrown });
+        sayUnwritten(tools, thrown);
+        const again = setTimeout(bell.ring, unwrittenMs).unref();
         await bell.rung(ended.signal);
+        clearTimeout(again);
       }
     }
   })();
@@ -89,6 +101,20 @@ export function startReconciler(tools: Tools): Reconciler {
       await running;
     },
   };
+}
+
+/** After which a failure that could not even be written down is tried again. */
+const unwrittenMs = 5000;
+
+/** What cannot be written down can be said. */
+function sayUnwritten({ journal, reporter, log }: Tools, thrown: unknown): void {
+  const error = reportError(thrown);
+  const revision = journal.get('desired')?.revision ?? 0;
+  try {
+    reporter.report({ revision, state: 'failed', reason: error.message, error });
+  } catch (unsaid) {
+    log('error', reportError(unsaid).message);
+  }
 }
 
 interface Failing {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FettleError } from '../../shared/errors.ts';
 import type { GoldenResult } from '../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
+import { emptyHistogram, type Histogram, merge } from '../../shared/histogram.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import { gather, isBatchable } from './gather.ts';
 import { type Job, runGroup, settle } from './group.ts';
@@ -52,6 +53,8 @@ export interface Pool {
   /** Throws `CONFLICT` when the queue is full or the pool ends, `TIMEOUT`, `SERVE_FAILED`. */
   run(feeds: Tensors): Promise<Tensors>;
   golden(path: string): Promise<GoldenResult>;
+  /** Milliseconds of runs in the runtime since the last call. */
+  takeRuns(): Histogram;
   /** Runs that wait or are under way. */
   load(): number;
   /**
@@ -104,6 +107,8 @@ export async function openPool(spec: ThreadSpec, options: PoolOptions = {}): Pro
       if (thread) return await thread.golden(path);
       throw new FettleError('SERVE_FAILED', { model: spec.path, reason: 'no thread is left' });
     },
+    takeRuns: () =>
+      [...state.live].map((thread) => thread.takeRuns()).reduce(merge, emptyHistogram()),
     hold() {
       state.holds += 1;
       return () => {

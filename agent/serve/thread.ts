@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type ErrorReport, FettleError } from '../../shared/errors.ts';
 import type { GoldenResult } from '../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
+import { emptyHistogram, type Histogram, record } from '../../shared/histogram.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import type { Plan } from '../../shared/protocol/tuning.ts';
 
@@ -27,7 +28,7 @@ export interface Signature {
 export type FromThread =
   | ({ readonly kind: 'open' } & Signature)
   | { readonly kind: 'unopened'; readonly error: ErrorReport }
-  | { readonly kind: 'ran'; readonly id: number; readonly outputs: Tensors }
+  | { readonly kind: 'ran'; readonly id: number; readonly outputs: Tensors; readonly ms: number }
   | { readonly kind: 'agreed'; readonly id: number; readonly result: GoldenResult }
   | { readonly kind: 'failed'; readonly id: number; readonly error: ErrorReport };
 
@@ -37,6 +38,8 @@ export interface Thread extends Signature {
   /** The feeds' memory goes to the thread and is gone here. Throws `SERVE_FAILED`. */
   run(feeds: Tensors): Promise<Tensors>;
   golden(path: string): Promise<GoldenResult>;
+  /** Milliseconds of runs in the runtime since the last call; empty where nobody counts them. */
+  takeRuns(): Histogram;
   /** Resolves when it ended, for whatever reason, or was abandoned. */
   readonly ended: Promise<void>;
   /** Resolves when it is really gone. */
@@ -57,14 +60,17 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   const worker = new Worker(file, { workerData: spec, name: 'fettle-serve' });
   const runs: Asked<Tensors> = new Map();
   const goldens: Asked<GoldenResult> = new Map();
+  const counter = countRuns();
   const opened = Promise.withResolvers<Signature>();
   const ended = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<void>();
   worker.on('message', (message: FromThread) => {
     if (message.kind === 'open') opened.resolve(message);
     else if (message.kind === 'unopened') opened.reject(failed(spec, message.error.message));
-    else if (message.kind === 'ran') take(runs, message.id)?.resolve(message.outputs);
-    else if (message.kind === 'agreed') take(goldens, message.id)?.resolve(message.result);
+    else if (message.kind === 'ran') {
+      counter.ran(message.ms);
+      take(runs, message.id)?.resolve(message.outputs);
+    } else if (message.kind === 'agreed') take(goldens, message.id)?.resolve(message.result);
     else {
       const asked = take(runs, message.id) ?? take(goldens, message.id);
       asked?.reject(failed(spec, message.error.message));
@@ -91,7 +97,7 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   const { inputs, outputs } = await openWithin(opened, worker, { afterMs: timeoutMs, error });
   let next = 0;
   return {
-    ...{ inputs, outputs, depth: 1 },
+    ...{ inputs, outputs, depth: 1, takeRuns: counter.take },
     ended: ended.promise,
     gone: gone.promise,
     run(feeds) {
@@ -112,6 +118,18 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
       leave(worker);
       ended.resolve();
       failAll('it ran for too long');
+    },
+  };
+}
+
+function countRuns() {
+  let ms = emptyHistogram();
+  return {
+    ran: (one: number) => record(ms, one),
+    take() {
+      const taken = ms;
+      ms = emptyHistogram();
+      return taken;
     },
   };
 }

@@ -36,8 +36,10 @@ async function answer(port: Port, session: Session, message: ToThread): Promise<
       const result = await checkGolden(session, message.path);
       say(port, { kind: 'agreed', id, result });
     } else {
+      const startMs = performance.now();
       const outputs = await session.run(message.feeds);
-      say(port, { kind: 'ran', id, outputs }, buffersOf(outputs));
+      const ms = performance.now() - startMs;
+      say(port, { kind: 'ran', id, outputs, ms }, buffersOf(outputs));
     }
   } catch (thrown) {
     say(port, { kind: 'failed', id, error: reportError(thrown) });

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import type { ModelGoal, Serving } from '../../shared/protocol/messages.ts';
 import { type Choice, Trial } from '../../shared/protocol/tuning.ts';
+import { driftsOf, tunedFor } from '../plan.ts';
 import { trialKey } from '../tune/candidates.ts';
 import { tune } from '../tune/tune.ts';
 import { controllerSource } from '../variant-source.ts';
@@ -28,7 +29,8 @@ export async function tuneForGoal(context: StepContext): Promise<void> {
     device: context.settings.device,
     revision: desired.revision,
     goal,
-    hint: desired.hint,
+    // What another device found does not tell what became of this one.
+    hint: driftsOf(journal.get('drift'), desired) === 0 ? desired.hint : null,
     profile,
     source,
     budgetSeconds: desired.tuningBudgetSeconds,
@@ -57,8 +59,8 @@ export async function tuneForGoal(context: StepContext): Promise<void> {
 }
 
 /** Trials outlive the process, so that tuning goes on after a power cut. */
-function trialMemory({ store, profile, log }: StepContext, goal: ModelGoal) {
-  const group = [goal.digest, profile.hardwareClass, profile.runtimeVersion].join(' ');
+function trialMemory({ store, journal, desired, profile, log }: StepContext, goal: ModelGoal) {
+  const group = `${goal.digest} ${tunedFor(profile, driftsOf(journal.get('drift'), desired))}`;
   store.forgetTrialsBefore(Date.now() - trialsKeptMs);
   const finished = store.readTrials(group).flatMap((text) => {
     const parsed = v.safeParse(Trial, JSON.parse(text));

@@ -1,11 +1,13 @@
 import test from 'ava';
 import {
   type Current,
+  driftsOf,
   goalKeyOf,
   plan,
   restingState,
   type SlotFacts,
   type StepName,
+  tunedFor,
 } from '../../agent/plan.ts';
 import { type Digest, digestOf } from '../../shared/digest.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
@@ -137,4 +139,13 @@ test('20,000 seeded events of a device end where they should', (t) => {
     if (fault) return t.fail(`seed ${seed}: ${fault}`);
   }
   return t.pass();
+});
+
+test('a choice is for a runtime and a class, and is made anew where the device drifted', (t) => {
+  const device = { hardwareClass: 'class', runtimeVersion: '1.27.0' };
+  t.not(tunedFor(device, 0), tunedFor({ ...device, runtimeVersion: '1.28.0' }, 0));
+  t.not(tunedFor(device, 0), tunedFor({ ...device, hardwareClass: 'other' }, 0));
+  t.not(tunedFor(device, 0), tunedFor(device, 1));
+  const drift = { model: digestOf('model'), times: 2 };
+  t.is(driftsOf(drift, null), 0);
 });

@@ -7,6 +7,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { FettleError } from '../../../shared/errors.ts';
 import { checkGolden } from '../../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../../shared/evaluate/tensor.ts';
+import { emptyHistogram } from '../../../shared/histogram.ts';
 import {
   type Asked,
   buffersOf,
@@ -117,6 +118,7 @@ function pipelineOf(all: Pipeline, { inputs, outputs }: CutAnswer): Thread {
     ...{ inputs, outputs, run, gone },
     // One run a stage, and one that waits at the first.
     depth: workers.length + 1,
+    takeRuns: emptyHistogram,
     ended: ended.promise,
     golden(path) {
       const release = async () => {};
