@@ -37,6 +37,7 @@ export function pieceModel(
   io: { outputs: readonly string[]; like: Readonly<Record<string, RuntimeTensor>> },
 ): Model {
   const used = new Set(piece.nodes.flatMap((node) => node.inputs));
+  const declared = new Map(model.graph.inputs.map(({ name, type }) => [name, type]));
   const initializers = [...model.graph.initializers].filter(([name]) => used.has(name));
   const graph: Graph = {
     name: 'piece',
@@ -44,7 +45,7 @@ export function pieceModel(
     initializers: new Map(initializers),
     inputs: piece.inputs.map((name) => ({
       name,
-      type: io.like[name]?.type ?? 'float',
+      type: io.like[name]?.type ?? declared.get(name) ?? 'float',
       dims: io.like[name]?.dims ?? null,
     })),
     outputs: io.outputs.map((name) => ({ name, type: typeOf(piece, name), dims: null })),
