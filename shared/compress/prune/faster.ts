@@ -4,8 +4,8 @@ import type { Recipe } from '../recipe.ts';
 import { calibrationOf, makeVariant, type Work } from '../work.ts';
 
 /**
- * The recipe, without what it says of channels and blocks where the smaller variant was timed and is
- * not faster than the same with all of them; and one sentence about it.
+ * The recipe, without what it says of channels and blocks where the smaller variant was timed and
+ * is not faster than the same with all of them; and one sentence about it.
  */
 export async function prunedWhereFaster(
   work: Work,
