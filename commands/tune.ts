@@ -102,7 +102,10 @@ async function goalOf(context: CommandContext, found: Package): Promise<ModelGoa
     maxDrop: amount(context, 'maxDrop', 0) ?? manifest.quality?.maxDrop ?? defaultMaxDrop,
     objective: objectiveOf(context) ?? manifest.objective ?? 'latency',
     limits: manifest.limits ?? {},
-    candidates: candidateRecipes({ calibration: calibrationPath !== null }),
+    candidates: candidateRecipes({
+      calibration: calibrationPath !== null,
+      recipes: manifest.recipes,
+    }),
   };
 }
 

@@ -10,11 +10,12 @@ import type { Profile } from '../../shared/protocol/profile.ts';
  * doesn't have, is left out here. `profile` is null for a device that has not said yet what it is.
  */
 export function candidatesFor(
-  model: Pick<ModelRecord, 'calibration'>,
+  model: Pick<ModelRecord, 'calibration' | 'manifest'>,
   profile: Profile | null,
 ): Recipe[] {
   const own = profile && kernelTarget(profile);
-  return candidateRecipes({ calibration: model.calibration !== null }).filter(
+  const { calibration, manifest } = model;
+  return candidateRecipes({ calibration: calibration !== null, recipes: manifest.recipes }).filter(
     ({ target }) => target === undefined || target === own,
   );
 }

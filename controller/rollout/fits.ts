@@ -19,7 +19,10 @@ const runtimeMiB = 48;
 /** A download is verified beside the file that is served now. */
 const reserveMiB = 64;
 
-export function fitOf(model: Pick<ModelRecord, 'bytes' | 'calibration'>, profile: Profile): Fit {
+export function fitOf(
+  model: Pick<ModelRecord, 'bytes' | 'calibration' | 'manifest'>,
+  profile: Profile,
+): Fit {
   const bits = candidatesFor(model, profile).map((recipe) => recipe.bits ?? 32);
   const smallest = Math.min(32, ...bits) / 32;
   const memory = roomFor({

@@ -2,12 +2,25 @@
  * The recipes that are worth trying for a model, the source first. Devices leave out what is for
  * other kernels.
  */
-import { type Recipe, sourceRecipe } from './recipe.ts';
+import { type Recipe, sameRecipe, sourceRecipe } from './recipe.ts';
 
-export function candidateRecipes(data: { readonly calibration: boolean }): Recipe[] {
+export function candidateRecipes({
+  calibration,
+  recipes = [],
+}: {
+  readonly calibration: boolean;
+  /** The package's own, tried besides. */
+  readonly recipes?: readonly Recipe[] | undefined;
+}): Recipe[] {
+  const usual = usualRecipes(calibration);
+  const others = recipes.filter((recipe) => !usual.some((known) => sameRecipe(known, recipe)));
+  return [...usual, ...others];
+}
+
+function usualRecipes(calibration: boolean): Recipe[] {
   const float: Recipe = { v: 1, bits: 32 };
   // Without calibration data nothing computes in integers.
-  if (!data.calibration) return [sourceRecipe, float];
+  if (!calibration) return [sourceRecipe, float];
   const targets = ['x64', 'arm64-dotprod', 'arm64'];
   return [
     sourceRecipe,

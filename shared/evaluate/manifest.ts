@@ -1,5 +1,6 @@
 /** `fettle.json`: what a package says about its model, its data and what must hold. */
 import * as v from 'valibot';
+import { Recipe } from '../compress/recipe.ts';
 import { Name } from '../protocol/fields.ts';
 import { objectives } from '../protocol/tuning.ts';
 
@@ -40,5 +41,7 @@ export const Manifest = v.strictObject({
     }),
   ),
   inputs: v.optional(v.record(v.string(), InputPreparation)),
+  /** What devices are to try besides what they try anyway. */
+  recipes: v.optional(v.pipe(v.array(Recipe), v.maxLength(16))),
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
