@@ -49,6 +49,11 @@ export function noteEvent(world: World, event: Omit<EventRecord, 'atMs'>): void 
   );
 }
 
+/** PostgreSQL keeps no NUL in a text. */
+function stored(message: string): string {
+  return message.slice(0, messageCharsMax).replaceAll('\0', '\ufffd');
+}
+
 /** Adds the events and keeps the newest `keep` of each device they speak of. */
 export async function insertEvents(
   db: Kysely<Tables>,
@@ -56,7 +61,7 @@ export async function insertEvents(
   keep: number,
 ): Promise<void> {
   for (const { atMs, message, ...event } of events) {
-    const row = { ...event, at_ms: atMs, message: message.slice(0, messageCharsMax) };
+    const row = { ...event, at_ms: atMs, message: stored(message) };
     await db.insertInto('events').values(row).execute();
   }
   for (const device of new Set(events.map((event) => event.device))) {

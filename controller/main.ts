@@ -75,7 +75,7 @@ export async function startController(settings: Settings, log?: Logger): Promise
 }
 
 async function openWorld(settings: Settings, log: Logger, closers: Closers): Promise<World> {
-  const db = await openDatabase(settings.data);
+  const db = await openDatabase(settings);
   closers.push(() => db.destroy());
   return {
     settings,

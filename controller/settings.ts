@@ -25,7 +25,7 @@ export const settingTable = {
   database: {
     type: 'text',
     default: null,
-    help: 'a PostgreSQL database instead of the file in that folder, postgres://user:password@host/name',
+    help: 'a PostgreSQL database instead of a file there, postgres://user:password@host/name',
   },
   host: text('127.0.0.1', 'address to listen on; 0.0.0.0 lets other machines in'),
   port: number(8900, 'HTTP port; 0 takes a free one', { max: 65_535 }),

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { type Bus, connectMqtt } from '../../shared/mqtt.ts';
 import { encodeMessage } from '../../shared/protocol/messages.ts';
 import { topicOf } from '../../shared/protocol/topics.ts';
 import { windowOf } from '../../test/support/documents.ts';
+import { unusedPort } from '../../test/support/ports.ts';
 import type { BenchContext } from '../bench.ts';
 
 const program = '/usr/sbin/mosquitto';
@@ -24,7 +24,7 @@ export async function brokerCeiling(
   if (!existsSync(program)) return 'Mosquitto is not installed: no ceiling was measured.';
   note('the ceiling: Mosquitto alone');
   const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
-  const port = await freePort();
+  const port = await unusedPort();
   const config = join(folder, 'mosquitto.conf');
   await writeFile(config, `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
   const child = spawn(program, ['-c', config], { stdio: 'ignore' });
@@ -85,14 +85,4 @@ async function connected(url: string, clientId: string, onMessage: () => void): 
       await pause(100);
     }
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

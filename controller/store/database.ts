@@ -1,38 +1,28 @@
-/** The one door to the database: SQLite in one file, spoken to through Kysely. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+/** The database, spoken to through Kysely: SQLite in one file, or a PostgreSQL server. */
+import type { Kysely } from 'kysely';
 import * as v from 'valibot';
-import { FettleError, reasonOf } from '../../shared/errors.ts';
-import { migrate } from './migrations.ts';
+import { FettleError } from '../../shared/errors.ts';
 import type { Tables } from './schema.ts';
+import { openSqlite } from './sqlite.ts';
 
 export type Database = Kysely<Tables>;
 
 /**
- * Opens `fettle.db` in the folder and brings it to the newest shape. What a transaction has
- * committed survives a power cut: WAL with synchronous FULL. The file is held exclusively, so that
- * two controllers on one folder are refused with `CONFLICT`.
+ * Opens what the settings name: `database` is the address of a PostgreSQL database, null is the
+ * file `fettle.db` in the folder `data`. Throws `CONFLICT` where another controller has it open,
+ * and what each of the two throws.
  */
-export async function openDatabase(folder: string): Promise<Database> {
-  const path = join(folder, 'fettle.db');
-  let db: Database | null = null;
-  try {
-    mkdirSync(folder, { recursive: true });
-    const sqlite = new Sqlite(path, { timeout: 200 });
-    db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: cached(sqlite) }) });
-    sqlite.pragma('locking_mode = EXCLUSIVE');
-    sqlite.pragma('journal_mode = WAL');
-    sqlite.pragma('synchronous = FULL');
-    sqlite.pragma('foreign_keys = ON');
-    sqlite.pragma('cache_size = -32768');
-    await migrate(db);
-    return db;
-  } catch (thrown) {
-    await db?.destroy();
-    throw openError(path, thrown);
-  }
+export async function openDatabase({
+  data,
+  database,
+}: {
+  readonly data: string;
+  readonly database: string | null;
+}): Promise<Database> {
+  if (database === null) return await openSqlite(data);
+  // Only who asks for it loads the client.
+  const { openPostgres } = await import('./postgres.ts');
+  return await openPostgres(database);
 }
 
 /** A stored document as its type. Throws `INTERNAL` where the database holds something else. */
@@ -42,37 +32,4 @@ export function decodeStored<S extends v.GenericSchema>(schema: S, text: string)
   const issue = result.issues[0];
   const where = v.getDotPath(issue) ?? 'document';
   throw new FettleError('INTERNAL', { reason: `stored ${where}: ${issue.message}` });
-}
-
-/** Statements used once are prepared once: the ingest path runs the same few for ever. */
-function cached(sqlite: Sqlite.Database): {
-  close(): void;
-  prepare(sql: string): Sqlite.Statement;
-} {
-  const statements = new Map<string, Sqlite.Statement>();
-  return {
-    close: () => {
-      sqlite.close();
-    },
-    prepare: (sql) => {
-      const known = statements.get(sql);
-      if (known && !known.busy) return known;
-      const statement = sqlite.prepare(sql);
-      if (statements.size >= 500) statements.clear();
-      statements.set(sql, statement);
-      return statement;
-    },
-  };
-}
-
-function openError(path: string, thrown: unknown): FettleError {
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-  if (code === 'SQLITE_BUSY') {
-    const reason = `${path} is in use by another controller`;
-    return new FettleError('CONFLICT', { reason }, { cause: thrown });
-  }
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
-    return new FettleError('DISK_FULL', { path, needed: 0, free: 0 }, { cause: thrown });
-  }
-  return new FettleError('FILE_UNREADABLE', { path, reason: reasonOf(thrown) }, { cause: thrown });
 }

@@ -1,10 +1,24 @@
 /** The database's shape, step by step. A released step is never edited; a change is a new step. */
-import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely';
+import {
+  type ColumnDefinitionBuilder,
+  type Kysely,
+  type Migration,
+  type MigrationProvider,
+  Migrator,
+  sql,
+} from 'kysely';
 import type { Tables } from './schema.ts';
 
-const steps: Record<string, Migration> = {
+/** The two databases differ in how a column counts up by itself. */
+type Dialect = 'sqlite' | 'postgres';
+
+interface Step {
+  up(db: Kysely<unknown>, dialect: Dialect): Promise<void>;
+}
+
+const steps: Readonly<Record<string, Step>> = {
   '0001-fleet': {
-    async up(db: Kysely<unknown>) {
+    async up(db: Kysely<unknown>, dialect: Dialect) {
       await db.schema
         .createTable('enrolment_tokens')
         .addColumn('id', 'text', (c) => c.primaryKey())
@@ -33,7 +47,7 @@ const steps: Record<string, Migration> = {
         .execute();
       await db.schema
         .createTable('events')
-        .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())
+        .addColumn('id', ...counting(dialect))
         .addColumn('device', 'text', (c) => c.notNull())
         .addColumn('at_ms', 'bigint', (c) => c.notNull())
         .addColumn('level', 'text', (c) => c.notNull())
@@ -169,7 +183,7 @@ const steps: Record<string, Migration> = {
     },
   },
   '0007-webhooks': {
-    async up(db: Kysely<unknown>) {
+    async up(db: Kysely<unknown>, dialect: Dialect) {
       await db.schema
         .createTable('webhooks')
         .addColumn('name', 'text', (c) => c.primaryKey())
@@ -180,7 +194,7 @@ const steps: Record<string, Migration> = {
         .execute();
       await db.schema
         .createTable('deliveries')
-        .addColumn('seq', 'integer', (c) => c.primaryKey().autoIncrement())
+        .addColumn('seq', ...counting(dialect))
         .addColumn('webhook', 'text', (c) => c.notNull())
         .addColumn('body', 'text', (c) => c.notNull())
         .addColumn('at_ms', 'bigint', (c) => c.notNull())
@@ -190,9 +204,26 @@ const steps: Record<string, Migration> = {
   },
 };
 
+type Column = [
+  type: 'integer' | 'bigserial',
+  build: (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder,
+];
+
+function counting(dialect: Dialect): Column {
+  return dialect === 'sqlite'
+    ? ['integer', (column) => column.primaryKey().autoIncrement()]
+    : ['bigserial', (column) => column.primaryKey()];
+}
+
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */
-export async function migrate(db: Kysely<Tables>): Promise<void> {
-  const provider: MigrationProvider = { getMigrations: async () => steps };
+export async function migrate(db: Kysely<Tables>, dialect: Dialect): Promise<void> {
+  const migrations = Object.fromEntries(
+    Object.entries(steps).map(([name, step]): [string, Migration] => [
+      name,
+      { up: (database: Kysely<unknown>) => step.up(database, dialect) },
+    ]),
+  );
+  const provider: MigrationProvider = { getMigrations: async () => migrations };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
   if (error) throw error;
 }

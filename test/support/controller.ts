@@ -1,11 +1,14 @@
 /** A real controller in this process, on a folder and ports of its own. */
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import Sqlite from 'better-sqlite3';
 import { pino } from 'pino';
 import * as v from 'valibot';
 import { type Controller, startController } from '../../controller/main.ts';
 import { readSettings } from '../../controller/settings.ts';
 import { createHttpClient, type HttpClient } from '../../shared/http-client.ts';
 import { temporaryFolder } from './fettle.ts';
+import { newDatabase, runSql } from './postgres.ts';
 
 export interface TestController {
   readonly folder: string;
@@ -14,6 +17,8 @@ export interface TestController {
   readonly client: HttpClient;
   /** A token with which `uses` devices may enrol. */
   enrolmentToken(uses?: number): Promise<string>;
+  /** Runs a statement on its database; the controller is stopped. */
+  execute(statement: string): void;
   /** Stops it in good order and starts it on the same folder and ports. */
   restart(): Promise<TestController>;
   stop(): Promise<void>;
@@ -28,7 +33,10 @@ export async function startTestController(
   t: ExecutionContext,
   overrides: Overrides = {},
 ): Promise<TestController> {
-  const started = await start(temporaryFolder(t), overrides);
+  // Where a server is given, the same tests hold on it.
+  const server = process.env.FETTLE_TEST_DATABASE;
+  const database = server === undefined ? {} : { database: newDatabase(server) };
+  const started = await start(temporaryFolder(t), { ...overrides, ...database });
   let last = started;
   t.teardown(() => last.stop());
   const follow = (test: TestController): TestController => ({
@@ -53,6 +61,12 @@ async function start(folder: string, overrides: Overrides): Promise<TestControll
     async enrolmentToken(uses = 1) {
       const options = { method: 'POST', body: { maxUses: uses } } as const;
       return (await client.call(Token, '/api/v1/enrolment-tokens', options)).token;
+    },
+    execute(statement) {
+      if (typeof overrides.database === 'string') return runSql(overrides.database, statement);
+      const db = new Sqlite(join(folder, 'fettle.db'));
+      db.exec(statement);
+      db.close();
     },
     async restart() {
       await controller.stop();

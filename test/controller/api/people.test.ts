@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import Sqlite from 'better-sqlite3';
 import * as v from 'valibot';
 import { createHttpClient, type HttpClient } from '../../../shared/http-client.ts';
 import { AuditEntry, AuditVerdict, PersonAnswer } from '../../../shared/protocol/people.ts';
@@ -138,9 +136,7 @@ for (const [title, sql] of Object.entries(tampering)) {
     t.is(whole.brokenAt, null);
     t.is(whole.entries, 3);
     await controller.stop();
-    const db = new Sqlite(join(controller.folder, 'fettle.db'));
-    db.exec(sql);
-    db.close();
+    controller.execute(sql);
     const again = await controller.restart();
     const path = '/api/v1/audit/verify';
     t.true(((await again.client.call(AuditVerdict, path)).brokenAt ?? 99) <= 4);

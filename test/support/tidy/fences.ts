@@ -24,7 +24,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-node': ['shared/evaluate/runtime.ts'],
   systeminformation: ['agent/profile/system.ts'],
-  'better-sqlite3': ['agent/store.ts', 'controller/store/database.ts'],
+  'better-sqlite3': ['agent/store.ts', 'controller/store/sqlite.ts'],
+  pg: ['controller/store/postgres.ts'],
   mqtt: ['shared/mqtt.ts'],
   aedes: ['controller/broker.ts'],
 };
@@ -33,7 +34,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
 const foreignToDevices = [
   /^controller\//,
   /^shared\/compress\/(?!(recipe|kernel-target)\.ts)/,
-  /^(fastify|@fastify\/.*|kysely|aedes|vite|preact|uplot)$/,
+  /^(fastify|@fastify\/.*|kysely|pg|aedes|vite|preact|uplot)$/,
   /^@valibot\/to-json-schema$/,
 ];
 

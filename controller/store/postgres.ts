@@ -1,0 +1,61 @@
+/** The one door to PostgreSQL, for who has a server that is looked after anyway. */
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import { Pool, types } from 'pg';
+import { FettleError, reasonOf } from '../../shared/errors.ts';
+import { migrate } from './migrations.ts';
+import type { Tables } from './schema.ts';
+
+const connectTimeoutMs = 10_000;
+const statementTimeoutMs = 60_000;
+/** Any number that other programs on this database do not use: the letters of the product. */
+const lockKey = 0x66_65_74_74;
+/** Type 20 is `bigint`: counts and instants here are far below 2^53. */
+const bigint = 20;
+
+/**
+ * Opens the database of `postgres://user:password@host/name` and brings it to the newest shape.
+ * There is one connection: what one controller does has an order, and so the same meaning as on
+ * SQLite. It holds an advisory lock (PostgreSQL, 13.3.5), so that a second controller on the same
+ * database is refused with `CONFLICT`. Throws `DATABASE_REFUSED`.
+ */
+export async function openPostgres(url: string): Promise<Kysely<Tables>> {
+  const pool = new Pool({
+    connectionString: url,
+    max: 1,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 0,
+    keepAlive: true,
+    statement_timeout: statementTimeoutMs,
+    types: {
+      getTypeParser: (id, format) => (id === bigint ? Number : types.getTypeParser(id, format)),
+    },
+  });
+  // A connection that breaks while nothing is asked is made anew with the next question.
+  pool.on('error', () => {});
+  const dialect = new PostgresDialect({
+    pool,
+    async onCreateConnection(connection) {
+      const asks = CompiledQuery.raw('select pg_try_advisory_lock($1) as held', [lockKey]);
+      const { rows } = await connection.executeQuery<{ held: boolean }>(asks);
+      if (rows[0]?.held === true) return;
+      const reason = 'the database is in use by another controller';
+      throw new FettleError('CONFLICT', { reason });
+    },
+  });
+  const db = new Kysely<Tables>({ dialect });
+  try {
+    await migrate(db, 'postgres');
+    return db;
+  } catch (thrown) {
+    await db.destroy();
+    if (thrown instanceof FettleError) throw thrown;
+    const details = { url: withoutPassword(url), reason: reasonOf(thrown) };
+    throw new FettleError('DATABASE_REFUSED', details, { cause: thrown });
+  }
+}
+
+function withoutPassword(url: string): string {
+  const shown = new URL(url);
+  shown.password = '';
+  return shown.href;
+}
