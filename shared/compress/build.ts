@@ -9,7 +9,7 @@ import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
 import { quantizedAlready } from './already-quantized.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
-import { equalize } from './equalize.ts';
+import { equalize } from './correct/equalize.ts';
 import { narrowModel } from './narrow/narrow.ts';
 import { savingsOf } from './narrow/savings.ts';
 import { powerNotes, withExponents } from './pow2/report.ts';
@@ -108,10 +108,9 @@ function buildWhole(canonical: Canonical, recipe: Recipe, record: MeasureRecord 
   const equal = equalize(canonical.model, record.equalize ?? {});
   const { model, layers } = quantizeModel(equal, {
     target: targetOf(recipe),
-    float: { ...floatByRecipe(canonical.model, recipe), ...record.float },
-    ranges: record.ranges,
+    ...record,
     wordBits: wordBitsOf(recipe),
-    biases: record.biases,
+    float: { ...floatByRecipe(equal, recipe), ...record.float },
   });
   if (recipe.scheme !== 'pow2') return finish(model, { layers, notes });
   return finish(model, { layers: withExponents(model, layers), notes: [...notes, ...powerNotes] });

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Digest } from '../digest.ts';
 import type { DataSet } from '../evaluate/dataset.ts';
+import type { Selection } from '../evaluate/selection.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { Progress } from '../variants.ts';
 import { floatByRecipe, targetOf, wordBitsOf } from './build.ts';
@@ -9,7 +10,10 @@ import { correctBiases } from './calibrate/bias.ts';
 import type { ValueHistogram } from './calibrate/histogram.ts';
 import { type Observations, observeModel } from './calibrate/observe.ts';
 import { type RangeRule, rangeOf } from './calibrate/ranges.ts';
-import { chooseScales, equalize, jointsOf } from './equalize.ts';
+import { type Corrections, chooseCorrections } from './correct/choose.ts';
+import { equalize } from './correct/equalize.ts';
+import { jointChannels, jointsOf } from './correct/joints.ts';
+import { chooseScales } from './correct/scales.ts';
 import { powerRange } from './pow2/numbers.ts';
 import {
   type QuantizeOptions,
@@ -17,16 +21,14 @@ import {
   valuesToCalibrate,
   weightedNodes,
 } from './quantize/quantize.ts';
-import type { Recipe } from './recipe.ts';
+import { corrections as everyCorrection, type Recipe } from './recipe.ts';
 import type { ActivationRange, MeasureRecord } from './record.ts';
 import { rewriterOf } from './rewriter.ts';
 import { floatByTable } from './stem.ts';
 
-export interface MeasureOptions {
+export interface MeasureOptions extends Selection {
   readonly dataSet: DataSet;
   readonly source: Digest;
-  /** Calibration samples at most. */
-  readonly limit?: number;
   /** Activations held at a time. */
   readonly memoryBytes?: number;
   readonly threads?: number;
@@ -34,8 +36,6 @@ export interface MeasureOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** What is corrected where the recipe does not say. */
-const defaultCorrections: NonNullable<Recipe['corrections']> = ['bias'];
 const defaults = { limit: 512, memoryBytes: 64 * 2 ** 20 };
 
 /** What the float model's activations are like; the same for every recipe of the model. */
@@ -43,7 +43,7 @@ export function observe(canonical: Model, options: MeasureOptions): Promise<Obse
   return observeModel(canonical, {
     ...limitsOf(options),
     values: valuesToCalibrate(canonical),
-    channels: new Map(jointsOf(canonical).map(({ value, channels }) => [value, channels])),
+    channels: jointChannels(canonical),
     means: correctable(canonical).map(({ output }) => output),
   });
 }
@@ -54,19 +54,62 @@ export async function measure(
   recipe: Recipe,
   options: MeasureOptions & { readonly observed?: Observations },
 ): Promise<MeasureRecord> {
+  const { corrections } = recipe;
+  if (corrections) return corrected(canonical, { ...recipe, corrections }, options);
+  const choice = await choose(canonical, recipe, options);
+  const chosen = { ...recipe, corrections: choice.corrections };
+  const record = await corrected(canonical, chosen, options);
+  return { ...record, recipe, notes: [...record.notes, ...choice.notes] };
+}
+
+/** The corrections that help on calibration samples that they were not measured on. */
+async function choose(
+  canonical: Model,
+  recipe: Recipe,
+  options: MeasureOptions,
+): Promise<{ corrections: Corrections; notes: readonly string[] }> {
+  const equalizes = jointsOf(canonical).length > 0;
+  const possible = everyCorrection.filter((one) => equalizes || one !== 'equalize');
+  let observed: Promise<Observations> | undefined;
+  return chooseCorrections(canonical, {
+    ...limitsOf(options),
+    possible,
+    async build(corrections, fit) {
+      const selected = { ...options, ...fit };
+      observed ??= observe(canonical, selected);
+      const how = { ...selected, observed: await observed };
+      const record = await corrected(canonical, { ...recipe, corrections }, how);
+      const equal = equalize(canonical, record.equalize ?? {});
+      return quantizeModel(equal, quantizeOptions(equal, recipe, record)).model;
+    },
+  });
+}
+
+/** What is measured with exactly these corrections. */
+async function corrected(
+  canonical: Model,
+  recipe: Recipe & { readonly corrections: Corrections },
+  options: MeasureOptions & { readonly observed?: Observations },
+): Promise<MeasureRecord> {
+  const { corrections } = recipe;
   const first = options.observed ?? (await observe(canonical, options));
-  const corrections = recipe.corrections ?? defaultCorrections;
   const scales = corrections.includes('equalize') ? chooseScales(canonical, first.channels) : {};
   const equal = equalize(canonical, scales);
   const observed = equal === canonical ? first : await observe(equal, options);
-  const float = floatByTable(canonical.graph, targetOf(recipe), recipe.layers ?? {});
-  const ranges = rangesOf(observed, recipe);
-  const means = meansByLayer(equal, observed);
+  const float = floatByTable(equal.graph, targetOf(recipe), recipe.layers ?? {});
+  const ranges = rangesOf(equal, observed, recipe);
+  const means = byLayer(equal, observed.means);
   const zeros = Object.fromEntries([...means].map(([name, m]) => [name, Array.from(m, () => 0)]));
   const how = quantizeOptions(equal, recipe, { float, ranges, biases: zeros });
-  const biases = corrections.includes('bias')
-    ? await correctBiases(quantizeModel(equal, how).model, { ...limitsOf(options), means })
-    : {};
+  // Fixed point has no scales to match a deviation with.
+  const spread = corrections.includes('statistics') && recipe.scheme !== 'pow2';
+  const { biases, gains } = corrections.some((one) => one !== 'equalize')
+    ? await correctBiases(quantizeModel(equal, how).model, {
+        ...limitsOf(options),
+        means,
+        ...(spread && { squares: byLayer(equal, observed.squares) }),
+      })
+    : { biases: {}, gains: {} };
   return {
     v: 1,
     model: options.source,
@@ -74,6 +117,7 @@ export async function measure(
     samples: observed.samples,
     ranges,
     biases,
+    ...(spread && { gains }),
     ...(equal !== canonical && { equalize: scales }),
     float,
     notes: [`Calibrated with ${observed.samples} samples.`],
@@ -84,7 +128,7 @@ export async function measure(
 export function quantizeOptions(
   canonical: Model,
   recipe: Recipe,
-  measured: Pick<MeasureRecord, 'float' | 'ranges' | 'biases'>,
+  measured: Pick<MeasureRecord, 'float' | 'ranges' | 'biases' | 'gains'>,
 ): QuantizeOptions {
   const float = { ...floatByRecipe(canonical, recipe), ...measured.float };
   return { target: targetOf(recipe), wordBits: wordBitsOf(recipe), ...measured, float };
@@ -96,23 +140,41 @@ function limitsOf(options: MeasureOptions) {
   return { ...options, limit, memoryBytes, threads };
 }
 
-function meansByLayer(canonical: Model, observed: Observations): Map<string, Float64Array> {
-  const means = new Map<string, Float64Array>();
-  for (const { name, output } of correctable(canonical)) {
-    const mean = observed.means.get(output);
-    if (mean) means.set(name, mean);
-  }
-  return means;
+function byLayer(
+  canonical: Model,
+  values: ReadonlyMap<string, Float64Array>,
+): Map<string, Float64Array> {
+  return new Map(
+    correctable(canonical).flatMap(({ name, output }) => {
+      const own = values.get(output);
+      return own ? [[name, own] as const] : [];
+    }),
+  );
 }
 
-function rangesOf(observed: Observations, recipe: Recipe): Record<string, ActivationRange> {
+function rangesOf(
+  model: Model,
+  observed: Observations,
+  recipe: Recipe,
+): Record<string, ActivationRange> {
   const rule = ruleOf(recipe);
   const chosen = (histogram: ValueHistogram) =>
     recipe.scheme === 'pow2' ? powerRange(histogram) : rangeOf(histogram, rule);
+  const rewriter = rewriterOf(model.graph);
   return Object.fromEntries(
-    [...observed.histograms].map(([value, histogram]) => [value, chosen(histogram)]),
+    [...observed.histograms].map(([value, histogram]) => {
+      const { min, max } = chosen(histogram);
+      const gate = rewriter.onlyConsumer(value)?.op === 'Sigmoid';
+      return [
+        value,
+        gate ? { min: Math.max(min, -gateMax), max: Math.min(max, gateMax) } : { min, max },
+      ];
+    }),
   );
 }
+
+/** Beyond it a sigmoid is within a tenth of a step of 1/256 of its limit. */
+const gateMax = 8;
 
 function ruleOf({ calibrator = 'auto' }: Recipe): RangeRule {
   return calibrator === 'auto' ? 'mse' : calibrator;

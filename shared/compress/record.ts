@@ -51,6 +51,8 @@ export const MeasureRecord = v.strictObject({
   ranges: v.record(v.string(), Range),
   /** What is added to the bias of each layer, per output channel, by layer name. */
   biases: v.record(v.string(), v.array(v.number())),
+  /** What weights and bias of each layer are multiplied with before, likewise. */
+  gains: v.optional(v.record(v.string(), v.array(v.number()))),
   /** What channels of an activation are divided by, and weights after it multiplied with. */
   equalize: v.optional(v.record(v.string(), v.array(v.number()))),
   /** Layers that measurements left in float, with the reason, by layer name. */

@@ -7,6 +7,7 @@ import type { TensorInfo } from '../protocol/fields.ts';
 import type { InputPreparation } from './manifest.ts';
 import { type NpyArray, type Npz, npzBytesMax, openNpz, readArray, readRows } from './npz.ts';
 import { type Prepare, planPreparation, shapeText } from './prepare.ts';
+import type { Selection } from './selection.ts';
 import { storage, type Tensors } from './tensor.ts';
 
 export interface DataSet {
@@ -74,20 +75,16 @@ export async function openDataSet(path: string, options: DataSetOptions): Promis
 }
 
 /**
- * The samples in order, prepared, one run of the model at a time: never more than that is in
- * memory. `every` takes each k-th sample only; `limit` ends after so many samples; `batch` is how
- * many samples a run gets where the model leaves that open.
+ * The selected samples in order, prepared, one run of the model at a time: never more than that is
+ * in memory.
  */
-export async function* batches(
-  dataSet: DataSet,
-  options: { limit?: number; every?: number; batch?: number } = {},
-): AsyncGenerator<Batch> {
-  const { limit = dataSet.samples, every = 1 } = options;
+export async function* batches(dataSet: DataSet, options: Selection = {}): AsyncGenerator<Batch> {
+  const { limit = dataSet.samples, every = 1, from = 0 } = options;
   const batch = dataSet.batchVaries ? (options.batch ?? 1) : dataSet.batch;
   let pending: Sample[] = [];
   let taken = 0;
   for await (const sample of samplesOf(dataSet)) {
-    if (sample.index % every !== 0) continue;
+    if (sample.index % every !== from) continue;
     pending.push(sample);
     taken += 1;
     if (pending.length === batch) {

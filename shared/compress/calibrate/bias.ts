@@ -3,24 +3,30 @@
  * it shifts is taken from the bias (Nagel et al., "Data-Free Quantization Through Weight
  * Equalization and Bias Correction", ICCV 2019, §4.2, in its empirical form). Layer by layer in
  * topological order, each fed by the corrected layers before it: all at once diverges.
+ *
+ * Statistics correction matches the standard deviation too: y' = (y − μ)·σ₀/σ + μ₀ (Frantar,
+ * Singh and Alistarh, "Optimal Brain Compression", NeurIPS 2022, appendix), which the scales of the
+ * weights take up: their integers stay.
  */
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
 import { openSession } from '../../evaluate/runtime.ts';
+import type { Selection } from '../../evaluate/selection.ts';
 import type { RuntimeTensor, Tensors } from '../../evaluate/tensor.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
 import { orderNodes } from '../../onnx/order.ts';
 import { writeModel } from '../../onnx/write.ts';
 import type { Progress } from '../../variants.ts';
-import { makeNode } from '../attributes.ts';
 import { clamp, roundToEven } from '../quantize/numbers.ts';
-import { floatsOf, int32Tensor, integersOf } from '../tensors.ts';
+import { floatsOf, floatTensor, int32Tensor, integersOf } from '../tensors.ts';
+import { addMeans, averageOf, averaging, meanName, squareName } from './observe.ts';
 import { type Piece, pieceModel, pieceOf } from './pieces.ts';
 
-export interface BiasOptions {
+export interface BiasOptions extends Selection {
   readonly dataSet: DataSet;
-  readonly limit: number;
   /** Mean of each output channel of the float model, by layer name. */
   readonly means: ReadonlyMap<string, Float64Array>;
+  /** Mean of squares likewise, where the deviation is matched too. */
+  readonly squares?: ReadonlyMap<string, Float64Array> | undefined;
   readonly threads: number;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -35,31 +41,34 @@ interface Step {
   readonly before: Piece;
 }
 
+/** By layer name: each output channel is multiplied first, then shifted. */
+export interface Corrected {
+  readonly biases: Record<string, number[]>;
+  readonly gains: Record<string, number[]>;
+}
+
 /**
- * What to add to the bias of each layer, by layer name. `quantized` holds a bias for every layer
- * in `means`; its biases are corrected in place on the way.
+ * What to add to the bias of each layer, and what to multiply it and the weights with before.
+ * `quantized` holds a bias for every layer in `means`; it is corrected in place on the way.
  */
-export async function correctBiases(
-  quantized: Model,
-  options: BiasOptions,
-): Promise<Record<string, number[]>> {
+export async function correctBiases(quantized: Model, options: BiasOptions): Promise<Corrected> {
   const steps = stepsOf(quantized.graph, options.means);
   const lastUse = lastUses(steps);
   const stored = new Map<string, RuntimeTensor[]>();
-  const corrections: Record<string, number[]> = {};
+  const corrected: Corrected = { biases: {}, gains: {} };
   for (const [at, step] of steps.entries()) {
     options.signal.throwIfAborted();
     if (!stored.has(step.input)) {
       stored.set(step.input, await runBefore(quantized, step, { stored, options }));
     }
-    const shifted = await meansBehind(quantized, step, { stored, options });
-    const wanted = options.means.get(step.node.name);
-    if (wanted && shifted) {
-      const added = Array.from(wanted, (mean, c) => mean - (shifted[c] ?? 0));
-      if (added.every(Number.isFinite)) {
-        corrections[step.node.name] = added;
-        addToBias(quantized.graph, step.node, added);
-      }
+    const own = correctionOf(step.node.name, {
+      got: await momentsBehind(quantized, step, { stored, options }),
+      options,
+    });
+    if (own) {
+      corrected.biases[step.node.name] = own.added;
+      if (options.squares) corrected.gains[step.node.name] = own.gains;
+      applyTo(quantized.graph, step.node, own);
     }
     for (const value of [...stored.keys()])
       if ((lastUse.get(value) ?? 0) <= at) stored.delete(value);
@@ -70,8 +79,38 @@ export async function correctBiases(
       unit: 'layers',
     });
   }
-  return corrections;
+  return corrected;
 }
+
+interface Moments {
+  readonly means: Float64Array;
+  readonly squares: Float64Array;
+}
+
+interface Correction {
+  readonly added: number[];
+  readonly gains: number[];
+}
+
+function correctionOf(
+  layer: string,
+  { got, options }: { got: Moments | undefined; options: BiasOptions },
+): Correction | undefined {
+  const wanted = options.means.get(layer);
+  if (!wanted || !got) return undefined;
+  const squares = options.squares?.get(layer);
+  const gains = Array.from(wanted, (mean, c) => {
+    if (!squares) return 1;
+    const own = (squares[c] ?? 0) - mean * mean;
+    const ratio = Math.sqrt(own / ((got.squares[c] ?? 0) - (got.means[c] ?? 0) ** 2));
+    return Math.fround(ratio > 1 / largestRatio && ratio < largestRatio ? ratio : 1);
+  });
+  const added = Array.from(wanted, (mean, c) => mean - (gains[c] ?? 1) * (got.means[c] ?? 0));
+  return added.every(Number.isFinite) ? { added, gains } : undefined;
+}
+
+/** Deviations further apart are those of channels that hardly vary: rounding, not statistics. */
+const largestRatio = 2;
 
 function stepsOf(graph: Graph, means: ReadonlyMap<string, Float64Array>): Step[] {
   const order = orderNodes(graph.nodes);
@@ -119,27 +158,19 @@ async function runBefore(model: Model, step: Step, run: Run): Promise<RuntimeTen
   return results;
 }
 
-/** The mean of each output channel of the layer as it is now. */
-async function meansBehind(model: Model, step: Step, run: Run): Promise<Float64Array | undefined> {
+/** The moments of each output channel of the layer as it is now. */
+async function momentsBehind(model: Model, step: Step, run: Run): Promise<Moments | undefined> {
   const { node } = step;
   const raw = node.outputs[0] ?? '';
   const piece = pieceOf(model.graph, [raw], new Set([step.input]));
-  const name = `${raw}::mean`;
-  const op = node.op === 'Conv' ? 'GlobalAveragePool' : 'Identity';
-  const nodes = [...piece.nodes, makeNode(op, name, { inputs: [raw], outputs: [name] })];
-  let sums: Float64Array | undefined;
-  let count = 0;
-  await runPiece(run, { model, piece: { ...piece, nodes }, outputs: [name] }, (tensors) => {
-    const tensor = tensors[name];
-    if (!(tensor?.data instanceof Float32Array)) return;
-    const channels = tensor.dims[1] ?? 1;
-    sums ??= new Float64Array(channels);
-    for (const [at, mean] of tensor.data.entries()) {
-      sums[at % channels] = (sums[at % channels] ?? 0) + mean;
-    }
-    count += tensor.data.length / channels;
+  const outputs = [meanName(raw), squareName(raw)];
+  const nodes = [...piece.nodes, ...averaging(raw, node.op === 'Conv')];
+  const sums = new Map<string, Float64Array>();
+  await runPiece(run, { model, piece: { ...piece, nodes }, outputs }, (tensors) => {
+    for (const name of outputs) addMeans(sums, name, tensors[name]);
   });
-  return sums?.map((sum) => sum / count);
+  const [means, squares] = outputs.map((name) => sums.get(name));
+  return means && squares && { means: averageOf(means), squares: averageOf(squares) };
 }
 
 /**
@@ -170,7 +201,7 @@ async function runPiece(
       return;
     }
     let at = 0;
-    for await (const batch of batches(options.dataSet, { limit: options.limit })) {
+    for await (const batch of batches(options.dataSet, options)) {
       options.signal.throwIfAborted();
       take(await session.run(feedsAt(piece, stored, { at, inputs: batch.feeds })));
       at += 1;
@@ -193,14 +224,20 @@ function feedsAt(
   return feeds;
 }
 
-function addToBias(graph: Graph, node: Node, added: readonly number[]): void {
-  const dequantize = graph.nodes.find((other) => other.outputs[0] === node.inputs[2]);
-  const [integersName = '', scalesName = ''] = dequantize?.inputs ?? [];
-  const integers = integersOf(graph.initializers.get(integersName));
-  const scales = floatsOf(graph.initializers.get(scalesName));
-  if (!integers || !scales) return;
+function applyTo(graph: Graph, node: Node, { added, gains }: Correction): void {
+  const scaled = (input: string | undefined) => {
+    const dequantize = graph.nodes.find((other) => other.outputs[0] === input);
+    const [integers = '', name = ''] = dequantize?.inputs ?? [];
+    const steps = floatsOf(graph.initializers.get(name))?.map((s, c) => s * (gains[c] ?? 1));
+    if (steps) graph.initializers.set(name, floatTensor([steps.length], steps));
+    return { integers, steps };
+  };
+  scaled(node.inputs[1]);
+  const bias = scaled(node.inputs[2]);
+  const integers = integersOf(graph.initializers.get(bias.integers));
+  if (!integers || !bias.steps) return;
   const corrected = integers.map((q, c) =>
-    clamp(roundToEven(q + (added[c] ?? 0) / (scales[c] ?? 1)), -(2 ** 31), 2 ** 31 - 1),
+    clamp(roundToEven(q + (added[c] ?? 0) / (bias.steps?.[c] ?? 1)), -(2 ** 31), 2 ** 31 - 1),
   );
-  graph.initializers.set(integersName, int32Tensor([corrected.length], corrected));
+  graph.initializers.set(bias.integers, int32Tensor([corrected.length], corrected));
 }

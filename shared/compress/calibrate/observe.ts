@@ -4,9 +4,10 @@
  */
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
 import { openSession } from '../../evaluate/runtime.ts';
+import type { Selection } from '../../evaluate/selection.ts';
 import type { Tensors } from '../../evaluate/tensor.ts';
 import { elementCount } from '../../onnx/elements.ts';
-import type { Model, ValueInfo } from '../../onnx/graph.ts';
+import type { Model, Node, ValueInfo } from '../../onnx/graph.ts';
 import { inferShapes } from '../../onnx/shapes.ts';
 import { writeModel } from '../../onnx/write.ts';
 import type { Progress } from '../../variants.ts';
@@ -15,13 +16,13 @@ import { copyGraph } from '../canonical/copy.ts';
 import { type ChannelStatistics, emptyChannels, observeChannels } from './channels.ts';
 import { emptyValues, observe, type ValueHistogram } from './histogram.ts';
 
-export interface ObserveOptions {
+export interface ObserveOptions extends Selection {
   readonly dataSet: DataSet;
   /** Values to count, by name. */
   readonly values: readonly string[];
-  /** Values with channels on axis 1 whose mean per channel is wanted. */
+  /** Values with channels on axis 1 whose mean and mean of squares per channel are wanted. */
   readonly means: readonly string[];
-  /** Non-negative values whose channels are looked at one by one; they are among `values`. */
+  /** Values whose channels are looked at one by one; they are among `values`. */
   readonly channels?: ReadonlyMap<string, number>;
   /** Samples at most. */
   readonly limit: number;
@@ -38,6 +39,8 @@ export interface Observations {
   readonly channels: ReadonlyMap<string, ChannelStatistics>;
   /** Mean per channel over samples and positions. */
   readonly means: ReadonlyMap<string, Float64Array>;
+  /** Mean of squares per channel, likewise. */
+  readonly squares: ReadonlyMap<string, Float64Array>;
 }
 
 export async function observeModel(model: Model, options: ObserveOptions): Promise<Observations> {
@@ -56,7 +59,7 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
     const session = await openSession(writeModel(probe), { threads: options.threads });
     try {
       samples = 0;
-      for await (const batch of batches(options.dataSet, { limit: options.limit })) {
+      for await (const batch of batches(options.dataSet, options)) {
         options.signal.throwIfAborted();
         const results = await session.run(batch.feeds);
         for (const value of chunk) {
@@ -64,7 +67,11 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
           count(histograms, value, tensor);
           countChannels(channels.get(value), tensor);
         }
-        for (const value of means) addMeans(sums, value, results[meanName(value)]);
+        for (const value of means) {
+          for (const name of [meanName(value), squareName(value)]) {
+            addMeans(sums, name, results[name]);
+          }
+        }
         samples += batch.count;
         const done = samples + (pass * total) / chunks.length;
         options.onProgress?.({ what: 'calibrating', done, total, unit: 'samples' });
@@ -73,8 +80,11 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
       await session.release();
     }
   }
-  const means = new Map([...sums].map(([value, sum]) => [value, averageOf(sum)]));
-  return { samples, histograms, channels, means };
+  return {
+    ...{ samples, histograms, channels },
+    means: averagesOf(options.means, sums, meanName),
+    squares: averagesOf(options.means, sums, squareName),
+  };
 }
 
 /** Groups of values whose activations for one sample fit into the memory together. */
@@ -112,18 +122,32 @@ function exposing(
     if (made.has(name) && !known.has(name)) graph.outputs.push({ name, type: 'float', dims: null });
   }
   for (const value of what.means) {
-    const name = meanName(value);
-    const [input] = [value];
     const map = (what.shapes.get(value)?.dims?.length ?? 0) > 2;
-    const op = map ? 'GlobalAveragePool' : 'Identity';
-    graph.nodes.push(makeNode(op, name, { inputs: [input], outputs: [name] }));
-    graph.outputs.push({ name, type: 'float', dims: null });
+    graph.nodes.push(...averaging(value, map));
+    for (const name of [meanName(value), squareName(value)]) {
+      graph.outputs.push({ name, type: 'float', dims: null });
+    }
   }
   return { ...model, graph };
 }
 
-function meanName(value: string): string {
+/** Nodes that make the mean and the mean of squares per channel of a value. */
+export function averaging(value: string, map: boolean): Node[] {
+  const op = map ? 'GlobalAveragePool' : 'Identity';
+  const [mean, square, squared] = [meanName(value), squareName(value), `${value}::squared`];
+  return [
+    makeNode(op, mean, { inputs: [value], outputs: [mean] }),
+    makeNode('Mul', squared, { inputs: [value, value], outputs: [squared] }),
+    makeNode(op, square, { inputs: [squared], outputs: [square] }),
+  ];
+}
+
+export function meanName(value: string): string {
   return `${value}::mean`;
+}
+
+export function squareName(value: string): string {
+  return `${value}::square`;
 }
 
 function count(
@@ -143,8 +167,8 @@ function countChannels(
   observeChannels(statistics, tensor.data, elementCount(tensor.dims.slice(2)));
 }
 
-/** Sums with the number of summands at the end. */
-function addMeans(
+/** Adds up, with the number of summands at the end. */
+export function addMeans(
   sums: Map<string, Float64Array>,
   value: string,
   tensor: Tensors[string] | undefined,
@@ -160,7 +184,21 @@ function addMeans(
   sum[channels] = (sum[channels] ?? 0) + tensor.data.length / channels;
 }
 
-function averageOf(sum: Float64Array): Float64Array {
+function averagesOf(
+  values: readonly string[],
+  sums: ReadonlyMap<string, Float64Array>,
+  nameOf: (value: string) => string,
+): Map<string, Float64Array> {
+  return new Map(
+    values.flatMap((value) => {
+      const sum = sums.get(nameOf(value));
+      return sum ? [[value, averageOf(sum)] as const] : [];
+    }),
+  );
+}
+
+/** Of sums with the number of summands at the end. */
+export function averageOf(sum: Float64Array): Float64Array {
   const count = sum.at(-1) ?? 1;
   return sum.subarray(0, -1).map((value) => value / count);
 }

@@ -20,6 +20,8 @@ export interface EmitOptions {
   readonly wordBits?: ((layer: string) => 8 | 4 | 2 | undefined) | undefined;
   /** What is added to the bias of a layer, by node name. */
   readonly biases: Readonly<Record<string, readonly number[]>>;
+  /** What weights and bias are multiplied with before, per output channel. */
+  readonly gains?: Readonly<Record<string, readonly number[]>> | undefined;
 }
 
 interface Emitter extends EmitOptions {
@@ -170,8 +172,8 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
   rewriter.setInput(node, 2, bias);
 }
 
-/** The layer's constants, output channels first, the recorded correction added to the bias. */
-function layerFloats(node: Node, { rewriter, biases }: Emitter): LayerFloats | undefined {
+/** The layer's constants, output channels first, corrected as recorded. */
+function layerFloats(node: Node, { rewriter, biases, gains }: Emitter): LayerFloats | undefined {
   const weight = rewriter.constant(node.inputs[1]);
   const values = floatsOf(weight);
   if (!weight || !values) return undefined;
@@ -179,12 +181,18 @@ function layerFloats(node: Node, { rewriter, biases }: Emitter): LayerFloats | u
   const channels = weight.dims[columns ? 1 : 0] ?? 1;
   const own = floatsOf(rewriter.constant(node.inputs[2]));
   const added = columns ? undefined : biases[node.name];
+  const gainOf = (c: number) => gains?.[node.name]?.[c] ?? 1;
   const summed =
     own || added
-      ? Float64Array.from({ length: channels }, (_, c) => (own?.[c] ?? 0) + (added?.[c] ?? 0))
+      ? Float64Array.from(
+          { length: channels },
+          (_, c) => (own?.[c] ?? 0) * gainOf(c) + (added?.[c] ?? 0),
+        )
       : undefined;
   const at = transposedAt(weight.dims[0] ?? 1, values.length);
-  const weights = columns ? values.map((_, i) => values[at(i)] ?? 0) : values;
+  const ordered = columns ? values.map((_, i) => values[at(i)] ?? 0) : values;
+  const size = values.length / channels;
+  const weights = ordered.map((value, i) => value * gainOf(Math.floor(i / size)));
   return { weights, channels, biases: summed };
 }
 

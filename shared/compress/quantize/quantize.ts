@@ -21,6 +21,8 @@ export interface QuantizeOptions {
   /** Bits of a layer's weights in scheme pow2; absent in scheme affine. */
   readonly wordBits?: ((layer: string) => 8 | 4 | 2 | undefined) | undefined;
   readonly biases: Readonly<Record<string, readonly number[]>>;
+  /** What weights and bias of a layer are multiplied with, per output channel. */
+  readonly gains?: Readonly<Record<string, readonly number[]>> | undefined;
 }
 
 export interface Quantized {
@@ -43,13 +45,7 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
   const layers = weightedNodes(rewriter).map((node) =>
     report(node, { placement, reasons }, rewriter),
   );
-  emit(rewriter, {
-    placement,
-    target: options.target,
-    range: rangeFrom(options.ranges, rewriter),
-    wordBits: options.wordBits,
-    biases: options.biases,
-  });
+  emit(rewriter, { ...options, placement, range: rangeFrom(options.ranges, rewriter) });
   dead.apply(contextOf(model));
   return { model, layers };
 }

@@ -1,9 +1,11 @@
 import test from 'ava';
-import { emptyChannels } from '../../../shared/compress/calibrate/channels.ts';
-import { canonicalise } from '../../../shared/compress/canonical/canonicalise.ts';
-import { chooseScales, equalize, jointsOf } from '../../../shared/compress/equalize.ts';
-import { worstDifference } from '../../support/agree.ts';
-import { floats, graphOf, modelOf, nodeOf, valueNamed } from '../../support/graphs.ts';
+import { emptyChannels } from '../../../../shared/compress/calibrate/channels.ts';
+import { canonicalise } from '../../../../shared/compress/canonical/canonicalise.ts';
+import { equalize } from '../../../../shared/compress/correct/equalize.ts';
+import { jointsOf } from '../../../../shared/compress/correct/joints.ts';
+import { chooseScales } from '../../../../shared/compress/correct/scales.ts';
+import { worstDifference } from '../../../support/agree.ts';
+import { floats, graphOf, modelOf, nodeOf, valueNamed } from '../../../support/graphs.ts';
 
 function wave(dims: readonly number[], phase: number) {
   const count = dims.reduce((product, dim) => product * dim, 1);
