@@ -51,6 +51,16 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle controller --data ./state --port 8900',
     load: () => import('./controller.ts'),
   },
+  'controller backup': {
+    help: 'The database, every file and the secrets in one folder, checked',
+    example: 'fettle controller backup',
+    load: () => import('./controller/backup.ts'),
+  },
+  'controller restore': {
+    help: 'A controller’s folder, made from a backup and checked',
+    example: 'fettle controller restore ./state/backups/2026-01-01T00-00-00.000Z --data ./restored',
+    load: () => import('./controller/restore.ts'),
+  },
   agent: {
     help: 'The daemon on a device: fits the model to it, serves it, and reports',
     example: 'fettle agent --controller http://localhost:8900 --token fte_…',

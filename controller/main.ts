@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { ModelRecord } from '../shared/protocol/api.ts';
 import { bare, controllerAccount, createAccounts, deviceBrokerOf } from './accounts.ts';
+import { addBackupRoutes } from './api/backups.ts';
 import { addBlobRoutes } from './api/blobs.ts';
 import { addDashboard } from './api/dashboard.ts';
 import { addDeviceRoutes } from './api/devices.ts';
@@ -244,6 +245,7 @@ function serve(
         rollouts.poke();
       },
     });
+    addBackupRoutes(api, world);
     addBlobRoutes(api, world.blobs);
     addModelRoutes(api, registry, variants);
     addRolloutRoutes(api, rollouts);

@@ -8,7 +8,7 @@ import {
 import { startTestController, type TestController } from '../support/controller.ts';
 import { type DeviceOptions, type SimulatedDevice, startDevice } from '../support/device.ts';
 import { profileOf, servingOf, windowOf } from '../support/documents.ts';
-import { temporaryFolder } from '../support/fettle.ts';
+import { fettle, temporaryFolder } from '../support/fettle.ts';
 import { pushTiny } from '../support/push.ts';
 import { until } from '../support/until.ts';
 
@@ -152,4 +152,33 @@ test('a slower version is rolled back by itself, also over a restart', async (t)
   await a.report('serving');
   const back = await reaches(again, id, ({ members }) => members[0]?.state === 'reverted');
   t.regex(back.members[0]?.reason ?? '', /was given back what it ran before/);
+});
+
+test('the command line says what waits for what, and what the gates say', async (t) => {
+  const { test, add } = await scene(t);
+  const { url, adminToken } = test.controller;
+  const home = temporaryFolder(t);
+  const run = async (...words: readonly string[]) => {
+    const whom = ['--controller', url, '--token', adminToken];
+    const done = await fettle(['rollout', ...words, ...whom], { home });
+    t.is(done.code, 0, done.stderr);
+    return done.stdout;
+  };
+  const a = await add('a', { behaviour: 'manual', hardwareClass: 'pi-4' });
+  await add('b', { behaviour: 'fail', hardwareClass: 'pi-4' });
+  const terms = ['tiny', '--waves', '1,100%', '--max-failures', '2', '--soak-seconds', '0'];
+  t.regex(await run('start', ...terms, '--dry-run'), /1 +a +pi-4 +scout +– +yes/);
+  await run('start', ...terms);
+  await a.goal(1);
+  await a.report('tuning', { reason: 'trial 3 of 9' });
+  await reaches(test, 'tiny', ({ reason }) => /trial 3/.test(reason));
+  const waiting = await run('status', 'tiny');
+  t.regex(waiting, /1 +pi-4 +0\/1 +0 +\S+Z +a: tuning: trial 3 of 9/);
+  t.regex(waiting, /2 +pi-4 +0\/1 +0 +\S+Z +wave 1 is not done/);
+  t.regex(waiting, /latency +pi-4 +baseline +no data/);
+  await a.report('serving');
+  await reaches(test, 'tiny', ({ state }) => state === 'succeeded');
+  const ended = await run('status', 'tiny', '--watch');
+  t.regex(ended, /succeeded +wave 2 of 2\n1 of 2 devices serve it; 1 failed/);
+  t.regex(ended, /FAILED +SINCE +REASON\nb +\S+Z +serving it: it crashed/);
 });

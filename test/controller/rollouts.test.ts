@@ -175,6 +175,7 @@ test('what the first device of a class chose is handed to the next', async (t) =
 
 test('what can not be rolled out is refused with what was expected', async (t) => {
   const { test } = await scene(t);
+  const daily = { days: [], from: '01:00', to: '02:00' };
   const refused: readonly (readonly [object, string])[] = [
     [{ model: 'nothing' }, 'NOT_FOUND'],
     [{ version: 9 }, 'NOT_FOUND'],
@@ -184,6 +185,9 @@ test('what can not be rolled out is refused with what was expected', async (t) =
     [{ waves: [{ count: 1, percent: 5 }] }, 'BAD_ARGUMENT'],
     [{ waves: [{ percent: 101 }] }, 'BAD_ARGUMENT'],
     [{ colour: 'red' }, 'BAD_ARGUMENT'],
+    [{ gates: { colour: 1 } }, 'BAD_ARGUMENT'],
+    [{ maintenance: { timeZone: 'Mars/Base', windows: [daily] } }, 'BAD_ARGUMENT'],
+    [{ maintenance: { timeZone: 'UTC', windows: [{ ...daily, to: '24:10' }] } }, 'BAD_ARGUMENT'],
     [{ model: '../tiny' }, 'BAD_ARGUMENT'],
   ];
   for (const [body, code] of refused) await t.throwsAsync(start(test, body), { code });
