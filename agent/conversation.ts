@@ -1,4 +1,5 @@
 /** What the agent hears from its controller and tells it, over whichever connection there is. */
+import { reportError } from '../shared/errors.ts';
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { judgeDesired } from './desired.ts';
@@ -51,10 +52,13 @@ interface Line extends Omit<Speaking, 'identity' | 'events'> {
   link: Link | null;
   enrolledMs: number;
   askedMs: number;
+  /** Runs while the newest document could not be stored. */
+  unstored: NodeJS.Timeout | null;
 }
 
 const enrolPauseMs = 60_000;
 const askPauseMs = 30_000;
+const storeMs = 5000;
 
 export function openConversation(speaking: Speaking): Conversation {
   const { device } = speaking.settings;
@@ -62,14 +66,18 @@ export function openConversation(speaking: Speaking): Conversation {
   const link = () => line.link;
   const events = createEvents({ device, queue, spool: journal.spoolId, link });
   const never = Number.NEGATIVE_INFINITY;
-  const line: Line = { ...speaking, events, link: null, enrolledMs: never, askedMs: never };
+  const times = { enrolledMs: never, askedMs: never, unstored: null };
+  const line: Line = { ...speaking, ...times, events, link: null };
   return {
     begin: (hearing) => begin(line, hearing),
     link: () => line.link,
     identity: () => line.identity,
     event: events.add,
     sendTuning: () => sendTuning(line),
-    end: async () => line.link?.end(),
+    async end() {
+      if (line.unstored) clearTimeout(line.unstored);
+      await line.link?.end();
+    },
   };
 }
 
@@ -124,7 +132,19 @@ function followDesired(line: Line, desired: Message<'desired'>, hearing: Hearing
     if (error) line.events.add('warn', error.code, error.message);
     return;
   }
-  journal.change({ desired });
+  const known = line.unstored !== null;
+  if (line.unstored) clearTimeout(line.unstored);
+  line.unstored = null;
+  try {
+    journal.change({ desired });
+  } catch (thrown) {
+    // A full disk may have room again; the document would come only with the next connection.
+    line.unstored = setTimeout(() => followDesired(line, desired, hearing), storeMs).unref();
+    const { code, message } = reportError(thrown);
+    log('error', `revision ${desired.revision}: ${message}`);
+    if (!known) line.events.add('error', code, message);
+    return;
+  }
   hearing.telemetry.setPeriod(desired.telemetrySeconds);
   const what = desired.model ? `${desired.model.name} ${desired.model.version}` : 'no model';
   log('info', `revision ${desired.revision}: ${what}`);

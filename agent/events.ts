@@ -49,8 +49,14 @@ export function createEvents({ device, queue, spool, link }: EventsOptions): Eve
   return {
     add(level, code, message) {
       const at = new Date().toISOString();
-      const event = { v: 1, device, at, level, code, message: message.slice(0, messageMax) };
-      queue.add(JSON.stringify(event), startMs + performance.now(), eventLimits);
+      const text = message.slice(0, messageMax);
+      const event = { v: 1 as const, device, at, level, code, message: text };
+      try {
+        queue.add(JSON.stringify(event), startMs + performance.now(), eventLimits);
+      } catch {
+        // A disk that takes nothing is just what should be said: once, if somebody hears it.
+        void link()?.send('event', event);
+      }
       send();
     },
     send,

@@ -53,11 +53,32 @@ export function openStore(folder: string): Store {
   makeFolder(folder);
   const path = join(folder, 'agent.db');
   const { database, renewed } = openOrRenew(path);
-  const queues = {
-    windows: queueOf(database, 'windows'),
-    events: queueOf(database, 'events'),
+  const { write, ...journal } = journalOf(database);
+  const { writeTrial, ...trials } = trialsOf(database);
+  const typed = typedAt(path);
+  const queue = (name: 'windows' | 'events'): Queue => {
+    const { add, remove, ...rest } = queueOf(database, name);
+    return { ...rest, add: typed(add), remove: typed(remove) };
   };
-  return { renewed, ...journalOf(database), ...trialsOf(database), ...queues };
+  return {
+    ...{ renewed, ...journal, ...trials, write: typed(write), writeTrial: typed(writeTrial) },
+    ...{ windows: queue('windows'), events: queue('events') },
+  };
+}
+
+/** A full disk and a read-only one are nobody's mistake in the program: they have a code. */
+function typedAt(path: string) {
+  return <A extends unknown[], R>(work: (...args: A) => R) =>
+    (...args: A): R => {
+      try {
+        return work(...args);
+      } catch (thrown) {
+        const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+        if (!/^SQLITE_(FULL|READONLY|IOERR|CANTOPEN)/.test(code)) throw thrown;
+        const reason = reasonOf(thrown);
+        throw new FettleError('STATE_UNWRITABLE', { path, reason }, { cause: thrown });
+      }
+    };
 }
 
 function makeFolder(folder: string): void {

@@ -17,6 +17,8 @@ export interface Spool {
    * years makes nothing old, and neither does a winter in a box.
    */
   add(windows: readonly NewWindow[], atMs: number): void;
+  /** Windows that never came here: they are counted as lost. */
+  lose(count: number): void;
   /** The oldest windows that are not acknowledged, as one document; null when there are none. */
   batch(device: string): Message<'telemetry'> | null;
   /** The controller has stored everything up to `seq` of this spool. */
@@ -44,6 +46,10 @@ export function openSpool(store: Store, journal: Journal, limits = spoolLimits):
       if (lost === 0) return;
       dropped += lost;
       journal.change({ spool: { id, dropped } });
+    },
+    lose(count) {
+      // Written down with the next loss that can be.
+      dropped += count;
     },
     batch(device) {
       const rows = queue.after(acknowledged, batchMax);

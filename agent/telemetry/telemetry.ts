@@ -38,6 +38,8 @@ const systemClock: Clock = { wallMs: () => Date.now(), ranMs: () => performance.
 /** How long the controller may take to acknowledge before the same document is sent again. */
 const ackTimeoutMs = 15_000;
 const defaultSeconds = 5;
+/** An hour of the usual windows. */
+const unstoredMax = 720;
 
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const sender = createSender(options);
@@ -104,6 +106,8 @@ export function createCollector({
 }: Omit<TelemetryOptions, 'link' | 'device' | 'onFault'>): () => Promise<void> {
   const usage = usageMeter();
   let startMs = clock.wallMs();
+  /** Windows that the disk did not take yet. */
+  const unstored: NewWindow[] = [];
   return async () => {
     const endMs = clock.wallMs();
     const span = {
@@ -118,6 +122,12 @@ export function createCollector({
       const { model, version, variant } = about ?? { model: null, version: null, variant: null };
       return { ...span, model, version, variant, requests, errors, latencyMs, ...state };
     });
-    spool.add(windows, clock.ranMs());
+    unstored.push(...windows);
+    const over = unstored.splice(0, Math.max(0, unstored.length - unstoredMax));
+    if (over.length > 0) spool.lose(over.length);
+    for (let next = unstored[0]; next; next = unstored[0]) {
+      spool.add([next], clock.ranMs());
+      unstored.shift();
+    }
   };
 }

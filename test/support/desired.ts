@@ -22,7 +22,7 @@ export function desiredFor(options: DesiredOptions): Desired {
     rollout: null,
     model: options.model === null ? null : { ...goalFor(digestOf('source')), ...options.model },
     hint: null,
-    tuningBudgetSeconds: 60,
+    tuningBudgetSeconds: 2,
     soakSeconds: options.soakSeconds ?? 0,
     telemetrySeconds: options.telemetrySeconds ?? 60,
     signature: { keyId: 'none', ed25519: '' },

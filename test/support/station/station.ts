@@ -130,7 +130,7 @@ async function acknowledge(bus: Bus, { reported, tuning, telemetry, event }: Hea
     reportedSeq: reported.at(-1)?.seq,
     tuningRevision: tuning.at(-1)?.revision,
     ...(sent && seq !== undefined ? { telemetry: { spool: sent.spool, seq } } : {}),
-    ...(said ? { event: { spool: said.spool, seq: said.seq } } : {}),
+    ...(said?.seq === undefined ? {} : { event: { spool: said.spool, seq: said.seq } }),
   });
 }
 
