@@ -111,7 +111,7 @@ async function rowsOf(scene: Scene): Promise<(string | number)[][]> {
   return rows;
 }
 
-/** Float and in 8 bits. Channels are chosen for both at once, so the second is made of the first. */
+/** Float and in 8 bits, the second made of the first: channels are chosen for both at once. */
 async function inBits(recipe: Recipe, modelPath: string, scene: Scene) {
   const float = await made(recipe, modelPath, scene);
   const whole = await made({ v: 1, bits: 8 }, float.path, scene);
