@@ -3,7 +3,8 @@ import { FettleError } from '../../shared/errors.ts';
 import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollouts.ts';
 import { instant, type World } from '../world.ts';
 import { keyOf } from './breach.ts';
-import { type Runner, save } from './run.ts';
+import { save } from './keep.ts';
+import type { Runner } from './run.ts';
 
 /** Every action, and what it does in a line. */
 export const actionTable = {

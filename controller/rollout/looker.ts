@@ -1,5 +1,5 @@
 /**
- * Runs one thing over and over, never twice at once: soon after a poke, and every second while time
+ * Runs one thing over and over, never twice at once: soon after a poke, and again while time
  * matters.
  */
 
@@ -14,14 +14,14 @@ export interface Looker {
 const waits = {
   /** What arrives within this time is looked at together. */
   pokeMs: 50,
-  timedMs: 1000,
+  faultMs: 1000,
   /** A look that takes long leaves as much time again, times this, to the rest of the process. */
   rest: 4,
 } as const;
 
-/** `look` says whether time alone may change what it would find. */
+/** `look` says in how many milliseconds time alone may change what it finds; null is never. */
 export function createLooker(
-  look: () => Promise<boolean>,
+  look: () => Promise<number | null>,
   { now, onFault }: { now: () => number; onFault: (thrown: unknown) => void },
 ): Looker {
   let timer: NodeJS.Timeout | null = null;
@@ -46,13 +46,13 @@ export function createLooker(
     const work = exclusive(async () => {
       if (stopped) return;
       const startedMs = performance.now();
-      const timed = await look();
+      const nextMs = await look();
       restMs = (performance.now() - startedMs) * waits.rest;
-      if (timed) schedule(waits.timedMs);
+      if (nextMs !== null) schedule(nextMs);
     });
     work.catch((thrown) => {
       onFault(thrown);
-      schedule(waits.timedMs);
+      schedule(waits.faultMs);
     });
   };
   return {

@@ -1,20 +1,14 @@
 /** How rollouts take their next step: what the planner decides is stored, then done. */
-import type { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import type { Assignment, Dispatcher } from '../dispatch.ts';
 import type { Device } from '../fleet.ts';
 import { goalsFor } from '../goals.ts';
 import type { Registry } from '../registry.ts';
 import { variantDigests } from '../store/models.ts';
-import {
-  type LoadedRollout,
-  type Previous,
-  type StoredMember,
-  type StoredRollout,
-  saveProgress,
-} from '../store/rollouts.ts';
+import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollouts.ts';
 import { recentMs } from '../summary.ts';
-import { instant, type World } from '../world.ts';
-import { type DeviceView, type Member, planRollout, type RolloutPlan } from './plan.ts';
+import type { World } from '../world.ts';
+import { keep } from './keep.ts';
+import { type DeviceView, planRollout } from './plan.ts';
 import { parseSelector } from './selector.ts';
 import { governed, viewOf } from './view.ts';
 
@@ -27,10 +21,10 @@ export interface Runner {
 }
 
 /**
- * Lets every rollout that isn't over take its next step. Returns whether time alone may bring the
- * next one.
+ * Lets every rollout that isn't over take its next step. Returns in how many milliseconds time alone
+ * may bring the next one; null is never.
  */
-export async function lookAtAll(runner: Runner): Promise<boolean> {
+export async function lookAtAll(runner: Runner): Promise<number | null> {
   const { world, all } = runner;
   await catchUp(runner);
   const standing = all
@@ -38,17 +32,20 @@ export async function lookAtAll(runner: Runner): Promise<boolean> {
     .toReversed()
     .map(({ record }) => ({ id: record.id, selects: parseSelector(record.selector) }));
   const groups = governed(world.fleet.devices.values(), standing);
-  let timed = false;
+  const states = new Set<StoredRollout['state']>();
   for (const rollout of all.toReversed()) {
     const wanted = groups.get(rollout.record.id) ?? [];
-    if (isOver(rollout, wanted, world.now())) continue;
+    if (isOver(world, rollout, wanted)) continue;
     // Giving a device something changes what is seen, so that it looks a second time.
     if (await step(runner, rollout, wanted)) await step(runner, rollout, wanted);
-    const { state } = rollout.record;
-    timed ||= state === 'running' || state === 'paused' || state === 'succeeded';
+    states.add(rollout.record.state);
   }
-  return timed;
+  if (states.has('running') || states.has('paused')) return lookMs.underway;
+  return states.has('succeeded') ? lookMs.watched : null;
 }
+
+/** One that has succeeded is only watched for telemetry that got worse. */
+const lookMs = { underway: 1000, watched: 10_000 } as const;
 
 /**
  * A device that speaks of a revision that was never given out remembers more than the database,
@@ -66,11 +63,17 @@ async function catchUp({ world, dispatcher }: Runner): Promise<void> {
 }
 
 /** Nothing will change by looking: it ended, and nobody came since. */
-function isOver({ record, members }: LoadedRollout, wanted: readonly Device[], now: number) {
+function isOver(
+  { fleet, now }: World,
+  { record, members }: LoadedRollout,
+  wanted: readonly Device[],
+): boolean {
   if (record.state === 'aborted') {
-    return !record.reverting || [...members.values()].every(({ state }) => state === 'reverted');
+    const isDone = ({ device, state, ranSame }: StoredMember) =>
+      state === 'reverted' || ranSame || fleet.get(device)?.rollout !== record.id;
+    return !record.reverting || [...members.values()].every(isDone);
   }
-  return isSettled(record, now) && wanted.every(({ device }) => members.has(device));
+  return isSettled(record, now()) && wanted.every(({ device }) => members.has(device));
 }
 
 function isSettled({ state, endedAt, watchSeconds }: StoredRollout, now: number): boolean {
@@ -126,124 +129,4 @@ function goalsBack({ record, members }: LoadedRollout, devices: readonly string[
     const previous = members.get(device)?.previous ?? nothing;
     return { device, goal: { ...previous, rollout: record.id } };
   });
-}
-
-interface Decided {
-  readonly plan: RolloutPlan;
-  readonly views: ReadonlyMap<string, DeviceView>;
-}
-
-/**
- * Stores what changed; who is to be admitted is stored with what it runs now and how it behaves,
- * before that changes.
- */
-async function keep(world: World, rollout: LoadedRollout, { plan, views }: Decided): Promise<void> {
-  const { record } = rollout;
-  const admitted = new Set(plan.admit);
-  const present = new Set<string>();
-  const changed: StoredMember[] = [];
-  for (const member of plan.members) {
-    present.add(member.device);
-    const known = rollout.members.get(member.device);
-    // One that is tried anew has this rollout's own goal now: what it had before stays said.
-    const isFirst = admitted.has(member.device) && member.retried === 0;
-    const next = isFirst
-      ? { ...member, ...before(world, record, views.get(member.device)) }
-      : { ...member, previous: known?.previous ?? null };
-    if (!known || !sameMember(known, next)) changed.push(next);
-  }
-  const gone = [...rollout.members.keys()].filter((device) => !present.has(device));
-  const next = nextRecord(record, plan, world.now());
-  const saidAnew = saidOf(plan.verdicts) !== saidOf(rollout.verdicts);
-  rollout.verdicts = plan.verdicts;
-  if (next || changed.length > 0 || gone.length > 0) {
-    await save(world, rollout, { record: next ?? record, changed, gone });
-  } else if (saidAnew) publish(world, rollout);
-}
-
-/** Which gates hold; their figures move all the time. */
-function saidOf(verdicts: RolloutPlan['verdicts']): string {
-  return verdicts.map(({ gate, class: own, state }) => `${gate} ${own} ${state}`).join();
-}
-
-/** null where nothing of it changed. */
-function nextRecord(record: StoredRollout, plan: RolloutPlan, nowMs: number): StoredRollout | null {
-  const { wave, state, reason, waitsFor, reverting, stops } = plan;
-  const sameWait = record.state === state && record.wave === wave && record.waitsFor === waitsFor;
-  const sameStops = record.stops.length === stops.length && record.reverting === reverting;
-  if (sameWait && sameStops && record.reason === reason) return null;
-  const now = instant(nowMs);
-  const ended = state === 'succeeded' || state === 'failed' || state === 'aborted';
-  const endedAt = ended ? (record.endedAt ?? now) : null;
-  const since = sameWait ? record.since : now;
-  return {
-    ...{ ...record, wave, state, reason, waitsFor, reverting },
-    ...{ stops: [...stops], since, endedAt },
-  };
-}
-
-function sameMember(a: StoredMember, b: StoredMember): boolean {
-  const { previous, baseline } = a;
-  if (previous !== b.previous || baseline !== b.baseline) return false;
-  const plain = (member: StoredMember) =>
-    JSON.stringify({ ...member, previous: null, baseline: null });
-  return plain(a) === plain(b);
-}
-
-/** What is to be stored of a rollout. */
-export interface Progress {
-  readonly record: StoredRollout;
-  readonly changed?: readonly StoredMember[];
-  readonly gone?: readonly string[];
-}
-
-/** Stores it, then remembers it, then tells who watches. */
-export async function save(
-  world: World,
-  rollout: LoadedRollout,
-  { record, changed = [], gone = [] }: Progress,
-): Promise<void> {
-  await saveProgress(world.db, record, { changed, gone });
-  rollout.record = record;
-  for (const member of changed) rollout.members.set(member.device, member);
-  for (const device of gone) rollout.members.delete(device);
-  publish(world, rollout);
-}
-
-function publish(world: World, rollout: LoadedRollout): void {
-  world.live.publish('rollout', rollout.record.id, () => shown(rollout));
-}
-
-/** What a device was to run, and how that behaved. */
-function before(
-  world: World,
-  { model, version }: StoredRollout,
-  view: DeviceView | undefined,
-): Pick<StoredMember, 'previous' | 'ranSame' | 'baseline'> {
-  const desired = view ? world.fleet.get(view.device)?.desired : null;
-  if (!desired) return { previous: null, ranSame: false, baseline: null };
-  const { rollout, hint, tuningBudgetSeconds, soakSeconds } = desired;
-  const previous: Previous = {
-    ...{ rollout, model: desired.model, hint },
-    ...{ tuningBudgetSeconds, soakSeconds },
-  };
-  const ranSame = desired.model?.name === model && desired.model.version === version;
-  return { previous, ranSame, baseline: view?.otherUsage ?? null };
-}
-
-export function shown({ record, members, verdicts }: LoadedRollout): RolloutRecord {
-  const { order: _, ...rest } = record;
-  const list = [...members.values()].sort(byName);
-  return {
-    ...rest,
-    verdicts: [...verdicts],
-    members: list.map(({ device, class: own, wave, state, revision, sinceMs, reason }) => {
-      const since = sinceMs === null ? null : instant(sinceMs);
-      return { device, class: own, wave, state, revision, since, reason };
-    }),
-  };
-}
-
-function byName(a: Member, b: Member): number {
-  return a.device < b.device ? -1 : 1;
 }

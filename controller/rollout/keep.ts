@@ -1,0 +1,135 @@
+/** What a look decided, as it is stored, remembered and told to who watches. */
+import type { RolloutRecord } from '../../shared/protocol/rollouts.ts';
+import {
+  type LoadedRollout,
+  type Previous,
+  type StoredMember,
+  type StoredRollout,
+  saveProgress,
+} from '../store/rollouts.ts';
+import { instant, type World } from '../world.ts';
+import type { DeviceView, Member, RolloutPlan } from './plan.ts';
+
+interface Decided {
+  readonly plan: RolloutPlan;
+  readonly views: ReadonlyMap<string, DeviceView>;
+}
+
+/**
+ * Stores what changed; who is to be admitted is stored with what it runs now and how it behaves,
+ * before that changes.
+ */
+export async function keep(
+  world: World,
+  rollout: LoadedRollout,
+  { plan, views }: Decided,
+): Promise<void> {
+  const { record } = rollout;
+  const admitted = new Set(plan.admit);
+  const present = new Set<string>();
+  const changed: StoredMember[] = [];
+  for (const member of plan.members) {
+    present.add(member.device);
+    const known = rollout.members.get(member.device);
+    // One that is tried anew has this rollout's own goal now: what it had before stays said.
+    const isFirst = admitted.has(member.device) && member.retried === 0;
+    const next = isFirst
+      ? { ...member, ...before(world, record, views.get(member.device)) }
+      : { ...member, previous: known?.previous ?? null };
+    if (!known || !sameMember(known, next)) changed.push(next);
+  }
+  const gone = [...rollout.members.keys()].filter((device) => !present.has(device));
+  const next = nextRecord(record, plan, world.now());
+  const saidAnew = saidOf(plan.verdicts) !== saidOf(rollout.verdicts);
+  rollout.verdicts = plan.verdicts;
+  if (next || changed.length > 0 || gone.length > 0) {
+    await save(world, rollout, { record: next ?? record, changed, gone });
+  } else if (saidAnew) publish(world, rollout);
+}
+
+/** Which gates hold; their figures move all the time. */
+function saidOf(verdicts: RolloutPlan['verdicts']): string {
+  return verdicts.map(({ gate, class: own, state }) => `${gate} ${own} ${state}`).join();
+}
+
+/** null where nothing of it changed. */
+function nextRecord(record: StoredRollout, plan: RolloutPlan, nowMs: number): StoredRollout | null {
+  const { wave, state, reason, waitsFor, reverting, stops } = plan;
+  const sameWait = record.state === state && record.wave === wave && record.waitsFor === waitsFor;
+  const sameStops = record.stops.length === stops.length && record.reverting === reverting;
+  if (sameWait && sameStops && record.reason === reason) return null;
+  const now = instant(nowMs);
+  const ended = state === 'succeeded' || state === 'failed' || state === 'aborted';
+  const endedAt = ended ? (record.endedAt ?? now) : null;
+  const since = sameWait ? record.since : now;
+  return {
+    ...{ ...record, wave, state, reason, waitsFor, reverting },
+    ...{ stops: [...stops], since, endedAt },
+  };
+}
+
+function sameMember(a: StoredMember, b: StoredMember): boolean {
+  const { previous, baseline } = a;
+  if (previous !== b.previous || baseline !== b.baseline) return false;
+  const plain = (member: StoredMember) =>
+    JSON.stringify({ ...member, previous: null, baseline: null });
+  return plain(a) === plain(b);
+}
+
+/** What is to be stored of a rollout. */
+export interface Progress {
+  readonly record: StoredRollout;
+  readonly changed?: readonly StoredMember[];
+  readonly gone?: readonly string[];
+}
+
+/** Stores it, then remembers it, then tells who watches. */
+export async function save(
+  world: World,
+  rollout: LoadedRollout,
+  { record, changed = [], gone = [] }: Progress,
+): Promise<void> {
+  await saveProgress(world.db, record, { changed, gone });
+  rollout.record = record;
+  for (const member of changed) rollout.members.set(member.device, member);
+  for (const device of gone) rollout.members.delete(device);
+  publish(world, rollout);
+}
+
+function publish(world: World, rollout: LoadedRollout): void {
+  world.live.publish('rollout', rollout.record.id, () => shown(rollout));
+}
+
+/** What a device was to run, and how that behaved. */
+function before(
+  world: World,
+  { model, version }: StoredRollout,
+  view: DeviceView | undefined,
+): Pick<StoredMember, 'previous' | 'ranSame' | 'baseline'> {
+  const desired = view ? world.fleet.get(view.device)?.desired : null;
+  if (!desired) return { previous: null, ranSame: false, baseline: null };
+  const { rollout, hint, tuningBudgetSeconds, soakSeconds } = desired;
+  const previous: Previous = {
+    ...{ rollout, model: desired.model, hint },
+    ...{ tuningBudgetSeconds, soakSeconds },
+  };
+  const ranSame = desired.model?.name === model && desired.model.version === version;
+  return { previous, ranSame, baseline: view?.otherUsage ?? null };
+}
+
+export function shown({ record, members, verdicts }: LoadedRollout): RolloutRecord {
+  const { order: _, ...rest } = record;
+  const list = [...members.values()].sort(byName);
+  return {
+    ...rest,
+    verdicts: [...verdicts],
+    members: list.map(({ device, class: own, wave, state, revision, sinceMs, reason }) => {
+      const since = sinceMs === null ? null : instant(sinceMs);
+      return { device, class: own, wave, state, revision, since, reason };
+    }),
+  };
+}
+
+function byName(a: Member, b: Member): number {
+  return a.device < b.device ? -1 : 1;
+}
