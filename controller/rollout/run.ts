@@ -21,8 +21,8 @@ export interface Runner {
 }
 
 /**
- * Lets every rollout that isn't over take its next step. Returns in how many milliseconds time alone
- * may bring the next one; null is never.
+ * Lets every rollout that isn't over take its next step. Returns in how many milliseconds time
+ * alone may bring the next one; null is never.
  */
 export async function lookAtAll(runner: Runner): Promise<number | null> {
   const { world, all } = runner;

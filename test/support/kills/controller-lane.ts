@@ -1,8 +1,8 @@
 /**
  * A controller whose devices serve version 1 and which is to roll version 2 out to them, again and
  * again from the same state: what happens on the way is what may be cut. The last device fails, so
- * that the rollout is rolled back by itself; and each wave is approved of by a person who asks again
- * when nobody answers.
+ * that the rollout is rolled back by itself; and each wave is approved of by a person who asks
+ * again when nobody answers.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
