@@ -3,19 +3,18 @@ import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { profileDevice } from '../agent/profile/profile.ts';
-import { planName } from '../agent/tune/explain.ts';
-import { drawTrials, markOf } from '../agent/tune/picture.ts';
 import { tune } from '../agent/tune/tune.ts';
 import { candidateRecipes } from '../shared/compress/candidates.ts';
 import { localVariantSource } from '../shared/compress/local-source.ts';
 import { digestOfFile } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
 import { loadPackage, type Package } from '../shared/evaluate/package.ts';
-import { sayDrop } from '../shared/evaluate/quality-budget.ts';
+import { inspectModel, type Port } from '../shared/onnx/inspect.ts';
+import { readModelFile } from '../shared/onnx/read.ts';
 import type { ModelGoal } from '../shared/protocol/messages.ts';
-import { objectives, type Tuning } from '../shared/protocol/tuning.ts';
-import { formatTable } from '../shared/terminal/table.ts';
+import { objectives } from '../shared/protocol/tuning.ts';
 import type { Command, CommandContext } from './command.ts';
+import { describeTuning } from './tuning-report.ts';
 
 export const command: Command = {
   args: ['DIR'],
@@ -70,7 +69,7 @@ export const command: Command = {
         await copyFile((await source.get(chosen.recipe, { signal })).path, options.out);
       }
       io.result(tuning);
-      for (const line of describe(goal, tuning)) io.line(line);
+      for (const line of describeTuning(tuning, goal.bytes)) io.line(line);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -83,7 +82,7 @@ function profileHere(context: CommandContext) {
   return profileDevice({
     device: 'this-machine',
     limits: { ...(cores && { cores }), ...(memoryMiB && { memoryMiB }) },
-    probes: true,
+    probes: false,
     signal: context.signal,
   });
 }
@@ -96,8 +95,7 @@ async function goalOf(context: CommandContext, found: Package): Promise<ModelGoa
     version: 0,
     digest: await digestOfFile(modelPath),
     bytes: (await stat(modelPath)).size,
-    inputs: [],
-    outputs: [],
+    ...(await portsOf(modelPath)),
     sourceQuality: null,
     maxDrop: amount(context, 'maxDrop', 0) ?? manifest.quality?.maxDrop ?? defaultMaxDrop,
     objective: objectiveOf(context) ?? manifest.objective ?? 'latency',
@@ -107,6 +105,16 @@ async function goalOf(context: CommandContext, found: Package): Promise<ModelGoa
       recipes: manifest.recipes,
     }),
   };
+}
+
+/** What goes in and comes out, sizes that vary as −1. */
+async function portsOf(path: string): Promise<Pick<ModelGoal, 'inputs' | 'outputs'>> {
+  const { inputs, outputs } = inspectModel(await readModelFile(path));
+  const infoOf = ({ name, type, dims }: Port) => ({
+    ...{ name, type: type ?? 'unknown' },
+    shape: (dims ?? []).map((dim) => (typeof dim === 'number' ? dim : -1)),
+  });
+  return { inputs: inputs.map(infoOf), outputs: outputs.map(infoOf) };
 }
 
 /** One point, as for models that are pushed without saying. */
@@ -131,35 +139,4 @@ function amount({ options }: CommandContext, name: string, min = Number.MIN_VALU
   const what = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const expected = min === 0 ? 'a number' : 'a number above 0';
   throw new FettleError('BAD_ARGUMENT', { what, expected, got: String(text) });
-}
-
-function describe(goal: ModelGoal, tuning: Tuning): string[] {
-  const { trials, front, chosen } = tuning;
-  const isChosen = (trial: (typeof trials)[number]) =>
-    trial.variant === chosen?.variant && planName(trial.plan) === planName(chosen.plan);
-  const marks = trials.map((trial, index) =>
-    markOf(index, { front: front.includes(index), chosen: isChosen(trial) }),
-  );
-  const header = ['', 'variant', 'plan', 'p50 ms', 'p95 ms', 'a second', 'MiB', 'bytes', 'lost'];
-  const rows = trials.map((trial, index) => {
-    const { recipeName, plan, error } = trial;
-    const named = [marks[index] ?? '', recipeName, planName(plan)];
-    if (trial.state !== 'done') return [...named, error?.message ?? trial.state];
-    const times = [trial.latencyMsP50.toFixed(2), trial.latencyMsP95.toFixed(2)];
-    const rate = trial.throughputPerSecond.toFixed(0);
-    const share = `${((100 * trial.bytes) / goal.bytes).toFixed(0)} %`;
-    const lost = trial.quality === null ? 'unknown' : sayDrop(trial.quality, trial.quality.drop);
-    return [...named, ...times, rate, trial.memoryMiB.toFixed(0), share, lost];
-  });
-  const measured = rows.filter((row) => row.length === header.length);
-  const failed = rows.filter((row) => row.length !== header.length);
-  return [
-    ...formatTable([header, ...measured], { right: [3, 4, 5, 6, 7] }),
-    ...failed.map((row) => `${row[1]}, ${row[2]}: ${row[3]}`),
-    '',
-    ...drawTrials(trials, marks),
-    '',
-    ...(tuning.notes ?? []),
-    tuning.reason ?? '',
-  ];
 }

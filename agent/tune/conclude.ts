@@ -24,7 +24,7 @@ export function conclude(tuner: Tuner, verified: Choice | null): Tuning {
     chosen,
     reason: chosen?.reason ?? choosing.reason,
     notes,
-    seconds: Math.round(budget.spentSeconds() * 1000) / 1000,
+    seconds: budget.spentSeconds(),
     at: new Date().toISOString(),
   };
 }

@@ -2,19 +2,15 @@
  * After the first looks: profiles the layers in float and in integers, and proposes a recipe of
  * both.
  */
-import * as v from 'valibot';
 import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { reasonOf } from '../../shared/errors.ts';
-import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
-import type { VariantFile } from '../../shared/variants.ts';
-import { runChild, siblingModule } from '../measured-child.ts';
+import type { Trial } from '../../shared/protocol/tuning.ts';
 import { finalSeconds } from './budget.ts';
+import { profileLayers } from './layers.ts';
 import { isSpeed, objectiveOf } from './objective.ts';
 import { proposeCut } from './propose.ts';
-import { NodeProfileAnswer, type NodeProfileRequest } from './trial-protocol.ts';
 import type { Tuner } from './tuner.ts';
 
-const profile = { runsMin: 20, runsMax: 60, seconds: 1 } as const;
 /** Profiling two variants, loading included, on a small board. */
 const profileSeconds = 4;
 
@@ -80,26 +76,4 @@ function best(tuner: Tuner, done: readonly Trial[], suits: (recipe: Recipe) => b
         least === null || objectiveOf(goal, trial) < objectiveOf(goal, least) ? trial : least,
       null,
     );
-}
-
-async function profileLayers(
-  { request, budget, memoryMiB }: Tuner,
-  { path, goldenPath, layers = [] }: VariantFile,
-  plan: Plan,
-): Promise<number[] | null> {
-  let said: unknown;
-  const asked: NodeProfileRequest = { path, goldenPath, plan, layers: layers.length, ...profile };
-  await runChild({
-    module: siblingModule(import.meta.url, 'node-profile-child.ts'),
-    request: asked,
-    timeoutMs: 1000 * Math.max(1, budget.leftSeconds()),
-    memoryLimitMiB: memoryMiB,
-    niceness: request.niceness ?? 0,
-    signal: request.signal,
-    onLine(line) {
-      said = line;
-    },
-  });
-  const answer = v.safeParse(NodeProfileAnswer, said);
-  return answer.success ? answer.output.layerUs : null;
 }

@@ -7,6 +7,7 @@ import { type Skipped, trialKey } from './candidates.ts';
 import { choose } from './choose.ts';
 import { conclude } from './conclude.ts';
 import { verifyHint } from './hint.ts';
+import { layersOf } from './layers.ts';
 import { nextStep } from './next.ts';
 import { refine } from './refine.ts';
 import { blankTrial } from './trial.ts';
@@ -34,7 +35,9 @@ export async function tune(request: TuneRequest): Promise<Tuning> {
   for (const skipped of tuner.space.skipped) note(tuner, skippedTrial(skipped));
   await search(tuner);
   if (await dropOutdated(tuner)) await search(tuner);
-  return conclude(tuner, null);
+  const tuning = conclude(tuner, null);
+  const layers = await layersOf(tuner, tuning.chosen);
+  return { ...tuning, ...(layers && { layers }), seconds: tuner.budget.spentSeconds() };
 }
 
 /**
@@ -90,10 +93,15 @@ async function search(tuner: Tuner): Promise<void> {
   }
 }
 
-/** Whether one more trial fits before the final round. The first one has all the time there is. */
+/**
+ * Whether one more trial fits before the final round, which needs two to compare. The first one has
+ * all the time there is.
+ */
 function hasTime({ request, budget, trials }: Tuner): boolean {
-  const final = finalSeconds(request.budgetSeconds);
-  return !hasDone(trials) || budget.leftSeconds() > final + budget.usualTrialSeconds;
+  if (!hasDone(trials)) return true;
+  const done = [...trials.values()].filter((trial) => trial.state === 'done');
+  const kept = done.length > 1 ? finalSeconds(request.budgetSeconds) : 0;
+  return budget.leftSeconds() > kept + budget.usualTrialSeconds;
 }
 
 function skippedTrial(skipped: Skipped): Trial {

@@ -113,6 +113,20 @@ export const Tuning = v.looseObject({
   /** Indices into `trials`. */
   front: v.array(Count),
   chosen: v.nullable(Choice),
+  /**
+   * Of what was chosen: the bits of each layer, and microseconds in the source and in it; null where
+   * they could not be told apart.
+   */
+  layers: v.optional(
+    v.array(
+      v.looseObject({
+        name: v.string(),
+        bits: v.number(),
+        beforeUs: v.nullable(v.number()),
+        afterUs: v.nullable(v.number()),
+      }),
+    ),
+  ),
   /** Why this was chosen, or why nothing could be. */
   reason: v.optional(Text),
   /** What was left out, and why, one sentence each. */

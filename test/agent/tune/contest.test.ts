@@ -78,3 +78,14 @@ test('who is behind the best by more than both intervals takes no further part',
   t.deepEqual(certainLosers(ratios), [false, false, true]);
   t.deepEqual(certainLosers([]), []);
 });
+
+test("at the budget's end it ends with what it has", async (t) => {
+  const endless = { ...effort, spread: -1, secondsMax: Number.POSITIVE_INFINITY };
+  const runner = pretend(() => 30);
+  const [one] = await contest([runner], {
+    compare: 'latency',
+    effort: { ...endless, endsAtMs: Date.now() - 1 },
+  });
+  t.is(runner.blocks.length, 2, 'a warm-up and one block');
+  t.is(one?.latencyMsP50, 30);
+});

@@ -1,0 +1,73 @@
+/** A tuning in text: its trials as a table and as a picture, the layers of its choice, and why. */
+import { planName } from '../agent/tune/explain.ts';
+import { drawTrials, markOf } from '../agent/tune/picture.ts';
+import { sayDrop } from '../shared/evaluate/quality-budget.ts';
+import type { Trial, Tuning } from '../shared/protocol/tuning.ts';
+import { formatTable } from '../shared/terminal/table.ts';
+
+export function describeTuning(tuning: Tuning, sourceBytes: number): string[] {
+  const { trials, front, chosen } = tuning;
+  const isChosen = ({ variant, plan }: Trial) =>
+    variant === chosen?.variant && planName(plan) === planName(chosen.plan);
+  const marks = trials.map((trial, index) =>
+    markOf(index, { front: front.includes(index), chosen: isChosen(trial) }),
+  );
+  return [
+    ...tableOf(trials, marks, sourceBytes),
+    '',
+    ...drawTrials(trials, marks),
+    '',
+    ...layerTable(tuning.layers ?? []),
+    ...(tuning.notes ?? []),
+    tuning.reason ?? '',
+  ];
+}
+
+function tableOf(
+  trials: readonly Trial[],
+  marks: readonly string[],
+  sourceBytes: number,
+): string[] {
+  const header = ['', 'variant', 'plan', 'p50 ms', 'p95 ms', 'a second', 'MiB', 'bytes', 'lost'];
+  const measured: string[][] = [];
+  const failed: string[] = [];
+  for (const [index, trial] of trials.entries()) {
+    const { recipeName, plan, error } = trial;
+    if (trial.state !== 'done') {
+      failed.push(`${recipeName}, ${planName(plan)}: ${error?.message ?? trial.state}`);
+      continue;
+    }
+    const times = [trial.latencyMsP50.toFixed(2), trial.latencyMsP95.toFixed(2)];
+    const rate = trial.throughputPerSecond.toFixed(0);
+    const share = `${((100 * trial.bytes) / Math.max(1, sourceBytes)).toFixed(0)} %`;
+    const lost = trial.quality === null ? 'unknown' : sayDrop(trial.quality, trial.quality.drop);
+    const named = [marks[index] ?? '', recipeName, planName(plan)];
+    measured.push([...named, ...times, rate, trial.memoryMiB.toFixed(0), share, lost]);
+  }
+  return [...formatTable([header, ...measured], { right: [3, 4, 5, 6, 7] }), ...failed];
+}
+
+type Layers = NonNullable<Tuning['layers']>;
+/** The slowest are shown, in the order of the model; the rest is one line. */
+const layersShown = 20;
+
+function layerTable(layers: Layers): string[] {
+  if (layers.length === 0) return [];
+  const cost = ({ beforeUs, afterUs }: Layers[number]) => Math.max(beforeUs ?? 0, afterUs ?? 0);
+  const slowest = new Set(layers.toSorted((a, b) => cost(b) - cost(a)).slice(0, layersShown));
+  const shown = layers.filter((layer) => slowest.has(layer));
+  const rows = shown.map(({ name, bits, beforeUs, afterUs }) => [
+    ...[name, bits === 32 ? 'float' : `${bits}`],
+    ...[said(beforeUs), said(afterUs)],
+  ]);
+  const rest = layers.length - shown.length;
+  return [
+    ...formatTable([['layer', 'bits', 'source µs', 'chosen µs'], ...rows], { right: [1, 2, 3] }),
+    ...(rest > 0 ? [`and ${rest} quicker layers`] : []),
+    '',
+  ];
+}
+
+function said(microseconds: number | null): string {
+  return microseconds === null ? '–' : microseconds.toFixed(0);
+}
