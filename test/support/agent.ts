@@ -4,7 +4,7 @@ import type { Log } from '../../agent/log.ts';
 import { type Agent, startAgent } from '../../agent/main.ts';
 import { type AgentInput, agentSettings } from '../../agent/settings.ts';
 import { type Recipe, sourceRecipe } from '../../shared/compress/recipe.ts';
-import type { Desired } from '../../shared/protocol/messages.ts';
+import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
 import { doublingModel } from './arithmetic.ts';
 import { type DesiredOptions, signedDesired } from './desired.ts';
 import { profileOf } from './documents.ts';
@@ -38,18 +38,26 @@ export async function startOn(
   return { ...agent, stop };
 }
 
+export interface Offered {
+  readonly recipe?: Recipe;
+  readonly width?: number;
+  readonly version?: number;
+  readonly limits?: ModelGoal['limits'];
+  /** What it computes, if not twice its input. */
+  readonly make?: typeof doublingModel;
+}
+
 /** A doubling model as the variant of a recipe, and the document that wants it. */
 export async function offerModel(
   t: Owner,
   station: Station,
-  options: { recipe?: Recipe; width?: number; version?: number } = {},
+  options: Offered = {},
 ): Promise<(wanted: Omit<DesiredOptions, 'model' | 'device'>) => Desired> {
-  const { recipe = sourceRecipe, width = 2, version = 1 } = options;
-  const digest = station.offer(
-    recipe,
-    await doublingModel(t, { dims: [1, width], name: `${version}` }),
-  );
-  const model = { digest, version, candidates: [recipe] };
+  const { recipe = sourceRecipe, width = 2, version = 1, make = doublingModel } = options;
+  const path = await make(t, { dims: [1, width], name: `${version}` });
+  const digest = station.offer(recipe, path);
+  const limits = options.limits ?? {};
+  const model = { digest, version, candidates: [recipe], limits };
   return (wanted) => signedDesired(station.keys, { device, ...wanted, model });
 }
 

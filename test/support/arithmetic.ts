@@ -25,6 +25,25 @@ export async function doublingModel(
   return path;
 }
 
+/** Doubles small numbers, and fails on those from `width` on: they are taken for indices. */
+export async function fragileModel(
+  t: Owner,
+  { dims, name = 'fragile' }: DoublingOptions,
+): Promise<string> {
+  const path = join(temporaryFolder(t), 'fragile.onnx');
+  const axis = ['axis', { kind: 'int', value: 1 }] as const;
+  const nodes = [
+    nodeOf('Cast', { inputs: ['x'], outputs: ['at'] }, ['to', { kind: 'int', value: 7 }]),
+    nodeOf('GatherElements', { inputs: ['x', 'at'], outputs: ['picked'] }, axis),
+    nodeOf('Sub', { inputs: ['picked', 'picked'], outputs: ['zero'] }),
+    nodeOf('Add', { inputs: ['x', 'x'], outputs: ['twice'] }),
+    nodeOf('Add', { inputs: ['twice', 'zero'], outputs: ['y'] }),
+  ];
+  const graph = graphOf({ nodes, inputs: [valueNamed('x', dims)], outputs: [] });
+  await writeModelFile(path, modelOf({ ...graph, name, outputs: [valueNamed('y', dims)] }));
+  return path;
+}
+
 /** `y = x`, whatever it is. */
 export async function identityOf(
   t: Owner,
