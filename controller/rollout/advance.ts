@@ -8,6 +8,7 @@ import type { RolloutState } from '../../shared/protocol/states.ts';
 import { maintenanceAt } from './maintenance.ts';
 import { countedMembers, placeWaiting } from './place.ts';
 import type { DeviceView, Member, RolloutInput, RolloutPlan } from './plan.ts';
+import { isOpen, scoutsOf } from './scouts.ts';
 import { targetOf } from './waves.ts';
 
 export type Advance = Omit<RolloutPlan, 'revert' | 'verdicts'>;
@@ -27,28 +28,27 @@ export function advance(
   const open = admitted.filter(isOpen);
   const { wave, hold, barred } = openWaves(rollout, counted, open.length);
   const members = placeWaiting({ ...rollout, wave }, devices, `wave ${wave} is not done`);
-  const waiting = members.filter((member) => isIn(member, wave, counted));
+  const inPlay = new Set(counted.map(({ device }) => device));
+  const waiting = members.filter(
+    (member) => member.revision === null && member.wave <= wave && inPlay.has(member.device),
+  );
   const window = maintenanceAt(rollout.maintenance, nowMs);
   const shut = !window.open && waiting.length > 0;
   const closed = barred ? hold : shut ? { kind: 'maintenance' as const, ...window } : null;
-  const crowd = { rollout, counted, open };
+  const scouts = scoutsOf(counted, rollout.scouts);
+  const crowd = { rollout, counted, open, scouts };
   const free = Math.max(0, targetOf(rollout.waves, wave, counted.length) - admitted.length);
   const room = closed ? 0 : Math.min(free, roomFor(crowd));
   const admit = chosen(crowd, waiting, room);
   const { stops, reverting } = rollout;
   const blocked = healthHold(crowd, waiting.length > 0 && free > 0 && room === 0 && !closed);
-  const told = members.map((member) => tell(member, { waiting, admit, crowd, closed }));
+  const telling = {
+    ...{ scouts, closed, admit: new Set(admit) },
+    waiting: new Set(waiting.map(({ device }) => device)),
+  };
+  const told = members.map((member) => tell(member, telling));
   const progress = { ...rollout, members: told, admit, wave, hold: closed ?? blocked ?? hold };
   return { members: told, admit, wave, stops, reverting, ...outcome(progress) };
-}
-
-function isOpen({ state }: Member): boolean {
-  return state === 'updating' || state === 'soaking';
-}
-
-function isIn(member: Member, wave: number, counted: readonly Member[]): boolean {
-  if (member.revision !== null || member.wave > wave) return false;
-  return counted.some(({ device }) => device === member.device);
 }
 
 /**
@@ -85,6 +85,7 @@ interface Crowd {
   readonly rollout: RolloutInput;
   readonly counted: readonly Member[];
   readonly open: readonly Member[];
+  readonly scouts: ReturnType<typeof scoutsOf>;
 }
 
 function roomFor({ rollout, counted, open }: Crowd): number {
@@ -118,43 +119,34 @@ function healthHold({ rollout, counted, open }: Crowd, stuck: boolean): Hold | n
 }
 
 /** The first who have room; of a class without enough scouts only as many as are missing. */
-function chosen(crowd: Crowd, waiting: readonly Member[], room: number): string[] {
+function chosen({ scouts }: Crowd, waiting: readonly Member[], room: number): string[] {
   const taken = new Map<string, number>();
   const admit: string[] = [];
   for (const { device, class: own } of waiting) {
     if (admit.length >= room) break;
     const count = taken.get(own) ?? 0;
-    if (count >= missingScouts(crowd, own)) continue;
+    if (count >= (scouts.get(own)?.missing ?? 0)) continue;
     taken.set(own, count + 1);
     admit.push(device);
   }
   return admit;
 }
 
-/** How many of the class may be admitted for now: any number once its scouts serve it. */
-function missingScouts({ rollout, counted }: Crowd, own: string): number {
-  const ofClass = counted.filter((member) => member.class === own);
-  const through = ofClass.filter(({ state }) => state === 'succeeded').length;
-  const scouts = Math.min(rollout.scouts, ofClass.length);
-  if (through >= scouts) return Number.POSITIVE_INFINITY;
-  return Math.max(0, scouts - through - ofClass.filter(isOpen).length);
-}
-
 interface Telling {
-  readonly waiting: readonly Member[];
-  readonly admit: readonly string[];
-  readonly crowd: Crowd;
+  /** Who could be admitted by its wave, and who is. */
+  readonly waiting: ReadonlySet<string>;
+  readonly admit: ReadonlySet<string>;
+  readonly scouts: Crowd['scouts'];
   readonly closed: Hold | null;
 }
 
-function tell(member: Member, { waiting, admit, crowd, closed }: Telling): Member {
+/** Who is passed over is told for what. */
+function tell(member: Member, { waiting, admit, scouts, closed }: Telling): Member {
   const { device, class: own, wave } = member;
-  const passedOver = waiting.some((one) => one.device === device) && !admit.includes(device);
-  if (!passedOver) return member;
+  if (!waiting.has(device) || admit.has(device)) return member;
   if (closed) return { ...member, reason: closed.reason };
-  const scout = crowd.open.find((one) => one.class === own);
-  const behind = missingScouts(crowd, own) < Number.POSITIVE_INFINITY && scout;
-  const what = behind ? `${scout.device}, a scout of class ${own}` : `room in wave ${wave}`;
+  const scout = scouts.get(own)?.waited;
+  const what = scout ? `${scout}, a scout of class ${own}` : `room in wave ${wave}`;
   return { ...member, reason: `waits for ${what}` };
 }
 
