@@ -49,6 +49,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let last: Reported | null = null;
   let acknowledged = -1;
   let sentMs = 0;
+  let since = new Date().toISOString();
   let later: NodeJS.Timeout | null = null;
   const repeating = setInterval(() => {
     if (last !== null && acknowledged < last.seq) send();
@@ -66,7 +67,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       seq: journal.nextSeq(),
       revision: status.revision,
       at: new Date().toISOString(),
-      state: status.state,
+      ...{ state: status.state, since },
       reason: status.reason.slice(0, 4000),
       progress: status.progress ? { ...status.progress } : null,
       serving: options.serving(),
@@ -80,6 +81,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     report(next) {
       const onlyProgress = status !== null && sameButProgress(status, next);
+      if (status?.state !== next.state || status.revision !== next.revision) {
+        since = new Date().toISOString();
+      }
       status = next;
       const waitMs = onlyProgress ? sentMs + progressMs - performance.now() : 0;
       if (waitMs <= 0) send();

@@ -137,7 +137,7 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./device/show.ts'),
   },
   'device why': {
-    help: 'What a device runs and why, and what it waits for',
+    help: 'What a device runs and why, what it waits for and since when',
     example: 'fettle device why pi-1',
     load: () => import('./device/why.ts'),
   },

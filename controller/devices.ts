@@ -62,40 +62,49 @@ export async function removeDevice(world: World, device: string): Promise<void> 
   world.fleet.remove(device);
 }
 
-/** What it runs and why, and what it waits for; null where it waits for nothing. */
-export function explainDevice(
-  world: World,
-  device: Device,
-): { device: string; sentence: string; waitsFor: string | null } {
-  const { reported, desired } = device;
-  const serving = reported?.serving;
+export interface Explanation {
+  readonly device: string;
+  readonly sentence: string;
+  /** null where it waits for nothing. */
+  readonly waitsFor: string | null;
+  /** Since when it waits, or is as it is. */
+  readonly since: string | null;
+}
+
+/** What it runs and why, what it waits for and since when. */
+export function explainDevice(world: World, device: Device): Explanation {
+  const serving = device.reported?.serving;
   const variant = serving ? recipeName(serving.recipe) : '';
   const runs = serving
     ? `serves ${serving.model} ${serving.version} as ${variant}: ${serving.reason}`
     : 'serves nothing';
-  return {
-    device: device.device,
-    sentence: `${device.device} ${runs}`,
-    waitsFor: waitsFor(world, { ...device, reported, desired }),
-  };
+  const sentence = `${device.device} ${runs}`;
+  return { device: device.device, sentence, ...waiting(world, device) };
 }
 
-function waitsFor(world: World, device: Device): string | null {
-  const { desired, reported, reportedMs } = device;
-  const ago = (ms: number | null) =>
-    ms === null ? 'never' : `${Math.round((world.now() - ms) / 1000)} s ago`;
-  if (!desired) return 'a rollout whose selector matches it';
+function waiting(world: World, device: Device): { waitsFor: string | null; since: string | null } {
+  const { desired, desiredMs, reported, reportedMs, seenMs, enrolledMs } = device;
+  const at = (ms: number | null) => (ms === null ? null : instant(ms));
+  if (!desired) return { waitsFor: 'a rollout whose selector matches it', since: at(enrolledMs) };
   if (!reported || reported.revision < desired.revision) {
-    const silence = device.online ? '' : `; it is offline, last heard of ${ago(device.seenMs)}`;
-    return `the device to take up revision ${desired.revision}${silence}`;
+    const silence = device.online ? '' : '; it is offline';
+    const waitsFor = `the device to take up revision ${desired.revision}${silence}`;
+    return { waitsFor, since: at(device.online ? desiredMs : seenMs) };
   }
-  if (reported.state === 'failed') {
-    const { error, reason } = reported;
-    return `a person or a newer goal: ${error ? `${error.message}. ${error.hint}` : reason}`;
+  const { state, reason, error } = reported;
+  // The device's own clock, where it says so: what it reported may have come late.
+  const since = reported.since ?? at(reportedMs);
+  if (state === 'failed') {
+    const who = error?.retryable ? 'the device to try again by itself' : 'a person or a newer goal';
+    return { waitsFor: `${who}: ${error ? `${error.message}. ${error.hint}` : reason}`, since };
   }
-  if (reported.state === 'serving') return device.online ? null : 'the device to come back online';
-  const { state, reason } = reported;
-  return `the device, which said ${ago(reportedMs)} that it is ${state}: ${reason}`;
+  if (!device.online) return { waitsFor: 'the device to come back online', since: at(seenMs) };
+  if (state === 'serving') return { waitsFor: null, since };
+  const heard = Math.round((world.now() - (reportedMs ?? world.now())) / 1000);
+  return {
+    waitsFor: `the device, which said ${heard} s ago that it is ${state}: ${reason}`,
+    since,
+  };
 }
 
 async function lastTuning(world: World, device: string): Promise<Tuning | null> {

@@ -11,6 +11,7 @@ const Why = v.object({
   device: v.string(),
   sentence: v.string(),
   waitsFor: v.nullable(v.string()),
+  since: v.nullable(v.string()),
 });
 
 const Detail = v.pick(DeviceDetail, ['tuning', 'desired']);
@@ -26,6 +27,7 @@ export const command: Command = {
     const { tuning, desired } = await client.call(Detail, path, { signal });
     io.line(why.sentence);
     io.line(why.waitsFor === null ? 'It waits for nothing.' : `It waits for ${why.waitsFor}`);
+    if (why.since !== null) io.line(`Since ${why.since}`);
     const bytes = desired?.model?.bytes ?? tuning?.baseline?.bytes ?? 0;
     for (const line of tuning ? ['', ...describeTuning(tuning, bytes)] : []) io.line(line);
     io.result({ ...why, tuning });

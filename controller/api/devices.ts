@@ -14,7 +14,12 @@ import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './
 
 const DevicePath = v.object({ device: Name });
 
-const Why = v.object({ device: Name, sentence: v.string(), waitsFor: v.nullable(v.string()) });
+const Why = v.object({
+  device: Name,
+  sentence: v.string(),
+  waitsFor: v.nullable(v.string()),
+  since: v.nullable(Instant),
+});
 
 export interface DeviceDoors {
   readonly onRemoved: (device: string) => Promise<void>;
@@ -81,7 +86,7 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/devices/:device/why',
-    summary: 'What the device runs and why, and what it waits for',
+    summary: 'What the device runs and why, what it waits for and since when',
     tag: 'devices',
     access: 'viewer',
     params: DevicePath,

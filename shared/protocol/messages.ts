@@ -102,6 +102,8 @@ export const Reported = v.looseObject({
   revision: Count,
   at: Instant,
   state: v.picklist(deviceStates),
+  /** When it came into this state, on this revision. */
+  since: v.optional(Instant),
   /** One sentence: what it is doing, or waits for. */
   reason: Text,
   progress: v.nullable(

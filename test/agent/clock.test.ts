@@ -1,4 +1,4 @@
-/** A clock that is wrong by years: a device without a battery has one until it hears of the time. */
+/** A clock that is wrong by years, as of a device without a battery that has just started. */
 import test from 'ava';
 import type { Recipe } from '../../shared/compress/recipe.ts';
 import { double, offerModel, startOn } from '../support/agent.ts';

@@ -5,7 +5,7 @@ import { productRoot } from '../../shared/product.ts';
 
 const rootOf = (machine: string) => join(productRoot(), 'test', 'fixtures', 'devices', machine);
 
-test('memory is what the machine has left, the control group leaves, and the setting', async (t) => {
+test('memory is what machine, control group and setting leave', async (t) => {
   const pi = { root: rootOf('raspberry-pi-4'), residentMiB: 100 };
   t.is(Math.floor(await freeMemoryMiB({ ...pi, memoryMiB: null })), 3234);
   t.is(await freeMemoryMiB({ ...pi, memoryMiB: 256 }), 156);

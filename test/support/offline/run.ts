@@ -1,7 +1,8 @@
 /**
  * A day without a broker, for a fleet. Goal: of what the devices counted nothing is lost and
- * nothing counted twice. Method: the clock is simulated; the spools are the agents' own files, the broker
- * and the controller are real; on the way back agents and the controller are stopped in the middle.
+ * nothing counted twice. Method: the clock is simulated; the spools are the agents' own files, the
+ * broker and the controller are real; on the way back agents and the controller are stopped in the
+ * middle.
  */
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
