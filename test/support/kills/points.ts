@@ -100,14 +100,25 @@ async function wrapHandles(pass: Pass): Promise<void> {
 }
 
 /** Called before and after each call: it does not come back from the point that was asked for. */
-type Pass = (point: string, when: 'before' | 'after') => void;
+interface Pass {
+  /** Returns which passing of the point it is, counted from 1. */
+  before(point: string): number;
+  after(point: string, nth: number): void;
+}
 
 function passing(seen: Map<string, number>, asked: ReadOrder): Pass {
-  return (point, when) => {
-    const count = (seen.get(point) ?? 0) + (when === 'before' ? 1 : 0);
-    seen.set(point, count);
+  const dieAt = (point: string, when: 'before' | 'after', nth: number) => {
     if (asked.kind !== 'kill' || asked.point !== point || asked.when !== when) return;
-    if (asked.nth === count) process.kill(process.pid, 'SIGKILL');
+    if (asked.nth === nth) process.kill(process.pid, 'SIGKILL');
+  };
+  return {
+    before(point) {
+      const nth = (seen.get(point) ?? 0) + 1;
+      seen.set(point, nth);
+      dieAt(point, 'before', nth);
+      return nth;
+    },
+    after: (point, nth) => dieAt(point, 'after', nth),
   };
 }
 
@@ -133,9 +144,9 @@ function wrap(target: object, { name, op, after }: Wrapped, pass: Pass): void {
     const where = placeOf(new Error().stack ?? '');
     if (where === null) return Reflect.apply(real, this, args);
     const point = `${op}${topicOf(args)} | ${where}`;
-    pass(point, 'before');
+    const nth = pass.before(point);
     const result = Reflect.apply(real, this, args);
-    after(result, () => pass(point, 'after'));
+    after(result, () => pass.after(point, nth));
     return result;
   };
   Object.defineProperty(target, name, { value, configurable: true, writable: true });
