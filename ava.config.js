@@ -1,5 +1,8 @@
+// The tests of another architecture take minutes: `npm run test:arm64`.
+const emulated = 'test/arm64/*.test.ts';
+
 export default {
-  files: ['test/**/*.test.ts'],
+  files: process.env.FETTLE_TEST_ARM64 ? [emulated] : ['test/**/*.test.ts', `!${emulated}`],
   extensions: ['ts'],
   timeout: '3m',
   concurrency: 2,

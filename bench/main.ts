@@ -1,6 +1,6 @@
 /**
- * `npm run bench [name… [-- --only SUBJECT,…]]`: lists the benches, or runs the named ones and keeps
- * their results.
+ * `npm run bench [name… [-- --only SUBJECT,…]]`: lists the benches, or runs the named ones and
+ * keeps their results.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

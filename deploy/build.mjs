@@ -1,23 +1,24 @@
-// Builds `dist/`: what is published and what runs on devices. Compiled, the agent starts in a
-// fifth of the time and takes about 40 MiB less memory than from TypeScript sources.
+// `node deploy/build.mjs [FOLDER]` builds `dist/`, or the folder and no dashboard: what is
+// published and what runs on devices. Compiled, the agent starts in a fifth of the time and takes
+// about 40 MiB less memory than from TypeScript sources.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { buildDashboard } from './dashboard.mjs';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 const parts = ['agent', 'commands', 'controller', 'shared'];
 
 for (const part of [...parts, 'cli.js']) rmSync(join(dist, part), { recursive: true, force: true });
 compile();
 copyAssets();
 chmodSync(join(dist, 'cli.js'), 0o755);
-buildDashboard(root);
+if (process.argv[2] === undefined) buildDashboard(root);
 
 function compile() {
   const compiler = join(root, 'node_modules', '.bin', 'tsc');
-  const { status } = spawnSync(compiler, ['-p', 'tsconfig.build.json'], {
+  const { status } = spawnSync(compiler, ['-p', 'tsconfig.build.json', '--outDir', dist], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });

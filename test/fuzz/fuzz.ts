@@ -5,9 +5,9 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type NpyArray, openNpz, readRows, writeNpz } from '../../shared/evaluate/npz.ts';
 import { loadPackage } from '../../shared/evaluate/package.ts';
 import { createRandom } from '../../shared/random.ts';
+import { firstSamples } from '../support/first-samples.ts';
 import { mutate } from './mutate.ts';
 import { mutateGraph } from './mutate-graph.ts';
 import { mutateSet } from './mutate-set.ts';
@@ -100,16 +100,8 @@ const calibrationSamples = 4;
 /** A package with a few calibration samples: damage does not need many, and runs stay short. */
 async function baseOf(packageDir: string, folder: string, index: number): Promise<Base> {
   const { modelPath, calibrationPath } = await loadPackage(packageDir);
-  const npz = await openNpz(calibrationPath ?? '');
   const small = join(folder, `calibration-${index}.npz`);
-  const arrays: Record<string, NpyArray> = {};
-  for (const name of npz.arrays.keys()) {
-    for await (const rows of readRows(npz, name, calibrationSamples)) {
-      arrays[name] = rows;
-      break;
-    }
-  }
-  await writeNpz(small, arrays);
+  await firstSamples(calibrationPath ?? '', small, calibrationSamples);
   return { packageDir, modelPath, calibrationPath: small };
 }
 

@@ -1,5 +1,5 @@
-// `npm run fuzz -- --seed 1 --models 20000 --sets 2000 [--from RUN --to RUN] [--keep DIR]`: the whole
-// fuzzer, or some of its runs; exit 1 on a finding.
+// `npm run fuzz -- --seed 1 --models 20000 --sets 2000 [--from RUN --to RUN] [--keep DIR]`: the
+// whole fuzzer, or some of its runs; exit 1 on a finding.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sharedModel } from '../support/models.ts';
