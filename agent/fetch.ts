@@ -27,7 +27,7 @@ export interface FetchRequest {
 }
 
 export interface FetchLimits {
-  /** Attempts in a row that bring nothing new. */
+  /** Attempts in a row that bring nothing new, or next to nothing in all their time. */
   readonly attemptsMax: number;
   readonly backoff: Backoff;
   /** Silence after which an attempt is given up. */
@@ -50,7 +50,10 @@ export const fetchLimits: FetchLimits = {
 };
 
 /** How one attempt ended that did not fail for good. */
-type Attempt = { readonly state: 'whole' } | { readonly state: 'partial'; readonly reason: string };
+type Attempt =
+  | { readonly state: 'whole' }
+  /** `slow`: it brought so little that its whole time was not enough. */
+  | { readonly state: 'partial'; readonly reason: string; readonly slow?: boolean };
 
 /**
  * Throws `DISK_FULL` before it begins where the space is short, `TOO_LARGE` where more comes than
@@ -74,7 +77,8 @@ export async function fetchFile(request: FetchRequest): Promise<void> {
       if (mismatches === 2) throw mismatch(request, got);
       continue;
     }
-    fruitless = (await sizeOf(request.partPath)) > before ? 0 : fruitless + 1;
+    const brought = (await sizeOf(request.partPath)) > before && !attempt.slow;
+    fruitless = brought ? 0 : fruitless + 1;
     if (fruitless >= limits.attemptsMax) throw failed(request, attempt.reason);
     await waitBackoff(fruitless, limits.backoff, request.signal);
   }
@@ -109,7 +113,7 @@ async function tryOnce(request: FetchRequest, have: number, limits: FetchLimits)
     request.signal.throwIfAborted();
     if (thrown instanceof FettleError) throw thrown;
     const reason = timeout.aborted ? `not finished within ${wholeMs} ms` : reasonOf(thrown);
-    return { state: 'partial', reason };
+    return { state: 'partial', reason, slow: timeout.aborted };
   }
 }
 

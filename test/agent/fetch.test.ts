@@ -8,6 +8,7 @@ import { temporaryFolder } from '../support/fettle.ts';
 import {
   boastingServer,
   cutServer,
+  drippingServer,
   endlessServer,
   type FileServer,
   failingServer,
@@ -150,6 +151,15 @@ test('a transfer that takes too long as a whole is given up', async (t) => {
   const request = requestOf(t, await silentServer(t, file));
   const limits = { ...quick, wholeMs: 50, bytesPerSecondMin: 2 ** 30, attemptsMax: 2 };
   await refused(t, { ...request, limits }, 'DOWNLOAD_FAILED');
+});
+
+test('a server that drips is given up too, and what came is kept', async (t) => {
+  const server = await drippingServer(t, file);
+  const request = requestOf(t, server);
+  const limits = { ...quick, wholeMs: 60, bytesPerSecondMin: 2 ** 30, attemptsMax: 3 };
+  await refused(t, { ...request, limits }, 'DOWNLOAD_FAILED');
+  t.is(server.ranges.length, 3);
+  t.true(statSync(request.partPath).size > 0);
 });
 
 test('a disk without room is seen before anything is fetched', async (t) => {

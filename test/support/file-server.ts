@@ -85,6 +85,15 @@ export function silentServer(t: ExecutionContext, file: Buffer): Promise<FileSer
   });
 }
 
+/** Slow loris: a byte every few milliseconds, for ever, so that it is never silent. */
+export function drippingServer(t: ExecutionContext, file: Buffer): Promise<FileServer> {
+  return start(t, (request, response) => {
+    let { start: at } = head(file, request, response);
+    const timer = setInterval(() => response.write(file.subarray(at, ++at)), 5);
+    response.on('close', () => clearInterval(timer));
+  });
+}
+
 async function start(t: ExecutionContext, serve: Serve): Promise<FileServer> {
   const ranges: (string | null)[] = [];
   const server = createServer((request, response) => {
