@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../atomic-file.ts';
 import type { Digest } from '../digest.ts';
 import { buildBest } from './best.ts';
 import { isSource } from './recipe.ts';
+import { refuseUnrunnable } from './refuse.ts';
 import type { Built, LayerReport } from './report.ts';
 import type { FileRequest, FileResult } from './request.ts';
 import { loadSource } from './source.ts';
@@ -20,6 +21,7 @@ export async function compressFile(
   place: (digest: Digest) => string,
 ): Promise<FileResult> {
   const source = await loadSource(request.modelPath);
+  refuseUnrunnable(source.model, request.modelPath);
   const { recipe, built, record, quality } = await buildBest(source, request);
   request.signal.throwIfAborted();
   const path = place(built.digest);
