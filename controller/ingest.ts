@@ -15,6 +15,7 @@ import {
 import type { Profile } from '../shared/protocol/profile.ts';
 import { type Address, topicOf } from '../shared/protocol/topics.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
+import { createDoubles } from './doubles.ts';
 import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
 import { createSaid, type Said } from './said.ts';
@@ -70,9 +71,9 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
   const counters: Record<IngestCounter, number> = { ...noneYet };
   const record = createComplaints(world);
   const said = createSaid();
+  const doubled = createDoubles();
   let running: Promise<void> | null = null;
   const complain = (address: Address, thrown: unknown) => {
-    counters.invalid += 1;
     const { code, message } = reportError(thrown);
     record({ device: address.device, level: 'error', code, message });
   };
@@ -102,11 +103,14 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
         const message = decode(address, payload);
         if (message.channel === 'presence') {
           applyPresence(world, device, message.document);
+          const fault = doubled(message.document);
+          if (fault) complain(address, fault);
           doors.onChanged();
         } else if (queue.length >= bounds.queue) counters.dropped += 1;
         else queue.push({ device: address.device, message });
         running ??= drain();
       } catch (thrown) {
+        counters.invalid += 1;
         complain(address, thrown);
       }
     },

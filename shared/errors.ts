@@ -94,6 +94,10 @@ export const errorTable = {
     'The previous variant keeps serving; compare the two versions, or lower limits.agreement.',
   ),
   // Protocol and fleet
+  DEVICE_DOUBLED: kind(
+    'two agents run as {device}',
+    'Stop one, or give it a name (--name) and a data folder (--data) of its own.',
+  ),
   MESSAGE_INVALID: kind('message on {topic}: {reason}', 'Update the older of the two sides.'),
   SIGNATURE_INVALID: kind(
     'desired document revision {revision}: the signature is not from the pinned controller key',
