@@ -38,7 +38,7 @@ export const bench: Bench = {
     const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
     try {
       const rows = [];
-      for (const name of packages) {
+      for (const name of packages.filter(context.asked)) {
         const path = join(productRoot(), '..', 'shared', 'models', name);
         if (!existsSync(path)) {
           context.note(`${name} is not on this machine`);
