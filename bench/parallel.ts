@@ -1,6 +1,7 @@
 /** Several runs at the same time: sessions side by side, stages one behind the other, batches. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isBatchable } from '../agent/serve/gather.ts';
 import { openPool } from '../agent/serve/pool.ts';
 import { planName } from '../agent/tune/explain.ts';
 import { runFinal } from '../agent/tune/trial.ts';
@@ -57,10 +58,13 @@ async function rowOf(model: string, path: string, signal: BenchContext['signal']
     },
   );
   const [first, ...others] = figures;
-  const ratios = others.map(({ versus }) =>
-    versus
-      ? `${versus.ratio.toFixed(2)} (${versus.low.toFixed(2)}–${versus.high.toFixed(2)})`
-      : 'not run',
+  const session = await openSession(path, { threads: 1 });
+  const ratios = others.map(({ versus }, at) =>
+    plans[at + 1]?.batch !== 1 && !isBatchable(session)
+      ? 'its batch is fixed'
+      : versus
+        ? `${versus.ratio.toFixed(2)} (${versus.low.toFixed(2)}–${versus.high.toFixed(2)})`
+        : 'not run',
   );
   const same: string[] = [];
   for (const plan of plans.slice(2, 4)) same.push(await sameBits(path, plan));

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { profileDevice } from '../agent/profile/profile.ts';
 import { tune } from '../agent/tune/tune.ts';
+import { within } from '../agent/tune/within.ts';
 import { candidateRecipes } from '../shared/compress/candidates.ts';
 import { localVariantSource } from '../shared/compress/local-source.ts';
+import { isSource } from '../shared/compress/recipe.ts';
 import { digestOfFile } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
 import { loadPackage, type Package } from '../shared/evaluate/package.ts';
@@ -13,6 +15,7 @@ import { inspectModel, type Port } from '../shared/onnx/inspect.ts';
 import { readModelFile } from '../shared/onnx/read.ts';
 import type { ModelGoal } from '../shared/protocol/messages.ts';
 import { objectives } from '../shared/protocol/tuning.ts';
+import type { VariantSource } from '../shared/variants.ts';
 import type { Command, CommandContext } from './command.ts';
 import { describeTuning } from './tuning-report.ts';
 
@@ -43,7 +46,7 @@ export const command: Command = {
     const found = await loadPackage(context.args.DIR ?? '');
     const folder = await mkdtemp(join(tmpdir(), 'fettle-tune-'));
     try {
-      const source = localVariantSource({ package: found, folder });
+      const source = soonSource(found, { folder, budgetSeconds });
       const goal = await goalOf(context, found);
       for (const note of found.notes) io.line(note);
       const profile = await profileHere(context);
@@ -75,6 +78,32 @@ export const command: Command = {
     }
   },
 };
+
+/** Of the budget, for the quality of the source, without which it may be chosen all the same. */
+const sourceShare = 0.4;
+
+/** Variants built here; the source comes without its quality where measuring it takes too long. */
+function soonSource(
+  found: Package,
+  { folder, budgetSeconds }: { readonly folder: string; readonly budgetSeconds: number },
+): VariantSource {
+  const whole = localVariantSource({ package: found, folder });
+  const quick = localVariantSource({ package: { ...found, evaluationPath: null }, folder });
+  return {
+    async get(recipe, options) {
+      if (!isSource(recipe)) return await whole.get(recipe, options);
+      const { signal } = options;
+      try {
+        return await within({ seconds: sourceShare * budgetSeconds, signal }, (soon) =>
+          whole.get(recipe, { ...options, signal: soon }),
+        );
+      } catch (thrown) {
+        if (!(thrown instanceof Error && thrown.name === 'TimeoutError')) throw thrown;
+        return await quick.get(recipe, options);
+      }
+    },
+  };
+}
 
 function profileHere(context: CommandContext) {
   const cores = amount(context, 'cores');

@@ -21,6 +21,7 @@ import { memoryFor, type Space, searchSpace, trialKey } from './candidates.ts';
 import { calmer } from './disturbance.ts';
 import type { Target } from './next.ts';
 import { blankTrial, type Entry, runFinal, runTrial, type TrialOptions } from './trial.ts';
+import { within } from './within.ts';
 
 export interface TuneRequest {
   readonly device: string;
@@ -85,9 +86,12 @@ export function startTuner(request: TuneRequest): Tuner {
       const known = files.get(JSON.stringify(recipe));
       if (known) return known;
       const { onProgress } = request;
-      const signal = fetchSignal(request, budget, !hasDone(trials));
-      const options = { signal, ...(onProgress && { onProgress }) };
-      const file = await budget.wait(() => request.source.get(recipe, options));
+      const seconds = fetchSeconds(request, budget, !hasDone(trials));
+      const file = await budget.wait(() =>
+        within({ seconds, signal: request.signal }, (signal) =>
+          request.source.get(recipe, { signal, ...(onProgress && { onProgress }) }),
+        ),
+      );
       files.set(JSON.stringify(recipe), file);
       return file;
     },
@@ -98,13 +102,8 @@ export function startTuner(request: TuneRequest): Tuner {
 const fetchSecondsMax = 1800;
 
 /** The first trial is not cut off by the budget: there must be something to choose. */
-function fetchSignal(
-  { signal, countWaiting }: TuneRequest,
-  budget: Budget,
-  first: boolean,
-): AbortSignal {
-  const seconds = countWaiting && !first ? budget.leftSeconds() : fetchSecondsMax;
-  return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(0.1, seconds) * 1000))]);
+function fetchSeconds({ countWaiting }: TuneRequest, budget: Budget, first: boolean): number {
+  return countWaiting && !first ? Math.max(0.1, budget.leftSeconds()) : fetchSecondsMax;
 }
 
 /** Measures one candidate; what it came to is among the trials afterwards. */
