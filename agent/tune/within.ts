@@ -2,8 +2,8 @@
 
 /**
  * Calls `work` with a signal that aborts after so long, with a `TimeoutError`, and with the one
- * given. The timer is held here: signals of `AbortSignal.timeout` that only `AbortSignal.any` refers
- * to are collected now and then, and never abort (nodejs/node #57736, #65995).
+ * given. The timer is held here: signals of `AbortSignal.timeout` that only `AbortSignal.any`
+ * refers to are collected now and then, and never abort (nodejs/node #57736, #65995).
  */
 export async function within<T>(
   { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },

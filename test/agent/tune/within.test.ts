@@ -14,7 +14,7 @@ test('what is done in time is returned, and its signal stays quiet', async (t) =
   );
 });
 
-test('it aborts when the time is over, although nobody listens and memory is collected', async (t) => {
+test('it aborts when the time is over, also where memory is collected', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const ended = within({ seconds: 0.05, signal: never }, async (signal) => {
