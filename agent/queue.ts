@@ -30,6 +30,10 @@ type Name = 'windows' | 'events';
 interface Size {
   readonly bytes: number;
 }
+interface Oldest extends Size {
+  readonly seq: number;
+  readonly at: number;
+}
 
 export function queueSchema(name: Name): string {
   return `CREATE TABLE IF NOT EXISTS ${name} (
@@ -38,13 +42,13 @@ export function queueSchema(name: Name): string {
 
 export function queueOf(database: Database, name: Name): Queue {
   const put = database.prepare(`INSERT INTO ${name} (value, at) VALUES (?, ?)`);
-  const sizes = (where: string) =>
-    database.prepare<[number], Size>(
-      `DELETE FROM ${name} WHERE ${where} RETURNING length(value) AS bytes`,
-    );
-  const dropOld = sizes('at < ?');
-  const dropFirst = sizes(`seq = (SELECT min(seq) FROM ${name} WHERE seq > ?)`);
-  const dropUpTo = sizes('seq <= ?');
+  const oldest = database.prepare<[], Oldest>(
+    `SELECT seq, at, length(value) AS bytes FROM ${name} ORDER BY seq LIMIT 1`,
+  );
+  const drop = database.prepare(`DELETE FROM ${name} WHERE seq = ?`);
+  const dropUpTo = database.prepare<[number], Size>(
+    `DELETE FROM ${name} WHERE seq <= ? RETURNING length(value) AS bytes`,
+  );
   const after = database.prepare<[number, number], QueueRow>(
     `SELECT seq, value FROM ${name} WHERE seq > ? ORDER BY seq LIMIT ?`,
   );
@@ -55,15 +59,16 @@ export function queueOf(database: Database, name: Name): Queue {
   let { bytes, at: newestMs } = all.get() ?? { bytes: 0, at: 0 };
   const append = database.transaction((value: string, atMs: number, limits: QueueLimits) => {
     put.run(value, atMs);
-    const gone = dropOld.all(atMs - limits.ageMsMax);
-    let left = bytes + value.length - sum(gone);
-    while (left > limits.bytesMax) {
-      const [first] = dropFirst.all(0);
-      if (!first) break;
-      gone.push(first);
+    let left = bytes + value.length;
+    let dropped = 0;
+    // What came first is also the oldest: nothing behind it needs to be looked at.
+    for (let first = oldest.get(); first; first = oldest.get()) {
+      if (first.at >= atMs - limits.ageMsMax && left <= limits.bytesMax) break;
+      drop.run(first.seq);
       left -= first.bytes;
+      dropped += 1;
     }
-    return { left, dropped: gone.length };
+    return { left, dropped };
   });
   return {
     add(value, atMs, limits) {
