@@ -9,7 +9,9 @@ import { type Watch, watchMachine } from './tune/watch.ts';
 
 export interface DriftOptions {
   readonly journal: Journal;
-  readonly server: Server;
+  readonly server: Pick<Server, 'active'>;
+  /** How often it looks; a minute where nothing is said. */
+  readonly everyMs?: number;
   /** The journal asks for a tuning now. */
   readonly onDrift: (reason: string) => void;
   readonly onFault: (thrown: unknown) => void;
@@ -49,7 +51,11 @@ export function startDriftWatch(options: DriftOptions): () => void {
     options.onDrift(verdict.reason);
   }
 
-  const timer = setInterval(() => void minute().catch(options.onFault), minuteMs).unref();
+  const timer = setInterval(
+    () => void minute().catch(options.onFault),
+    options.everyMs ?? minuteMs,
+  );
+  timer.unref();
   return () => clearInterval(timer);
 }
 
