@@ -25,6 +25,7 @@ process.on('message', async (job: Job) => {
   };
   process.send?.(outcome);
 });
+process.send?.('ready');
 
 async function compress({ modelPath, packageDir, calibrationPath, folder }: Job): Promise<void> {
   const { manifest } = await loadPackage(packageDir);

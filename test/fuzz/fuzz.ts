@@ -34,7 +34,7 @@ export interface FuzzReport {
   /** How often each end was seen, by `inspect` and by `compress`. */
   readonly ends: Readonly<Record<string, number>>;
   readonly findings: readonly { readonly run: number; readonly what: string }[];
-  readonly slowestSeconds: number;
+  readonly slowest: { readonly run: number; readonly seconds: number };
   readonly peakMiB: number;
 }
 
@@ -45,15 +45,17 @@ export async function fuzz(request: FuzzRequest): Promise<FuzzReport> {
   const supervisor = supervise(limits);
   const ends: Record<string, number> = {};
   const findings: { run: number; what: string }[] = [];
-  let slowestSeconds = 0;
   const { from = 0, to = request.models + request.sets } = request;
+  let slowest = { run: from, seconds: 0 };
   try {
     const bases = await Promise.all(request.packages.map((dir, i) => baseOf(dir, folder, i)));
     for (let run = from; run < to; run += 1) {
       const input = await damagedInput(request, { run, folder, bases });
       const verdict = await supervisor.run(input.job);
       for (const end of endsOf(verdict)) ends[end] = (ends[end] ?? 0) + 1;
-      if (verdict.ended === 'outcome') slowestSeconds = Math.max(slowestSeconds, verdict.seconds);
+      if (verdict.ended === 'outcome' && verdict.seconds > slowest.seconds) {
+        slowest = { run, seconds: verdict.seconds };
+      }
       const what = findingOf(verdict);
       if (what !== null) {
         findings.push({ run, what });
@@ -62,7 +64,7 @@ export async function fuzz(request: FuzzRequest): Promise<FuzzReport> {
       await rm(join(folder, 'variants'), { recursive: true, force: true });
       request.onProgress?.(run + 1, to);
     }
-    return { runs: to - from, ends, findings, slowestSeconds, peakMiB: supervisor.peakMiB() };
+    return { runs: to - from, ends, findings, slowest, peakMiB: supervisor.peakMiB() };
   } finally {
     supervisor.stop();
     await rm(folder, { recursive: true, force: true });

@@ -34,8 +34,10 @@ export function supervise(limits: Limits): Supervisor {
 
   async function run(job: Job): Promise<Verdict> {
     if (child === null || jobs >= jobsOfAChild) restart();
-    jobs += 1;
     const running = child ?? restart();
+    // The time that Node takes to start is nobody's.
+    if (jobs === 0) await Promise.race([once(running, 'message'), once(running, 'exit')]);
+    jobs += 1;
     const start = performance.now();
     running.send(job);
     const stop = new AbortController();
