@@ -1,5 +1,6 @@
 /** Several runs at the same time: sessions side by side, stages one behind the other, batches. */
 import { existsSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { isBatchable } from '../agent/serve/gather.ts';
 import { openPool } from '../agent/serve/pool.ts';
@@ -39,7 +40,8 @@ export const bench: Bench = {
       note(model);
       rows.push(await rowOf(model, path, signal));
     }
-    return { columns, rows, notes };
+    const load = `The machine's load average was ${loadavg()[0]?.toFixed(1)} at the end.`;
+    return { columns, rows, notes: [...notes, load] };
   },
 };
 

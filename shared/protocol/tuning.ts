@@ -53,7 +53,7 @@ export const Trial = v.looseObject({
   memoryMiB: v.number(),
   loadMs: v.number(),
   runs: Count,
-  /** How closely it was looked at: 0 is a first look, each further one takes three times as long. */
+  /** How closely it was looked at: 0 is a first look, each further one is three times as long. */
   rung: v.optional(Count),
   /**
    * Agreement with the golden outputs: the share of samples with the same top-1, and the worst
@@ -114,8 +114,8 @@ export const Tuning = v.looseObject({
   front: v.array(Count),
   chosen: v.nullable(Choice),
   /**
-   * Of what was chosen: the bits of each layer, and microseconds in the source and in it; null where
-   * they could not be told apart.
+   * Of what was chosen: the bits of each layer, and microseconds in the source and in it; null
+   * where they could not be told apart.
    */
   layers: v.optional(
     v.array(

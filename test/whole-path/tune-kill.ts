@@ -21,6 +21,7 @@ rmSync(folder, { recursive: true, force: true });
 const classes = [...new Set(report.choices)];
 console.log(
   `seed ${seed}: killed ${report.kills} times, ${report.choices.length} tunings ended, ` +
-    `${report.looks} finished looks, ${report.repeated.length} repeated, chose ${classes.join(', ')}`,
+    `${report.looks} finished looks, ${report.repeated.length} repeated, ` +
+    `chose ${classes.join(', ')}`,
 );
 if (report.repeated.length > 0 || classes.length !== 1) process.exitCode = 1;
