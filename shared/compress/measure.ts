@@ -21,6 +21,7 @@ import {
   valuesToCalibrate,
   weightedNodes,
 } from './quantize/quantize.ts';
+import { channelsToWatch, weightLimits } from './quantize/saturation.ts';
 import { corrections as everyCorrection, type Recipe } from './recipe.ts';
 import type { ActivationRange, MeasureRecord } from './record.ts';
 import { rewriterOf } from './rewriter.ts';
@@ -43,7 +44,7 @@ export function observe(canonical: Model, options: MeasureOptions): Promise<Obse
   return observeModel(canonical, {
     ...limitsOf(options),
     values: valuesToCalibrate(canonical),
-    channels: jointChannels(canonical),
+    channels: watchedChannels(canonical),
     means: correctable(canonical).map(({ output }) => output),
   });
 }
@@ -100,7 +101,9 @@ async function corrected(
   const ranges = rangesOf(equal, observed, recipe);
   const means = byLayer(equal, observed.means);
   const zeros = Object.fromEntries([...means].map(([name, m]) => [name, Array.from(m, () => 0)]));
-  const how = quantizeOptions(equal, recipe, { float, ranges, biases: zeros });
+  const plain = quantizeOptions(equal, recipe, { float, ranges, biases: zeros });
+  const limits = limitsFor(equal, plain, observed);
+  const how = { ...plain, limits };
   // Fixed point has no scales to match a deviation with.
   const spread = corrections.includes('statistics') && recipe.scheme !== 'pow2';
   const { biases, gains } = corrections.some((one) => one !== 'equalize')
@@ -118,6 +121,7 @@ async function corrected(
     ranges,
     biases,
     ...(spread && { gains }),
+    ...(limits && { limits }),
     ...(equal !== canonical && { equalize: scales }),
     float,
     notes: [`Calibrated with ${observed.samples} samples.`],
@@ -128,10 +132,29 @@ async function corrected(
 export function quantizeOptions(
   canonical: Model,
   recipe: Recipe,
-  measured: Pick<MeasureRecord, 'float' | 'ranges' | 'biases' | 'gains'>,
+  measured: Pick<MeasureRecord, 'float' | 'ranges' | 'biases' | 'gains' | 'limits'>,
 ): QuantizeOptions {
   const float = { ...floatByRecipe(canonical, recipe), ...measured.float };
   return { target: targetOf(recipe), wordBits: wordBitsOf(recipe), ...measured, float };
+}
+
+/** Values whose channels are looked at one by one, for equalization and for saturation. */
+function watchedChannels(canonical: Model): Map<string, number> {
+  const calibrated = new Set(valuesToCalibrate(canonical));
+  const inputs = [...channelsToWatch(canonical)].filter(([value]) => calibrated.has(value));
+  return new Map([...inputs, ...jointChannels(canonical)]);
+}
+
+/** What a kernel that saturates allows weights to be; undefined for one that does not. */
+function limitsFor(
+  canonical: Model,
+  how: QuantizeOptions,
+  observed: Observations,
+): Record<string, number[]> | undefined {
+  if (!how.target.saturates) return undefined;
+  const inputs = new Map(canonical.graph.nodes.map(({ name, inputs: [x = ''] }) => [name, x]));
+  const quantized = quantizeModel(canonical, how).model;
+  return weightLimits(quantized, (layer) => observed.channels.get(inputs.get(layer) ?? ''));
 }
 
 function limitsOf(options: MeasureOptions) {

@@ -55,6 +55,8 @@ export const MeasureRecord = v.strictObject({
   gains: v.optional(v.record(v.string(), v.array(v.number()))),
   /** What channels of an activation are divided by, and weights after it multiplied with. */
   equalize: v.optional(v.record(v.string(), v.array(v.number()))),
+  /** The largest integer weight of each output channel, where the kernel saturates, likewise. */
+  limits: v.optional(v.record(v.string(), v.array(v.number()))),
   /** Layers that measurements left in float, with the reason, by layer name. */
   float: v.record(v.string(), v.string()),
   /** By layer name. */

@@ -18,6 +18,8 @@ export interface EmitOptions {
   range(value: string): ActivationRange;
   /** Bits of a layer's weights in fixed point; undefined for scales of any value. */
   readonly wordBits?: ((layer: string) => 8 | 4 | 2 | undefined) | undefined;
+  /** The largest weight of each output channel, by node name; absent is the kernel's. */
+  readonly limits?: Readonly<Record<string, readonly number[]>> | undefined;
   /** What is added to the bias of a layer, by node name. */
   readonly biases: Readonly<Record<string, readonly number[]>>;
   /** What weights and bias are multiplied with before, per output channel. */
@@ -140,12 +142,13 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
   const dims = rewriter.constant(node.inputs[1])?.dims;
   if (!layer || !dims) return;
   const input = parametersOf(node.inputs[0] ?? '', emitter).quantizer;
-  const most = emitter.target.weightMax;
+  const { weightMax } = emitter.target;
+  const limits = emitter.limits?.[node.name];
   const bits = emitter.wordBits?.(node.name);
   const quantized =
     bits === undefined
-      ? quantizeLayer(layer, input, most)
-      : powerLayer(layer, input, { bits, most });
+      ? quantizeLayer(layer, input, (channel) => limits?.[channel] ?? weightMax)
+      : powerLayer(layer, input, { bits, most: Math.min(weightMax, ...(limits ?? [])) });
   const { channels } = layer;
   const columns = node.op === 'MatMul';
   const { weights } = quantized;

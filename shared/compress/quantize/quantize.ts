@@ -12,6 +12,7 @@ import type { Target } from '../targets.ts';
 import { emit } from './emit.ts';
 import { type Placement, place } from './place.ts';
 import { roleOf, whyNoKernel } from './roles.ts';
+import { limitReason } from './saturation.ts';
 
 export interface QuantizeOptions {
   readonly target: Target;
@@ -20,6 +21,8 @@ export interface QuantizeOptions {
   readonly ranges: Readonly<Record<string, ActivationRange>>;
   /** Bits of a layer's weights in scheme pow2; absent in scheme affine. */
   readonly wordBits?: ((layer: string) => 8 | 4 | 2 | undefined) | undefined;
+  /** The largest weight of each output channel, by node name; absent is the kernel's. */
+  readonly limits?: Readonly<Record<string, readonly number[]>> | undefined;
   readonly biases: Readonly<Record<string, readonly number[]>>;
   /** What weights and bias of a layer are multiplied with, per output channel. */
   readonly gains?: Readonly<Record<string, readonly number[]>> | undefined;
@@ -43,7 +46,7 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
   };
   const placement = place(rewriter, wanted);
   const layers = weightedNodes(rewriter).map((node) =>
-    report(node, { placement, reasons }, rewriter),
+    report(node, { placement, reasons, limits: options.limits ?? {} }, rewriter),
   );
   emit(rewriter, { ...options, placement, range: rangeFrom(options.ranges, rewriter) });
   dead.apply(contextOf(model));
@@ -107,14 +110,23 @@ export function weightedNodes(rewriter: Rewriter): Node[] {
   );
 }
 
+interface Reasons {
+  readonly placement: Placement;
+  /** Why a layer stays float. */
+  readonly reasons: ReadonlyMap<string, string>;
+  readonly limits: Readonly<Record<string, readonly number[]>>;
+}
+
 function report(
   node: Node,
-  { placement, reasons }: { placement: Placement; reasons: ReadonlyMap<string, string> },
+  { placement, reasons, limits }: Reasons,
   rewriter: Rewriter,
 ): LayerReport {
   const { name, op } = node;
   if (placement.integer.has(node)) {
-    return { name, op, bits: 8, compute: 'integer', reason: 'as the recipe asks' };
+    const own = limits[name];
+    const reason = own ? limitReason(own) : 'as the recipe asks';
+    return { name, op, bits: 8, compute: 'integer', reason };
   }
   const reason = reasons.get(name) ?? whyNoKernel(node, rewriter) ?? 'nothing asked for it';
   return { name, op, bits: 32, compute: 'float', reason };

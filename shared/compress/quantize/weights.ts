@@ -25,14 +25,14 @@ const biasLimit = (2 ** 31 - 1) / 1.0001;
 const smallestScale = 2 ** -100;
 
 /**
- * Quantizes weights to ±`most` (127; 63 where the kernel saturates). A scale so small that the
+ * Quantizes the weights of channel c to ±`mostOf(c)` (127; less where the kernel saturates). A scale so small that the
  * bias would overflow int32 is enlarged (the guard of onnxruntime's qdq_quantizer.py,
  * `_adjust_weight_scale_for_int32_bias`; without it a channel of tiny weights ruins the layer).
  */
 export function quantizeLayer(
   layer: LayerFloats,
   input: { readonly scale: number },
-  most: number,
+  mostOf: (channel: number) => number,
 ): QuantizedLayer {
   const { channels, weights, biases } = layer;
   const size = weights.length / channels;
@@ -41,6 +41,7 @@ export function quantizeLayer(
   const biasIntegers = biases && new Int32Array(channels);
   const biasScales = biases && new Float64Array(channels);
   for (let c = 0; c < channels; c += 1) {
+    const most = mostOf(c);
     const own = weights.subarray(c * size, (c + 1) * size);
     const bias = biases?.[c] ?? 0;
     const scale = channelScale(own, { bias, inputScale: input.scale, most });
