@@ -25,9 +25,10 @@ const biasLimit = (2 ** 31 - 1) / 1.0001;
 const smallestScale = 2 ** -100;
 
 /**
- * Quantizes the weights of channel c to ±`mostOf(c)` (127; less where the kernel saturates). A scale so small that the
- * bias would overflow int32 is enlarged (the guard of onnxruntime's qdq_quantizer.py,
- * `_adjust_weight_scale_for_int32_bias`; without it a channel of tiny weights ruins the layer).
+ * Quantizes the weights of channel c to ±`mostOf(c)` (127; less where the kernel saturates). A
+ * scale so small that the bias would overflow int32 is enlarged (the guard of onnxruntime's
+ * qdq_quantizer.py, `_adjust_weight_scale_for_int32_bias`; without it a channel of tiny weights
+ * ruins the layer).
  */
 export function quantizeLayer(
   layer: LayerFloats,

@@ -77,7 +77,7 @@ async function errorOn(found: Scene, path: string, runner: readonly string[]): P
   return Math.max(...made.map((value, i) => Math.abs(value - (float[i] ?? 0)))) / most;
 }
 
-test('on a processor without VNNI the target x64 is right where the usual one is not', async (t) => {
+test('without VNNI the target x64 is right where the usual one is not', async (t) => {
   t.timeout(300_000);
   const emulator = programOrSkip(t, 'qemu-x86_64-static');
   if (emulator === null) return;
@@ -91,7 +91,7 @@ test('on a processor without VNNI the target x64 is right where the usual one is
   t.true((await errorOn(found, safe.path, [])) < 0.02);
 });
 
-test('weights are limited for the target that saturates alone, and building again agrees', async (t) => {
+test('weights are limited for the target x64 alone, and building again agrees', async (t) => {
   const found = await scene(t);
   const safe = await variant(found, 'x64');
   t.truthy(safe.record?.limits);
