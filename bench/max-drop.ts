@@ -2,28 +2,18 @@
  * `--max-drop 0.01` on real models: proven on one half of the evaluation set, measured on the
  * other, timed against the source in turns.
  */
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compressFile } from '../shared/compress/file.ts';
 import { isSource, type Recipe, recipeName } from '../shared/compress/recipe.ts';
 import { benchFeeds } from '../shared/evaluate/bench.ts';
 import { type NpyArray, openNpz, readArray, writeNpz } from '../shared/evaluate/npz.ts';
-import { loadPackage, type Package } from '../shared/evaluate/package.ts';
+import type { Package } from '../shared/evaluate/package.ts';
 import { measureQuality } from '../shared/evaluate/quality.ts';
 import { openSession } from '../shared/evaluate/runtime.ts';
 import { timeInterleaved } from '../shared/evaluate/timing.ts';
-import { productRoot } from '../shared/product.ts';
-import type { Bench, BenchContext } from './bench.ts';
+import type { Bench } from './bench.ts';
+import { rowsOfEach, type Scene } from './support/real-packages.ts';
 
-const models = join(productRoot(), '..', 'shared', 'models');
-const names = [
-  ...['resnet8-cifar', 'resnet8-cifar-keras', 'resnet20-cifar', 'squeezenet'],
-  ...['mobilenet-v1-025', 'keywords', 'cnn-cifar', 'mnist'],
-];
-const digits = join(productRoot(), 'examples', 'digits');
-const packages = [digits, ...names.map((name) => join(models, name))];
 const asked: readonly { readonly name: string; readonly recipe: Recipe; measure?: true }[] = [
   { name: '8', recipe: { v: 1, bits: 8 } },
   { name: '8 measured', recipe: { v: 1, bits: 8 }, measure: true },
@@ -39,24 +29,7 @@ const margin = 0.98;
 
 export const bench: Bench = {
   what: 'Variants that --max-drop 0.01 lets through: what they lose, and whether they are faster',
-  async run(context) {
-    const rows: (string | number)[][] = [];
-    for (const path of packages) {
-      if (!existsSync(path)) {
-        context.note(`${path} is not on this machine`);
-        continue;
-      }
-      const found = await loadPackage(path);
-      if (!context.asked(found.manifest.name)) continue;
-      const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
-      try {
-        rows.push(...(await rowsOf({ found, folder, context })));
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    }
-    return { columns, rows, notes };
-  },
+  run: async (context) => ({ columns, rows: await rowsOfEach(context, rowsOf), notes }),
 };
 
 const columns = [
@@ -65,16 +38,10 @@ const columns = [
 ];
 const notes = [
   'Every second evaluation sample proves the budget; points lost, and at most with 95 %, are of ' +
-    'the others, which nothing was chosen by. Both are paired, in points of the package’s metric.',
+    'the others, which nothing was chosen by. Both are paired, in points of top-1.',
   'Speed is the source’s median latency over the variant’s, in turns in one process, one thread. ' +
     'Slower is below 0.98, worse is above 0 points lost.',
 ];
-
-interface Scene {
-  readonly found: Package;
-  readonly folder: string;
-  readonly context: BenchContext;
-}
 
 async function rowsOf(scene: Scene): Promise<(string | number)[][]> {
   const { found, folder, context } = scene;

@@ -2,9 +2,7 @@
  * Pruning without training on real models: what is lost and what is gained, by the share of
  * channels kept and by residual blocks replaced, in float and in 8 bits, fitted again or not.
  */
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalise } from '../shared/compress/canonical/canonicalise.ts';
 import { compressFile } from '../shared/compress/file.ts';
@@ -16,24 +14,15 @@ import { inputsOf } from '../shared/compress/source.ts';
 import { defaultTarget, targets } from '../shared/compress/targets.ts';
 import { batches, openDataSet } from '../shared/evaluate/dataset.ts';
 import type { Outcome } from '../shared/evaluate/outcome.ts';
-import { loadPackage, type Package } from '../shared/evaluate/package.ts';
+import type { Package } from '../shared/evaluate/package.ts';
 import { measureQuality } from '../shared/evaluate/quality.ts';
 import { openSession } from '../shared/evaluate/runtime.ts';
 import { timeInterleaved } from '../shared/evaluate/timing.ts';
 import { readModelFile } from '../shared/onnx/read.ts';
 import { writeModel } from '../shared/onnx/write.ts';
-import { productRoot } from '../shared/product.ts';
-import type { Bench, BenchContext } from './bench.ts';
+import type { Bench } from './bench.ts';
+import { rowsOfEach, type Scene } from './support/real-packages.ts';
 
-const models = join(productRoot(), '..', 'shared', 'models');
-const names = [
-  ...['resnet20-cifar', 'resnet8-cifar', 'squeezenet', 'mobilenet-v1-025'],
-  ...['keywords', 'cnn-cifar', 'mnist'],
-];
-const packages = [
-  join(productRoot(), 'examples', 'digits'),
-  ...names.map((name) => join(models, name)),
-];
 const keeps = [0.9, 0.75, 0.5, 0.3];
 const blockCounts = [1, 2, 4];
 const timingSeconds = 4;
@@ -42,24 +31,7 @@ const timerSeconds = 3;
 
 export const bench: Bench = {
   what: 'channels and blocks taken out of the real models: quality lost, speed gained',
-  async run(context) {
-    const rows: (string | number)[][] = [];
-    for (const path of packages) {
-      if (!existsSync(path)) {
-        context.note(`${path} is not on this machine`);
-        continue;
-      }
-      const found = await loadPackage(path);
-      if (!context.asked(found.manifest.name)) continue;
-      const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
-      try {
-        rows.push(...(await rowsOf({ found, folder, context })));
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    }
-    return { columns, rows, notes };
-  },
+  run: async (context) => ({ columns, rows: await rowsOfEach(context, rowsOf), notes }),
 };
 
 const columns = ['model', 'recipe', 'points lost', '±', 'unfitted', 'speed', 'offered', 'bytes'];
@@ -70,12 +42,6 @@ const notes = [
     'in turns in one process, one thread. Bytes: of this variant over those of that one.',
   'Offered: whether a timing of its own, as --measure makes it, called the variant faster.',
 ];
-
-interface Scene {
-  readonly found: Package;
-  readonly folder: string;
-  readonly context: BenchContext;
-}
 
 async function rowsOf(scene: Scene): Promise<(string | number)[][]> {
   const { found, context } = scene;

@@ -1,15 +1,12 @@
 /** Bytes on the wire, raw and compressed: the source, narrow weights, pruned and sparse ones. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compressFile } from '../shared/compress/file.ts';
 import { type Recipe, recipeName, sourceRecipe } from '../shared/compress/recipe.ts';
 import type { Outcome } from '../shared/evaluate/outcome.ts';
-import type { Package } from '../shared/evaluate/package.ts';
 import { measureQuality } from '../shared/evaluate/quality.ts';
 import { sentBytesOf } from '../shared/zstd.ts';
-import type { Bench, BenchContext } from './bench.ts';
-import { realPackages } from './support/real-packages.ts';
+import type { Bench } from './bench.ts';
+import { rowsOfEach, type Scene } from './support/real-packages.ts';
 
 const recipes: readonly Recipe[] = [
   sourceRecipe,
@@ -22,18 +19,7 @@ const recipes: readonly Recipe[] = [
 
 export const bench: Bench = {
   what: 'bytes sent of each real model: source, 8-bit, 4-bit, pruned and sparse',
-  async run(context) {
-    const rows: (string | number)[][] = [];
-    for await (const found of realPackages(context)) {
-      const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
-      try {
-        rows.push(...(await rowsOf(found, folder, context)));
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    }
-    return { columns, rows, notes };
-  },
+  run: async (context) => ({ columns, rows: await rowsOfEach(context, rowsOf), notes }),
 };
 
 const columns = ['model', 'variant', 'bytes', 'sent', 'source / sent', 'points lost'];
@@ -43,11 +29,8 @@ const notes = [
   'Points of top-1 lost against the source on the whole evaluation set, paired.',
 ];
 
-async function rowsOf(
-  found: Package,
-  folder: string,
-  { signal, note }: BenchContext,
-): Promise<(string | number)[][]> {
+async function rowsOf({ found, folder, context }: Scene): Promise<(string | number)[][]> {
+  const { signal, note } = context;
   const { modelPath, manifest, calibrationPath, evaluationPath } = found;
   const rows: (string | number)[][] = [];
   let source: Outcome | undefined;
