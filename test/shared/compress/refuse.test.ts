@@ -38,3 +38,11 @@ test('padding of which the result takes gigabytes', async (t) => {
   const message = /value "y" \[1, 8, 65544, 65545\] takes 131\d+ MiB, at most 256/;
   await refused(t, graphOf({ inputs, nodes, initializers, outputs: ['y'] }), message);
 });
+
+test('groups beyond counting', async (t) => {
+  const group = { kind: 'int', value: 2 ** 31 } as const;
+  const nodes = [nodeOf('Conv', { inputs: ['x', 'w'], outputs: ['y'] }, ['group', group])];
+  const initializers = { w: floats([8, 1, 1, 1], Array(8).fill(1)) };
+  const message = /has 2147483648 groups for weights of 8 channels/;
+  await refused(t, graphOf({ inputs, nodes, initializers, outputs: ['y'] }), message);
+});
