@@ -9,6 +9,7 @@ import { syncFolder, writeError } from '../shared/atomic-file.ts';
 import { type Backoff, waitBackoff } from '../shared/backoff.ts';
 import { type Digest, digestOfFile } from '../shared/digest.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
+import { countSocket } from '../shared/network-bytes.ts';
 import { httpFor } from '../shared/node-http.ts';
 import { openInbox } from './inbox.ts';
 
@@ -134,6 +135,7 @@ function ask(request: FetchRequest, { have, signal, idleMs }: Asking): Promise<I
   const client = httpFor(request.url);
   const call = client.get(request.url, { headers, signal });
   call.setTimeout(idleMs, () => call.destroy(new Error(`nothing came for ${idleMs} ms`)));
+  call.on('socket', countSocket);
   call.on('response', resolve);
   call.on('error', reject);
   return promise;

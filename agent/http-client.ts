@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { FettleError, reasonOf } from '../shared/errors.ts';
+import { countSocket } from '../shared/network-bytes.ts';
 import { httpFor } from '../shared/node-http.ts';
 
 export interface JsonCall {
@@ -64,6 +65,7 @@ function send(
       : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
   };
   const request = client.request(call.url, { method: call.method, headers, signal });
+  request.on('socket', countSocket);
   request.on('response', resolve);
   request.on('error', reject);
   request.end(payload ?? undefined);

@@ -10,7 +10,6 @@ import { identify } from './enrol.ts';
 import { rollBack } from './fallback.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
-import { hottestCelsius } from './profile/thermal.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
 import { createReporter, type Reported, type Reporter } from './report.ts';
 import { type Http, openHttp } from './serve/http.ts';
@@ -20,7 +19,8 @@ import { createServer, type Server } from './serve/server.ts';
 import type { AgentSettings } from './settings.ts';
 import { openState, type State } from './state.ts';
 import { createMeter, type Meter } from './telemetry/meter.ts';
-import { startTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+import { deviceReader } from './telemetry/readings.ts';
+import { type LastReadings, startTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 export interface AgentOptions {
   readonly settings: AgentSettings;
@@ -71,16 +71,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const conversation = openConversation({ ...speaking, signal: ending.signal });
   const parts: Parts = { options, state, meter, server, conversation, profile };
   let reporter: Reporter | null = null;
-  const http = await openDoor(parts, () => reporter?.last() ?? null);
+  let telemetry: Telemetry | null = null;
+  const http = await openDoor(parts, {
+    report: () => reporter?.last() ?? null,
+    readings: () => telemetry?.last() ?? {},
+  });
   reporter = startReporter(parts, http);
   announce(reporter, journal);
-  const telemetry = startCounting(parts);
+  const counting = startCounting(parts);
+  telemetry = counting;
   const reconciler = startReconciling(parts, reporter);
   const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
     void answerMessage(request, { server, link: conversation.link });
   const endDrift = watchDrift(parts, reconciler);
   const { preempt: onDesired, reachable: onReachable } = reconciler;
-  conversation.begin({ reporter, telemetry, onDesired, onReachable, onInfer });
+  conversation.begin({ reporter, telemetry: counting, onDesired, onReachable, onInfer });
   return {
     device,
     endpoint: http.url,
@@ -89,7 +94,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       endDrift();
       await reconciler.end();
       await http.close();
-      await telemetry.end();
+      await counting.end();
       reporter.end();
       await conversation.end();
       await server.retire();
@@ -110,11 +115,17 @@ function profileOnce(
   };
 }
 
-async function openDoor(parts: Parts, report: () => Reported | null): Promise<Http> {
+interface Known {
+  readonly report: () => Reported | null;
+  readonly readings: () => LastReadings;
+}
+
+async function openDoor(parts: Parts, { report, readings }: Known): Promise<Http> {
   const { options, state, meter, server } = parts;
   const { httpHost: host, httpPort: port } = options.settings;
   const { spool } = state;
-  const metrics = () => metricsText({ meter, spool, server, report: report() });
+  const metrics = () =>
+    metricsText({ meter, spool, server, report: report(), readings: readings() });
   const version = productVersion();
   try {
     return await openHttp({ host, port, server, version, bodyBytesMax, report, metrics });
@@ -153,7 +164,11 @@ function startCounting({ options, state, meter, server, conversation }: Parts): 
     spool: state.spool,
     link: conversation.link,
     subject: () => server.active()?.serving ?? null,
-    temperature: hottestCelsius,
+    look() {
+      const active = server.active();
+      return active && { ...active.pool.takeQueue(), ...active.drift?.look() };
+    },
+    readDevice: deviceReader(options.settings.dataFolder),
     onFault: (thrown) => options.log('warn', faultLine(thrown)),
   });
   const known = state.journal.get('desired');

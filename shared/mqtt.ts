@@ -4,11 +4,12 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type IClientOptions, MqttClient } from 'mqtt';
 import { type Backoff, backoffMs } from './backoff.ts';
 import { FettleError, reasonOf } from './errors.ts';
+import { countSocket } from './network-bytes.ts';
 
 export interface BusState {
   readonly state: 'connected' | 'disconnected' | 'refused';
@@ -148,7 +149,7 @@ function streams({ url, tls: files }: BusOptions): () => Stream {
   const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : new URL('none://none');
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   if (protocol === 'mqtt:' || protocol === 'tcp:') {
-    return () => connectTcp({ host, port: Number(port || 1883) });
+    return () => counted(connectTcp({ host, port: Number(port || 1883) }));
   }
   if (protocol === 'mqtts:' || protocol === 'ssl:') {
     const tls = process.getBuiltinModule('node:tls');
@@ -159,10 +160,15 @@ function streams({ url, tls: files }: BusOptions): () => Stream {
       try {
         known = readTls(files);
       } catch {}
-      return tls.connect({ host, port: Number(port || 8883), ...name, ...known });
+      return counted(tls.connect({ host, port: Number(port || 8883), ...name, ...known }));
     };
   }
   throw refused(url, 'expected mqtt://host:port or mqtts://host:port');
+}
+
+function counted(socket: Socket): Socket {
+  countSocket(socket);
+  return socket;
 }
 
 /** Throws `FILE_UNREADABLE`. */

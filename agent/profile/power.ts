@@ -61,7 +61,7 @@ async function readMode(tree: Tree): Promise<string | null> {
  * INA3221 through hwmon (Documentation/hwmon/ina3221.rst: mV and mA) or through the
  * older L4T driver (`rail_name_N`, `in_powerN_input` in mW).
  */
-async function readWatts(tree: Tree): Promise<number | null> {
+export async function readWatts(tree: Tree): Promise<number | null> {
   return (await wattsOfMonitors(tree)) ?? (await wattsOfOldJetson(tree));
 }
 

@@ -1,8 +1,10 @@
 /** Prometheus text exposition, version 0.0.4, of what this agent counts. */
 import { quantile } from '../../shared/histogram.ts';
+import { networkBytes } from '../../shared/network-bytes.ts';
 import type { Reported } from '../report.ts';
 import type { Meter } from '../telemetry/meter.ts';
 import type { Spool } from '../telemetry/spool.ts';
+import type { LastReadings } from '../telemetry/telemetry.ts';
 import type { Server } from './server.ts';
 
 export interface Metered {
@@ -10,6 +12,8 @@ export interface Metered {
   readonly spool: Spool;
   readonly server: Server;
   readonly report: Reported | null;
+  /** Of the last telemetry window. */
+  readonly readings: LastReadings;
 }
 
 type Row = readonly [name: string, type: string, help: string, samples: readonly Sample[]];
@@ -17,7 +21,7 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 
 const quantiles = [0.5, 0.95, 0.99] as const;
 
-export function metricsText({ meter, spool, server, report }: Metered): string {
+export function metricsText({ meter, spool, server, report, readings }: Metered): string {
   const total = meter.total();
   const serving = server.active()?.serving;
   const { latencyMs } = total;
@@ -62,7 +66,35 @@ export function metricsText({ meter, spool, server, report }: Metered): string {
         : [],
     ],
   ];
-  return rows.map(textOf).join('');
+  return [...rows, ...readingRows(readings)].map(textOf).join('');
+}
+
+/** What the device cannot read has no row. */
+function readingRows(readings: LastReadings): Row[] {
+  const { sent, received } = networkBytes();
+  const { frequencyMHz, throttled, powerW, diskFreeMiB, temperatureC } = readings;
+  const gauges: readonly (readonly [string, string, number | null | undefined])[] = [
+    ['queue_peak_runs', 'Most runs that waited in the last window.', readings.queue],
+    ['batch_mean_runs', 'Mean runs of a batch in the last window.', readings.batch],
+    ['temperature_celsius', 'The hottest sensor.', temperatureC],
+    ['frequency_hertz', 'The slowest core.', scaled(frequencyMHz, 1e6)],
+    ['throttled', '1 where the processor is held back.', scaled(throttled, 1)],
+    ['power_watts', 'What the board draws.', powerW],
+    ['disk_free_bytes', 'Room for the data.', scaled(diskFreeMiB, 2 ** 20)],
+    ['input_drift', 'Inputs against the golden set, 0 to 1.', readings.inputDrift],
+    ['output_drift', 'Outputs against the golden set, 0 to 1.', readings.outputDrift],
+  ];
+  return [
+    ['fettle_network_sent_bytes_total', 'counter', 'To controller and broker.', [[{}, sent]]],
+    ['fettle_network_received_bytes_total', 'counter', 'From them.', [[{}, received]]],
+    ...gauges.flatMap(([name, help, value]): Row[] =>
+      value == null ? [] : [[`fettle_${name}`, 'gauge', help, [[{}, value]]]],
+    ),
+  ];
+}
+
+function scaled(value: number | boolean | undefined, factor: number): number | undefined {
+  return value === undefined ? undefined : Number(value) * factor;
 }
 
 function latencies(histogram: Parameters<typeof quantile>[0]): Sample[] {

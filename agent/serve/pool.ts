@@ -12,6 +12,7 @@ import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import { gather, isBatchable } from './gather.ts';
 import { type Job, runGroup, settle } from './group.ts';
 import { openAll, openOne } from './open-threads.ts';
+import { createQueueMeter, type QueueLook, type QueueMeter } from './queue-meter.ts';
 import type { Thread, ThreadSpec } from './thread.ts';
 
 export interface PoolLimits {
@@ -55,6 +56,8 @@ export interface Pool {
   golden(path: string): Promise<GoldenResult>;
   /** Milliseconds of runs in the runtime since the last call. */
   takeRuns(): Histogram;
+  /** Waiting runs and batches since the last call. */
+  takeQueue(): QueueLook;
   /** Runs that wait or are under way. */
   load(): number;
   /**
@@ -77,6 +80,7 @@ interface State {
   /** A pipeline is here once for each run that it can take. */
   readonly idle: Thread[];
   readonly queue: Job[];
+  readonly queued: QueueMeter;
   /** When threads died, the oldest first. */
   readonly crashes: number[];
   /** Threads that ran for too long, until they are gone. */
@@ -100,6 +104,7 @@ export async function openPool(spec: ThreadSpec, options: PoolOptions = {}): Pro
   return {
     inputs: threads[0]?.inputs ?? [],
     outputs: threads[0]?.outputs ?? [],
+    takeQueue: state.queued.take,
     load: () => state.queue.length + state.underway,
     run: (feeds) => enqueue(state, feeds),
     async golden(path) {
@@ -137,6 +142,7 @@ function newState(spec: ThreadSpec, limits: PoolLimits, batch: number) {
     live: new Set<Thread>(),
     idle: [],
     queue: [],
+    queued: createQueueMeter(batch > 1),
     crashes: [],
     abandoned: new Set<Promise<void>>(),
     underway: 0,
@@ -163,6 +169,8 @@ function enqueue(state: State, feeds: Tensors): Promise<Tensors> {
   }, limits.runMs);
   queue.push({ feeds, answer, timer, arrivedMs: performance.now() });
   pump(state);
+  // What an idle thread took at once has not waited.
+  state.queued.waiting(queue.length);
   return answer.promise;
 }
 
@@ -188,6 +196,7 @@ function pump(state: State): void {
 
 async function runOn(state: State, thread: Thread, jobs: readonly Job[]): Promise<void> {
   state.underway += jobs.length;
+  state.queued.went(jobs.length);
   const stuck = setTimeout(() => abandon(state, thread), state.limits.runMs);
   const outcomes = await runGroup(thread, jobs);
   clearTimeout(stuck);

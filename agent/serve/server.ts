@@ -7,6 +7,7 @@ import type { Digest } from '../../shared/digest.ts';
 import { FettleError } from '../../shared/errors.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import type { Serving } from '../../shared/protocol/messages.ts';
+import type { Drift } from '../telemetry/drift.ts';
 import type { Meter } from '../telemetry/meter.ts';
 import type { Pool } from './pool.ts';
 import type { Risk } from './risk.ts';
@@ -17,6 +18,8 @@ export interface Active {
   readonly key: Digest;
   readonly serving: Serving;
   readonly pool: Pool;
+  /** Where there is a golden set to compare with. */
+  readonly drift?: Drift | null;
 }
 
 export interface Server {
@@ -171,7 +174,9 @@ async function measured<T>(
 async function run({ shadow }: State, chosen: Active, feeds: Tensors): Promise<Tensors> {
   // The feeds' memory goes to the thread that runs them.
   const copy = shadow?.copy(chosen, feeds) ?? null;
+  chosen.drift?.fed(feeds);
   const outputs = await chosen.pool.run(feeds);
+  chosen.drift?.answered(outputs);
   if (copy) shadow?.compare(copy, outputs);
   return outputs;
 }

@@ -3,7 +3,7 @@
  * switched to.
  */
 
-import { FettleError } from '../../shared/errors.ts';
+import { FettleError, reasonOf } from '../../shared/errors.ts';
 import type { LiveAgreement, ModelGoal, Serving } from '../../shared/protocol/messages.ts';
 import type { Slot } from '../journal.ts';
 import { keyOf } from '../look.ts';
@@ -11,6 +11,7 @@ import { freeMemoryMiB, requireMemory } from '../room.ts';
 import { openPool, type Pool } from '../serve/pool.ts';
 import { deathsMax } from '../serve/risk.ts';
 import { compareLive } from '../serve/shadow.ts';
+import { createDrift, type Drift } from '../telemetry/drift.ts';
 import { goldenReason } from '../tune/golden-verdict.ts';
 import type { StepContext } from './step.ts';
 
@@ -38,10 +39,23 @@ export async function loadSlot(context: StepContext, slot: Slot): Promise<Servin
   const proven = journal.get('current')?.soaked != null;
   const stays = proven && (await freeMemoryMiB(context.settings)) >= standbyMiB;
   // The one before finishes in its own time.
+  const drift = await driftOf(context, slot);
   server
-    .switchTo({ key, serving, pool }, stays ? 'standby' : 'free')
+    .switchTo({ key, serving, pool, drift }, stays ? 'standby' : 'free')
     .catch((thrown) => context.log('error', String(thrown)));
   return serving;
+}
+
+/** Without a golden set that can be read, drift is not measured: that stops no model. */
+async function driftOf({ files, log }: StepContext, { golden }: Slot): Promise<Drift | null> {
+  if (golden === null) return null;
+  const { readReference } = await import('../telemetry/reference.ts');
+  try {
+    return createDrift(await readReference(files.pathOf(golden)));
+  } catch (thrown) {
+    log('warn', `drift is not measured: ${reasonOf(thrown)}`);
+    return null;
+  }
 }
 
 /**

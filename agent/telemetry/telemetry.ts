@@ -1,7 +1,12 @@
 /** Closes a window every few seconds, and sends what is spooled, one document at a time. */
+import { type NetworkBytes, networkBytes } from '../../shared/network-bytes.ts';
 import type { Message } from '../../shared/protocol/messages.ts';
+import type { Readings } from '../../shared/protocol/readings.ts';
 import type { Link } from '../link.ts';
+import type { QueueLook } from '../serve/queue-meter.ts';
+import type { Drifts } from './drift.ts';
 import type { Meter, Subject } from './meter.ts';
+import type { DeviceReadings } from './readings.ts';
 import type { NewWindow, Spool } from './spool.ts';
 import { usageMeter } from './usage.ts';
 
@@ -10,8 +15,14 @@ export interface Telemetry {
   send(): void;
   acknowledge(ack: NonNullable<Message<'ack'>['telemetry']>): void;
   setPeriod(seconds: number): void;
+  /** The last window's readings, empty before the first. */
+  last(): LastReadings;
   /** Closes the window under way, so that nothing counted is lost. */
   end(): Promise<void>;
+}
+
+export interface LastReadings extends Readings {
+  readonly temperatureC?: number | null;
 }
 
 export interface TelemetryOptions {
@@ -21,7 +32,9 @@ export interface TelemetryOptions {
   readonly link: () => Link | null;
   /** What serves now. */
   readonly subject: () => Subject | null;
-  readonly temperature: () => Promise<number | null>;
+  /** How that does; null where nothing serves. */
+  readonly look: () => (QueueLook & Drifts) | null;
+  readonly readDevice: () => Promise<DeviceReadings>;
   readonly onFault: (thrown: unknown) => void;
   readonly clock?: Clock;
 }
@@ -43,7 +56,8 @@ const unstoredMax = 720;
 
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const sender = createSender(options);
-  const close = createCollector(options);
+  const collector = createCollector(options);
+  const { close } = collector;
   let seconds = defaultSeconds;
   let timer: NodeJS.Timeout | null = null;
 
@@ -70,6 +84,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       seconds = next;
       schedule();
     },
+    last: collector.last,
     async end() {
       if (timer !== null) clearTimeout(timer);
       sender.settle();
@@ -96,19 +111,27 @@ function createSender({ device, spool, link, onFault }: TelemetryOptions) {
   return { send, settle };
 }
 
-/** What was counted since the last call, on disk. */
+interface Collector {
+  /** What was counted since the last call, on disk. */
+  close(): Promise<void>;
+  last(): LastReadings;
+}
+
 export function createCollector({
   meter,
   spool,
   subject,
-  temperature,
+  look,
+  readDevice,
   clock = systemClock,
-}: Omit<TelemetryOptions, 'link' | 'device' | 'onFault'>): () => Promise<void> {
+}: Omit<TelemetryOptions, 'link' | 'device' | 'onFault'>): Collector {
   const usage = usageMeter();
   let startMs = clock.wallMs();
   /** Windows that the disk did not take yet. */
   const unstored: NewWindow[] = [];
-  return async () => {
+  let network = networkBytes();
+  let last: LastReadings = {};
+  const close = async () => {
     const endMs = clock.wallMs();
     const span = {
       start: new Date(startMs).toISOString(),
@@ -116,12 +139,23 @@ export function createCollector({
       seconds: Math.max(0, (endMs - startMs) / 1000),
     };
     startMs = endMs;
-    const tallies = meter.take(subject());
-    const state = { ...usage.look(), temperatureC: await temperature() };
-    const windows = tallies.map(({ subject: about, requests, errors, latencyMs }): NewWindow => {
-      const { model, version, variant } = about ?? { model: null, version: null, variant: null };
-      return { ...span, model, version, variant, requests, errors, latencyMs, ...state };
-    });
+    const now = subject();
+    const tallies = meter.take(now);
+    const [total, before] = [networkBytes(), network];
+    network = total;
+    const state = { ...usage.look(), ...(await readDevice()) };
+    const own = ownReadings(look());
+    last = { ...state, ...own };
+    const windows = tallies.map(
+      ({ subject: about, requests, errors, latencyMs }, at): NewWindow => {
+        const { model, version, variant } = about ?? { model: null, version: null, variant: null };
+        const counted = { ...span, model, version, variant, requests, errors, latencyMs, ...state };
+        const serves = now !== null && variant === now.variant && version === now.version;
+        // Bytes are counted once, however many variants answered.
+        const bytes = at === 0 && { networkBytes: difference(total, before) };
+        return { ...counted, ...(serves && own), ...bytes };
+      },
+    );
     unstored.push(...windows);
     const over = unstored.splice(0, Math.max(0, unstored.length - unstoredMax));
     if (over.length > 0) spool.lose(over.length);
@@ -130,4 +164,20 @@ export function createCollector({
       unstored.shift();
     }
   };
+  return { close, last: () => last };
+}
+
+/** Compact on the wire: what says nothing is left out. */
+function ownReadings(found: (QueueLook & Drifts) | null): Readings {
+  if (found === null) return {};
+  const { queue, batch, ...drifts } = found;
+  return {
+    ...(queue > 0 && { queue }),
+    ...(batch !== null && { batch: Number(batch.toPrecision(3)) }),
+    ...drifts,
+  };
+}
+
+function difference(now: NetworkBytes, before: NetworkBytes): NetworkBytes {
+  return { sent: now.sent - before.sent, received: now.received - before.received };
 }

@@ -164,7 +164,10 @@ function plain(limits: GateLimits, { updated }: Group): Found[] {
     updated.flatMap((one) => of(one) ?? []);
   const hot = values(({ usage }) => usage?.temperatureC);
   const golden = values((one) => one.golden);
-  const drift = values(({ usage }) => usage?.outputDrift);
+  // Where devices are asked something else than was calibrated for, other answers blame no version.
+  const drift = values(({ usage }) =>
+    (usage?.inputDrift ?? 0) > (limits.outputDrift ?? 1) ? null : usage?.outputDrift,
+  );
   const alike = values(({ live }) =>
     live && live.samples >= limits.minRequests ? live.agreement : null,
   );

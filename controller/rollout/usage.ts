@@ -14,6 +14,7 @@ export const Usage = v.object({
   temperatureC: v.nullable(v.number()),
   /** As it was last. */
   outputDrift: v.nullable(v.number()),
+  inputDrift: v.optional(v.nullable(v.number())),
 });
 export type Usage = v.InferOutput<typeof Usage>;
 
@@ -30,5 +31,6 @@ export function usageOf(windows: readonly Window[]): Usage | null {
     memoryMiB: last.memoryMiB,
     temperatureC: hot.length > 0 ? Math.max(...hot) : null,
     outputDrift: last.outputDrift ?? null,
+    inputDrift: last.inputDrift ?? null,
   };
 }

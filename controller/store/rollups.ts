@@ -6,6 +6,7 @@ import { sql, type Transaction } from 'kysely';
 import { merge } from '../../shared/histogram.ts';
 import { Window } from '../../shared/protocol/messages.ts';
 import { type Database, decodeStored } from './database.ts';
+import { mergeReadings } from './rollup-readings.ts';
 import type { Tables } from './schema.ts';
 
 /** Seconds of a roll-up. */
@@ -53,7 +54,9 @@ export async function collectRollups(
 /**
  * Two stretches of one device as one, which begins at `start`: counts and latencies add up, memory
  * and temperature are the highest, cores the mean by time. What only one variant answered keeps
- * its name. `seconds` is the time that was measured, at most `span`.
+ * its name. Of the readings, queue and drift are the highest, free disk the least, bytes add up,
+ * frequency and power are the mean by time, batch by requests, and throttled is whether it ever
+ * was. `seconds` is the time that was measured, at most `span`.
  */
 export function mergeWindows(a: Window, b: Window, { start, span }: Stretch): Window {
   const same = a.variant === b.variant && a.model === b.model && a.version === b.version;
@@ -72,6 +75,7 @@ export function mergeWindows(a: Window, b: Window, { start, span }: Stretch): Wi
     memoryMiB: Math.max(a.memoryMiB, b.memoryMiB),
     cores: measured > 0 ? (a.cores * a.seconds + b.cores * b.seconds) / measured : 0,
     temperatureC: hottest.length > 0 ? Math.max(...hottest) : null,
+    ...mergeReadings(a, b),
   };
 }
 

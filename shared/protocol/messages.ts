@@ -7,6 +7,7 @@ import { Recipe } from '../compress/recipe.ts';
 import { FettleError } from '../errors.ts';
 import { Count, DigestText, ErrorReportSchema, Instant, Name, TensorInfo, Text } from './fields.ts';
 import { Profile } from './profile.ts';
+import { readings } from './readings.ts';
 import { deviceStates } from './states.ts';
 import { type Address, type Channel, topicOf } from './topics.ts';
 import { objectives, Plan, Quality, Tuning } from './tuning.ts';
@@ -141,8 +142,7 @@ export const Window = v.looseObject({
   /** Processor time used, in cores. */
   cores: v.number(),
   temperatureC: v.nullable(v.number()),
-  /** How far outputs are from those of the calibration set, 0 to 1; absent: not measured. */
-  outputDrift: v.optional(v.nullable(v.number())),
+  ...readings,
 });
 export type Window = v.InferOutput<typeof Window>;
 

@@ -23,6 +23,12 @@ export interface Served {
   switchTo(path: string, version: number): Promise<void>;
 }
 
+/** As of a device that can measure everything. */
+const readings = {
+  ...{ queue: 2, batch: 1.5, frequencyMHz: 1500, throttled: false, powerW: 4.5 },
+  ...{ diskFreeMiB: 100, inputDrift: 0, outputDrift: 0.1, temperatureC: 50 },
+} as const;
+
 export const servedName = 'model';
 export const bodyBytesMax = 1 << 20;
 
@@ -40,7 +46,7 @@ export async function serve(t: ExecutionContext, path: string, instances = 1): P
   await switchTo(path, 1);
   const http = await openHttp({
     ...{ host: '127.0.0.1', port: 0, server, version: '0', bodyBytesMax, report: () => null },
-    metrics: () => metricsText({ meter, spool, server, report: null }),
+    metrics: () => metricsText({ meter, spool, server, report: null, readings }),
   });
   t.teardown(async () => {
     await http.close();

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { Window } from '../../../shared/protocol/messages.ts';
 import { formatCelsius, formatMiB, formatMs, formatRate, threeDigits } from '../format/numbers.ts';
 import { Chart } from '../parts/chart.tsx';
-import { hasValues, seriesOf } from './series.ts';
+import { hasValues, type Series, seriesOf } from './series.ts';
 
 export function Charts({ windows }: { readonly windows: readonly Window[] }) {
   const series = useMemo(() => seriesOf(windows), [windows]);
@@ -59,6 +59,56 @@ export function Charts({ windows }: { readonly windows: readonly Window[] }) {
           lines={[{ label: 'used', color: '--accent-line', values: series.cores, area: true }]}
         />
       )}
+      <Readings series={series} windows={windows} />
     </div>
+  );
+}
+
+interface ReadingsProps {
+  readonly series: Series;
+  readonly windows: readonly Window[];
+}
+
+/** What only some devices can measure: no chart stands empty. */
+function Readings({ series, windows }: ReadingsProps) {
+  const { seconds, frequencyMHz, throttledMHz, powerW, inputDrift, outputDrift } = series;
+  const held = windows.filter(({ throttled }) => throttled).length;
+  return (
+    <>
+      {hasValues(frequencyMHz) && (
+        <Chart
+          title="Frequency"
+          seconds={seconds}
+          format={(value) => `${threeDigits(value)} MHz`}
+          fromZero={false}
+          lines={[
+            { label: 'slowest core', color: '--accent-line', values: frequencyMHz },
+            ...(hasValues(throttledMHz)
+              ? [{ label: 'throttled', color: '--failed-fill', values: throttledMHz }]
+              : []),
+          ]}
+        />
+      )}
+      {held > 0 && <p class="quiet">The processor was throttled in {held} of these windows.</p>}
+      {hasValues(powerW) && (
+        <Chart
+          title="Power"
+          seconds={seconds}
+          format={(value) => `${threeDigits(value)} W`}
+          lines={[{ label: 'board', color: '--accent-line', values: powerW, area: true }]}
+        />
+      )}
+      {(hasValues(inputDrift) || hasValues(outputDrift)) && (
+        <Chart
+          title="Drift from the golden set"
+          seconds={seconds}
+          format={threeDigits}
+          lines={[
+            { label: 'inputs', color: '--idle-fill', values: inputDrift },
+            { label: 'outputs', color: '--accent', values: outputDrift },
+          ]}
+        />
+      )}
+    </>
   );
 }

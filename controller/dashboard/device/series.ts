@@ -15,6 +15,12 @@ export interface Series {
   readonly memoryMiB: Column;
   readonly cores: Column;
   readonly temperatureC: Column;
+  readonly frequencyMHz: Column;
+  /** The frequency while the processor was held back. */
+  readonly throttledMHz: Column;
+  readonly powerW: Column;
+  readonly inputDrift: Column;
+  readonly outputDrift: Column;
 }
 
 /** A pause this many windows long is drawn as a gap. */
@@ -48,6 +54,13 @@ export function seriesOf(windows: readonly Window[]): Series {
     memoryMiB: column((window) => window.memoryMiB),
     cores: column((window) => window.cores),
     temperatureC: column((window) => window.temperatureC),
+    frequencyMHz: column((window) => window.frequencyMHz ?? null),
+    throttledMHz: column(({ throttled, frequencyMHz }) =>
+      throttled ? (frequencyMHz ?? null) : null,
+    ),
+    powerW: column((window) => window.powerW ?? null),
+    inputDrift: column((window) => window.inputDrift ?? null),
+    outputDrift: column((window) => window.outputDrift ?? null),
   };
 }
 

@@ -2,6 +2,7 @@ import test from 'ava';
 import { openHttp } from '../../../agent/serve/http.ts';
 import type { ElementType } from '../../../shared/onnx/graph.ts';
 import { doublingModel, identityOf } from '../../support/arithmetic.ts';
+import { checkMetrics } from '../../support/promtool.ts';
 import { bodyBytesMax, serve } from '../../support/serving.ts';
 
 interface Sent {
@@ -158,6 +159,9 @@ test('metrics in the format of Prometheus', async (t) => {
   const text = String((await call(`${url}/metrics`)).json.text);
   t.regex(text, /^fettle_requests_total 1$/m);
   t.regex(text, /^fettle_latency_seconds_count 1$/m);
+  t.regex(text, /^fettle_frequency_hertz 1500000000$/m);
+  t.regex(text, /^fettle_throttled 0$/m);
+  checkMetrics(t, text);
   t.regex(text, /^fettle_serving_info\{model="model",version="1",recipe="source",.*\} 1$/m);
   for (const line of text.trim().split('\n')) {
     t.regex(line, /^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? [0-9.e+-]+)$/);

@@ -37,4 +37,8 @@ test('requests are counted once, in order, although nobody was there to hear', a
     Array.from(windows.keys(), (_, at) => at + 1),
     'no gap',
   );
+  const all = station.heard.telemetry.flatMap(({ windows: sent }) => sent);
+  t.true(all.every(({ diskFreeMiB }) => diskFreeMiB !== undefined && diskFreeMiB > 0));
+  const bytes = all.map(({ networkBytes }) => networkBytes?.received ?? 0);
+  t.true(Math.max(...bytes) > 0, 'what it fetched is counted');
 });

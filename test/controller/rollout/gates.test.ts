@@ -55,6 +55,12 @@ for (const [usage, reason] of bad) {
   });
 }
 
+test('other answers to other questions are no fault of the version', (t) => {
+  const { plan } = play(t, { outputDrift: 0.5, inputDrift: 0.5 }, {});
+  t.not(plan.state, 'paused');
+  t.is(play(t, { outputDrift: 0.5, inputDrift: 0.1 }, {}).plan.state, 'paused');
+});
+
 test('a breach may roll the fleet back', (t) => {
   const { plan } = play(t, { latencyMsP95: 31 }, { onBreach: 'rollback' });
   t.deepEqual([plan.state, plan.reverting, plan.revert], ['aborted', true, ['a1', 'b1']]);

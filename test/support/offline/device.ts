@@ -41,9 +41,9 @@ export function createOfflineDevice(options: OfflineOptions): OfflineDevice {
       const meter = createMeter();
       let nowMs = fromMs;
       const clock = { wallMs: () => nowMs, ranMs: () => nowMs - fromMs };
-      const temperature = async () => null;
-      const parts = { meter, spool, temperature, clock };
-      const close = createCollector({ ...parts, subject: () => subject });
+      const readDevice = async () => ({ temperatureC: null });
+      const parts = { meter, spool, look: () => null, readDevice, clock };
+      const { close } = createCollector({ ...parts, subject: () => subject });
       let requests = 0;
       while (nowMs < toMs) {
         nowMs += windowMs;
@@ -71,7 +71,8 @@ async function send({ identity, folder }: OfflineOptions, timeMs: number): Promi
   let link: Link | null = null;
   const telemetry = startTelemetry({
     ...{ device: identity.device, meter, spool, link: () => link, subject: () => null },
-    temperature: async () => null,
+    look: () => null,
+    readDevice: async () => ({ temperatureC: null }),
     onFault: () => {},
   });
   // Nothing is counted any more: what waits is all there is.

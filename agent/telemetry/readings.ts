@@ -1,0 +1,91 @@
+/** What the device's sensors say at the end of a window; what cannot be read is left out. */
+import { statfs } from 'node:fs/promises';
+import { readWatts } from '../profile/power.ts';
+import { parseCpuList } from '../profile/processor.ts';
+import { hottestCelsius } from '../profile/thermal.ts';
+import { openTree, type Tree } from '../profile/tree.ts';
+
+export interface DeviceReadings {
+  readonly temperatureC: number | null;
+  readonly frequencyMHz?: number;
+  readonly throttled?: boolean;
+  readonly powerW?: number;
+  readonly diskFreeMiB?: number;
+}
+
+/** Cores whose frequency is read: reading those of a server takes longer than it is worth. */
+const coresMax = 16;
+
+/** A reader of the device; each call speaks of the time since the last one. */
+export function deviceReader(dataFolder: string, root = '/'): () => Promise<DeviceReadings> {
+  let before: number | null = null;
+  return async () => {
+    const tree = openTree(root);
+    const cores = await ownCores(tree);
+    const count = await throttleCount(tree, cores);
+    const slowed = await isSlowed(tree);
+    const rose = count !== null && before !== null ? count > before : null;
+    before = count;
+    const throttled = slowed === null ? rose : slowed || rose === true;
+    const frequencyMHz = await slowestMHz(tree, cores);
+    const powerW = await readWatts(tree);
+    const diskFreeMiB = await freeMiB(dataFolder);
+    return {
+      temperatureC: await hottestCelsius(root),
+      ...(frequencyMHz !== null && { frequencyMHz }),
+      ...(throttled !== null && { throttled }),
+      ...(powerW !== null && { powerW }),
+      ...(diskFreeMiB !== null && { diskFreeMiB }),
+    };
+  };
+}
+
+async function ownCores(tree: Tree): Promise<number[]> {
+  const status = (await tree.text('/proc/self/status')) ?? '';
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '';
+  return parseCpuList(list).slice(0, coresMax);
+}
+
+/** Documentation/admin-guide/pm/cpufreq.rst: scaling_cur_freq in kHz. */
+async function slowestMHz(tree: Tree, cores: readonly number[]): Promise<number | null> {
+  const found = await ofCores(tree, cores, 'cpufreq/scaling_cur_freq');
+  return found.length > 0 ? Math.round(Math.min(...found) / 1000) : null;
+}
+
+/** x86: how often the cores slowed themselves since the machine started. */
+async function throttleCount(tree: Tree, cores: readonly number[]): Promise<number | null> {
+  const found = await ofCores(tree, cores, 'thermal_throttle/core_throttle_count');
+  return found.length > 0 ? found.reduce((sum, count) => sum + count, 0) : null;
+}
+
+async function ofCores(tree: Tree, cores: readonly number[], path: string): Promise<number[]> {
+  const folder = '/sys/devices/system/cpu';
+  const read = cores.map((core) => tree.number(`${folder}/cpu${core}/${path}`));
+  return (await Promise.all(read)).filter((value) => value !== null);
+}
+
+/**
+ * Documentation/driver-api/thermal/sysfs-api.rst: a cooling device of cpufreq (`cpufreq-cpu0`, or
+ * `thermal-cpufreq-0` before Linux 5.12) is above 0 while it holds the processor back.
+ */
+async function isSlowed(tree: Tree): Promise<boolean | null> {
+  const folder = '/sys/class/thermal';
+  let slowed: boolean | null = null;
+  for (const name of await tree.names(folder)) {
+    if (!name.startsWith('cooling_device')) continue;
+    const type = (await tree.text(`${folder}/${name}/type`)) ?? '';
+    if (!/^(thermal-)?cpufreq-/.test(type)) continue;
+    const state = await tree.number(`${folder}/${name}/cur_state`);
+    if (state !== null) slowed = slowed === true || state > 0;
+  }
+  return slowed;
+}
+
+async function freeMiB(folder: string): Promise<number | null> {
+  try {
+    const { bsize, bavail } = await statfs(folder);
+    return Math.round((bsize * bavail) / 2 ** 20);
+  } catch {
+    return null;
+  }
+}
