@@ -36,6 +36,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle bench variant.onnx --versus model.onnx --threads 1',
     load: () => import('./bench.ts'),
   },
+  bundle: {
+    help: 'One file with all that a device needs: Node, the agent and its libraries',
+    example: 'fettle bundle --arch arm64',
+    load: () => import('./bundle.ts'),
+  },
   profile: {
     help: 'This machine as a device: what it has, and what short probes measured',
     example: 'fettle profile --json',

@@ -52,6 +52,10 @@ export const errorTable = {
     'Give it with --calibration FILE.npz; without it there are --weight-only and --bits 4, 16, 32.',
   ),
   VARIANT_FAILED: kind('variant {recipe}: {reason}', 'See the layers that the report names.'),
+  BUNDLE_IMPOSSIBLE: kind(
+    'bundle for {arch}: {reason}',
+    'Run npm install in the checkout, and again where npm reaches its registry.',
+  ),
   // Device
   DISK_FULL: kind(
     '{path}: {needed} bytes needed, {free} free',

