@@ -96,7 +96,7 @@ export async function checkGolden(session: Session, goldenPath: string): Promise
 /**
  * The least signal-to-noise ratio of the same variant on two processors. Kernels of one type differ
  * in the order of float sums, and 8-bit ones by single steps of rounding where a sum lies between
- * two; a saturated or wrong kernel is off by far more: measured in docs/decisions/golden-limits.md.
+ * two; a saturated or wrong kernel is off by far more: docs/decisions/0016-golden-limits.md.
  */
 export const goldenLimits = { float: 40, quantized: 20, agreement: 0.9 } as const;
 
