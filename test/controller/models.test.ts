@@ -185,7 +185,7 @@ test('a variant that can not be built fails with its reason, and that is remembe
   const { id } = await ask(test, { v: 1, bits: 8 });
   const failed = await wait(test, id);
   t.like(failed, { state: 'failed', digest: null });
-  t.is(failed.error?.code, 'VARIANT_FAILED');
+  t.is(failed.error?.code, 'CALIBRATION_MISSING');
   const again = await test.restart();
   t.deepEqual(await ask(again, { v: 1, bits: 8 }), failed);
 });
