@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/fettle.ts';
 import { newDatabase, startPostgres } from '../support/postgres.ts';
 
 const suites = [
-  ...['ingest', 'rollups', 'housekeeping', 'models', 'rollouts', 'webhooks'],
+  ...['ingest', 'rollups', 'housekeeping', 'rollouts', 'webhooks'],
   ...['api/people', 'api/server'],
 ];
 
