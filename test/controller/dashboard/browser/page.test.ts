@@ -82,6 +82,8 @@ test.serial('models show their variants, rollouts their waves and gates', async 
   await until('the variants', async () => (await page.locator('.point').count()) === 7);
   t.is(await page.locator('section[aria-label="Variants"] tbody tr').count(), 7);
   await page.getByRole('link', { name: 'Rollouts' }).click();
+  // Until the view has changed, a link of the same name leads elsewhere.
+  await until('the rollouts', async () => (await page.title()).startsWith('Rollouts'));
   await page.getByRole('link', { name: 'digits@3' }).click();
   t.regex(await textOf(page.locator('.gates')), /Failed devices\s*0\s*pauses at 3/);
   t.is(await page.locator('.wave-item').count(), 3);
