@@ -1,6 +1,6 @@
 /** The one door to PostgreSQL, for who has a server that is looked after anyway. */
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
-import { Pool, types } from 'pg';
+import { Kysely, PostgresDialect } from 'kysely';
+import { Pool, type PoolClient, types } from 'pg';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { migrate } from './migrations.ts';
 import type { Tables } from './schema.ts';
@@ -26,23 +26,15 @@ export async function openPostgres(url: string): Promise<Kysely<Tables>> {
     idleTimeoutMillis: 0,
     keepAlive: true,
     statement_timeout: statementTimeoutMs,
+    // Of every new connection: one that is refused is closed and not handed out.
+    verify: (client, done) => void holdLock(client).then(() => done(), done),
     types: {
       getTypeParser: (id, format) => (id === bigint ? Number : types.getTypeParser(id, format)),
     },
   });
   // A connection that breaks while nothing is asked is made anew with the next question.
   pool.on('error', () => {});
-  const dialect = new PostgresDialect({
-    pool,
-    async onCreateConnection(connection) {
-      const asks = CompiledQuery.raw('select pg_try_advisory_lock($1) as held', [lockKey]);
-      const { rows } = await connection.executeQuery<{ held: boolean }>(asks);
-      if (rows[0]?.held === true) return;
-      const reason = 'the database is in use by another controller';
-      throw new FettleError('CONFLICT', { reason });
-    },
-  });
-  const db = new Kysely<Tables>({ dialect });
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await migrate(db, 'postgres');
     return db;
@@ -52,6 +44,13 @@ export async function openPostgres(url: string): Promise<Kysely<Tables>> {
     const details = { url: withoutPassword(url), reason: reasonOf(thrown) };
     throw new FettleError('DATABASE_REFUSED', details, { cause: thrown });
   }
+}
+
+async function holdLock(client: PoolClient): Promise<void> {
+  const asks = 'select pg_try_advisory_lock($1) as held';
+  const { rows } = await client.query<{ held: boolean }>(asks, [lockKey]);
+  if (rows[0]?.held === true) return;
+  throw new FettleError('CONFLICT', { reason: 'the database is in use by another controller' });
 }
 
 function withoutPassword(url: string): string {
