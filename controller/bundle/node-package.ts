@@ -41,6 +41,8 @@ export async function nodePackage(arch: Architecture): Promise<string> {
     return folder;
   } catch (cause) {
     await rm(arriving, { recursive: true, force: true });
+    // Somebody else fetched it at the same time and was first.
+    if (existsSync(join(folder, 'bin', 'node'))) return folder;
     const reason = `${name} cannot be fetched: ${cause instanceof Error ? cause.message : cause}`;
     throw new FettleError('BUNDLE_IMPOSSIBLE', { arch, reason });
   }
