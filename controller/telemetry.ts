@@ -20,17 +20,16 @@ export async function telemetryOf(
 ): Promise<TelemetryAnswer> {
   const { telemetrySeconds } = world.settings;
   const step = stepOf({ fromMs, toMs }, { windowSeconds: telemetrySeconds, nowMs: world.now() });
-  const from = step === 'window' ? fromMs : fromMs - (fromMs % (step * 1000));
-  const rows =
+  const documents =
     step === 'window'
-      ? await windowRows(world, device, { fromMs, toMs })
-      : await rollupRows(world, { device, step, fromMs: from, toMs });
-  const windows = rows.reverse().map(({ document }) => decodeStored(Window, document));
-  return { from: instant(fromMs), to: instant(toMs), stepSeconds: secondsOf(step), windows };
-
-  function secondsOf(chosen: typeof step): number {
-    return chosen === 'window' ? telemetrySeconds : chosen;
-  }
+      ? await windowDocuments(world, device, { fromMs, toMs })
+      : await rollupDocuments(world, { device, step, fromMs, toMs });
+  return {
+    from: instant(fromMs),
+    to: instant(toMs),
+    stepSeconds: step === 'window' ? telemetrySeconds : step,
+    windows: documents.reverse().map(({ document }) => decodeStored(Window, document)),
+  };
 }
 
 /** Roll-ups of the running minute lag behind: only what is past them is read from them. */
@@ -46,7 +45,7 @@ export function stepOf(
   return rollupSpans.find((span) => seconds / span <= pointsMax) ?? 3600;
 }
 
-function windowRows({ db }: World, device: string, { fromMs, toMs }: Stretch) {
+function windowDocuments({ db }: World, device: string, { fromMs, toMs }: Stretch) {
   return db
     .selectFrom('windows')
     .select('document')
@@ -58,18 +57,21 @@ function windowRows({ db }: World, device: string, { fromMs, toMs }: Stretch) {
     .execute();
 }
 
-function rollupRows(
+function rollupDocuments(
   { db }: World,
   { device, step, fromMs, toMs }: Stretch & { device: string; step: RollupSpan },
 ) {
-  return db
-    .selectFrom('rollups')
-    .select('document')
-    .where('device', '=', device)
-    .where('span', '=', step)
-    .where('start_ms', '>=', fromMs)
-    .where('start_ms', '<', toMs)
-    .orderBy('start_ms', 'desc')
-    .limit(pointsMax)
-    .execute();
+  return (
+    db
+      .selectFrom('rollups')
+      .select('document')
+      .where('device', '=', device)
+      .where('span', '=', step)
+      // The roll-up that the stretch begins in belongs to it.
+      .where('start_ms', '>', fromMs - step * 1000)
+      .where('start_ms', '<', toMs)
+      .orderBy('start_ms', 'desc')
+      .limit(pointsMax)
+      .execute()
+  );
 }

@@ -10,7 +10,7 @@ import { numbersOf, type Tensors } from '../../shared/evaluate/tensor.ts';
 import type { Plan } from '../../shared/protocol/tuning.ts';
 import { openPool, type Pool } from '../serve/pool.ts';
 import { feedsFor } from './feeds.ts';
-import type { Runner } from './runner.ts';
+import { type Runner, runFor } from './runner.ts';
 import type { Contestant } from './trial-protocol.ts';
 
 export async function openPoolRunner({ path, goldenPath, plan }: Contestant): Promise<Runner> {
@@ -24,22 +24,7 @@ export async function openPoolRunner({ path, goldenPath, plan }: Contestant): Pr
   return {
     loadMs,
     golden,
-    async block(durationMs) {
-      const latenciesMs: number[] = [];
-      const begin = performance.now();
-      let elapsedMs = 0;
-      const client = async () => {
-        do {
-          const before = performance.now();
-          await session.run(feeds);
-          const after = performance.now();
-          latenciesMs.push(after - before);
-          elapsedMs = after - begin;
-        } while (elapsedMs < durationMs);
-      };
-      await Promise.all(Array.from({ length: clientsOf(plan) }, client));
-      return { latenciesMs, elapsedMs };
-    },
+    block: (durationMs) => runFor(durationMs, clientsOf(plan), () => session.run(feeds)),
     close: () => pool.drain(),
   };
 }

@@ -1,5 +1,5 @@
 /** Why a trial may not be chosen: one rule after the other. Pure. */
-import { isSource, type Recipe } from '../../shared/compress/recipe.ts';
+import { isLossless, isSource } from '../../shared/compress/recipe.ts';
 import { judgeQuality } from '../../shared/evaluate/quality-budget.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import { type ChoiceGoal, isSpeed, objectiveOf, tieMargin } from './objective.ts';
@@ -23,12 +23,6 @@ function overBudget(goal: ChoiceGoal, trial: Trial): string | null {
   }
   const verdict = judgeQuality(trial.quality, goal.maxDrop);
   return verdict.within ? null : verdict.reason;
-}
-
-/** Float with every channel kept computes what the source computes, up to rounding. */
-function isLossless(recipe: Recipe): boolean {
-  const layers = Object.values(recipe.layers ?? {});
-  return recipe.bits === 32 && recipe.keep === undefined && layers.every((bits) => bits === 32);
 }
 
 function overLimits({ limits }: ChoiceGoal, trial: Trial): string | null {

@@ -29,19 +29,29 @@ export async function openRunner({ path, goldenPath, plan }: Contestant): Promis
   return {
     loadMs,
     golden,
-    async block(durationMs) {
-      const latenciesMs: number[] = [];
-      const begin = performance.now();
-      let elapsedMs = 0;
-      do {
-        const before = performance.now();
-        await session.run(feeds);
-        const after = performance.now();
-        latenciesMs.push(after - before);
-        elapsedMs = after - begin;
-      } while (elapsedMs < durationMs);
-      return { latenciesMs, elapsedMs };
-    },
+    block: (durationMs) => runFor(durationMs, 1, () => session.run(feeds)),
     close: () => session.release(),
   };
+}
+
+/** So many clients, each of which runs at least once, and again until the time is over. */
+export async function runFor(
+  durationMs: number,
+  clients: number,
+  run: () => Promise<unknown>,
+): Promise<Block> {
+  const latenciesMs: number[] = [];
+  const begin = performance.now();
+  let elapsedMs = 0;
+  const client = async () => {
+    do {
+      const before = performance.now();
+      await run();
+      const after = performance.now();
+      latenciesMs.push(after - before);
+      elapsedMs = after - begin;
+    } while (elapsedMs < durationMs);
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return { latenciesMs, elapsedMs };
 }

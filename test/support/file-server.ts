@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { digestOf } from '../../shared/digest.ts';
+import { listenUntilEnd } from './ports.ts';
 
 export interface FileServer {
   readonly url: string;
@@ -101,17 +102,8 @@ async function start(t: ExecutionContext, serve: Serve): Promise<FileServer> {
     response.on('error', () => {});
     serve(request, response, ranges.length - 1);
   });
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address ? address.port : 0);
-    });
-  });
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${port}/file`, ranges };
+  const url = await listenUntilEnd(t, server);
+  return { url: `${url}/file`, ranges };
 }
 
 function send(file: Buffer, request: IncomingMessage, response: ServerResponse): void {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { digestOf, digestOfJson } from '../../shared/digest.ts';
 import type { VariantRecord } from '../../shared/protocol/api.ts';
+import { listenUntilEnd } from './ports.ts';
 
 export interface Served {
   /** The variant itself. */
@@ -44,17 +45,7 @@ export async function variantServer(t: ExecutionContext, served: Served): Promis
     if (to >= body.length) response.end(body.subarray(from));
     else response.write(body.subarray(from, to), () => response.destroy());
   });
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address ? address.port : 0);
-    });
-  });
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${port}`, asked };
+  return { url: await listenUntilEnd(t, server), asked };
 }
 
 function recordOf({ file, packed }: Served): VariantRecord {

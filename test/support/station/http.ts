@@ -5,6 +5,7 @@ import { Recipe, recipeName } from '../../../shared/compress/recipe.ts';
 import { type Digest, digestOfJson } from '../../../shared/digest.ts';
 import type { EnrolAnswer, VariantRecord } from '../../../shared/protocol/api.ts';
 import type { Owner } from '../owner.ts';
+import { listenUntilEnd } from '../ports.ts';
 
 export interface Offer {
   readonly recipe: Recipe;
@@ -29,17 +30,7 @@ export async function startHttp(t: Owner, options: HttpOptions): Promise<string>
   const server = createServer((request, response) => {
     answer(options, request, response).catch(() => response.destroy());
   });
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address ? address.port : 0);
-    });
-  });
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${port}`;
+  return await listenUntilEnd(t, server);
 }
 
 async function answer(
