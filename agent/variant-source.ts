@@ -62,9 +62,7 @@ async function getOnce(options: SourceOptions, recipe: Recipe, get: Get): Promis
     throw failedVariant(recipe, 'the controller names no file');
   }
   const name = recipeName(recipe);
-  const wanted = { digest, bytes, what: `fetch ${name}` };
-  const unpacked = await bringPacked(options, { wanted, sent: record.sent }, get);
-  if (!unpacked) await bring(options, wanted, get);
+  await bring(options, { digest, bytes, sent: record.sent, what: `fetch ${name}` }, get);
   if (golden) await bring(options, { ...golden, what: `fetch golden set of ${name}` }, get);
   const goldenPath = golden ? files.pathOf(golden.digest) : null;
   return { recipe, digest, bytes, path: files.pathOf(digest), quality, goldenPath, layers };
@@ -74,6 +72,16 @@ interface Wanted {
   readonly digest: Digest;
   readonly bytes: number;
   readonly what: string;
+}
+
+/** The file, sent compressed where that is smaller. */
+async function bring(
+  options: SourceOptions,
+  { sent, ...wanted }: Wanted & { readonly sent?: VariantRecord['sent'] },
+  get: Get,
+): Promise<void> {
+  const unpacked = await bringPacked(options, { wanted, sent }, get);
+  if (!unpacked) await bringPlain(options, wanted, get);
 }
 
 /**
@@ -91,7 +99,7 @@ async function bringPacked(
   const from = files.pathOf(sent.digest);
   const { digest, bytes } = wanted;
   try {
-    await bring(options, { digest: sent.digest, bytes: sent.bytes, what: wanted.what }, get);
+    await bringPlain(options, { digest: sent.digest, bytes: sent.bytes, what: wanted.what }, get);
     await unpackFile({ from, path: files.pathOf(digest), digest, bytes, signal: get.signal });
     return true;
   } catch (thrown) {
@@ -107,7 +115,7 @@ async function bringPacked(
 /** What came is not what it should be, or needs more room than the file itself. */
 const uselessPacked: readonly ErrorCode[] = ['DIGEST_MISMATCH', 'TOO_LARGE', 'DISK_FULL'];
 
-async function bring(options: SourceOptions, wanted: Wanted, get: Get): Promise<void> {
+async function bringPlain(options: SourceOptions, wanted: Wanted, get: Get): Promise<void> {
   const { identity, files } = options;
   const { digest, bytes, what } = wanted;
   if (await files.has(digest)) return;

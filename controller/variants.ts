@@ -188,15 +188,22 @@ async function keep(world: World, record: VariantRecord, built: Built): Promise<
     const reason = `the file is not what was built: ${digest} instead of ${built.digest}`;
     throw new FettleError('VARIANT_FAILED', { recipe: record.recipeName, reason });
   }
-  const golden = built.golden
-    ? { ...(await world.blobs.adopt(built.golden.path)), samples: built.golden.samples }
-    : null;
-  const sent = built.packedPath
-    ? { encoding: 'zstd', ...(await world.blobs.adopt(built.packedPath)) }
-    : null;
+  const golden = await keepGolden(world, built.golden);
+  const sent = await keepPacked(world, built.packedPath);
   const { quality, layers, seconds, notes } = built;
   const ready = { state: 'ready', progress: null, error: null } as const;
   return { ...record, ...ready, digest, bytes, sent, quality, golden, layers, seconds, notes };
+}
+
+async function keepGolden(world: World, golden: Built['golden']) {
+  if (golden === null) return null;
+  const { path, samples, packedPath } = golden;
+  const sent = await keepPacked(world, packedPath);
+  return { ...(await world.blobs.adopt(path)), samples, sent };
+}
+
+async function keepPacked({ blobs }: World, path: string | null) {
+  return path === null ? null : { encoding: 'zstd', ...(await blobs.adopt(path)) };
 }
 
 function newRecord(world: World, model: ModelRecord, asked: Recipe): VariantRecord {

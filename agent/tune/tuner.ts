@@ -16,6 +16,7 @@ import {
   finalSeconds,
   lookEffort,
   startBudget,
+  verifyEffort,
 } from './budget.ts';
 import { memoryFor, type Space, searchSpace, trialKey } from './candidates.ts';
 import { calmer } from './disturbance.ts';
@@ -106,15 +107,19 @@ function fetchSeconds({ countWaiting }: TuneRequest, budget: Budget, first: bool
   return countWaiting && !first ? Math.max(0.1, budget.leftSeconds()) : fetchSecondsMax;
 }
 
+/** How closely a candidate is looked at: by rung, or only to verify what was measured elsewhere. */
+type Look = number | 'verify';
+
 /** Measures one candidate; what it came to is among the trials afterwards. */
-export async function measure(tuner: Tuner, target: Target, rung = 0): Promise<Trial> {
+export async function measure(tuner: Tuner, target: Target, look: Look = 0): Promise<Trial> {
   const { request } = tuner;
   reportProgress(tuner);
   let trial: Trial;
   try {
     const variant = await tuner.fetch(target.recipe);
     refuseTwin(tuner, variant);
-    trial = { ...(await measureCalmly(tuner, { variant, plan: target.plan }, rung)), rung };
+    const measured = await measureCalmly(tuner, { variant, plan: target.plan }, look);
+    trial = { ...measured, rung: rungAt(look) };
   } catch (thrown) {
     request.signal.throwIfAborted();
     trial = { ...blankTrial(target), error: { ...reportError(inTime(target, thrown)) } };
@@ -123,17 +128,21 @@ export async function measure(tuner: Tuner, target: Target, rung = 0): Promise<T
   return trial;
 }
 
+function rungAt(look: Look): number {
+  return look === 'verify' ? 0 : look;
+}
+
 /**
  * A closer look that was disturbed is repeated once, where there is time; a first look is not,
  * because the good ones are looked at again anyway.
  */
-async function measureCalmly(tuner: Tuner, entry: Entry, rung: number): Promise<Trial> {
+async function measureCalmly(tuner: Tuner, entry: Entry, look: Look): Promise<Trial> {
   const { budget, request } = tuner;
-  const once = () => budget.timeTrial(() => runTrial(entry, trialOptions(tuner, rung)));
+  const once = () => budget.timeTrial(() => runTrial(entry, trialOptions(tuner, look)));
   const first = await once();
   await rest(tuner);
   const spare = budget.leftSeconds() - finalSeconds(request.budgetSeconds);
-  const isWorth = rung > 0 && first.state === 'done' && typeof first.disturbed === 'string';
+  const isWorth = rungAt(look) > 0 && first.state === 'done' && typeof first.disturbed === 'string';
   if (!isWorth || spare < 2 * budget.usualTrialSeconds) return first;
   const second = await once();
   await rest(tuner);
@@ -180,13 +189,14 @@ export async function measureFinal(tuner: Tuner, targets: readonly Target[]): Pr
   }
 }
 
-function trialOptions(tuner: Tuner, round: number | 'final'): TrialOptions {
+function trialOptions(tuner: Tuner, round: Look | 'final'): TrialOptions {
   const { request, space, budget, memoryMiB } = tuner;
   const count = space.recipes.length * Math.max(1, space.plans.length);
   const cap = request.trialSecondsMax ?? Number.POSITIVE_INFINITY;
   const { budgetSeconds, goal, niceness, signal, trialModule } = request;
+  const efforts = { final: finalEffort(budgetSeconds), verify: verifyEffort };
   const effort =
-    round === 'final' ? finalEffort(budgetSeconds) : lookEffort(budgetSeconds, count, round);
+    typeof round === 'number' ? lookEffort(budgetSeconds, count, round) : efforts[round];
   const leftMs = 1000 * Math.max(0, budget.leftSeconds());
   return {
     // Processes share no other clock; one that is set meanwhile costs this trial's exactness.

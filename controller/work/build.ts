@@ -4,7 +4,7 @@ import { isSource } from '../../shared/compress/recipe.ts';
 import { openNpz } from '../../shared/evaluate/npz.ts';
 import { sourceQuality } from '../../shared/evaluate/outcome.ts';
 import { compressBeside } from '../../shared/zstd.ts';
-import type { Answer, Job } from './messages.ts';
+import type { Answer, Built, Job } from './messages.ts';
 
 /** Sends the variant's files, which lie in the job's folder. Throws why it can't be built. */
 export async function buildVariant(
@@ -36,8 +36,9 @@ export async function buildVariant(
   });
 }
 
-async function goldenOf(path: string): Promise<{ path: string; samples: number }> {
+async function goldenOf(path: string): Promise<Built['golden']> {
   const npz = await openNpz(path);
   const [first] = npz.arrays.values();
-  return { path, samples: first?.shape[0] ?? 0 };
+  const packed = await compressBeside(path);
+  return { path, samples: first?.shape[0] ?? 0, packedPath: packed?.path ?? null };
 }

@@ -60,7 +60,9 @@ export const Built = v.object({
   /** The same file compressed with Zstandard; null where that is not smaller. */
   packedPath: v.nullable(v.string()),
   quality: v.nullable(Quality),
-  golden: v.nullable(v.object({ path: v.string(), samples: v.number() })),
+  golden: v.nullable(
+    v.object({ path: v.string(), samples: v.number(), packedPath: v.nullable(v.string()) }),
+  ),
   layers: v.array(
     v.looseObject({
       name: v.string(),

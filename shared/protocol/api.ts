@@ -84,6 +84,11 @@ export const ModelRecord = v.looseObject({
 });
 export type ModelRecord = v.InferOutput<typeof ModelRecord>;
 
+/** A file compressed, by its own digest, where that is smaller: what devices fetch. */
+const Sent = v.optional(
+  v.nullable(v.looseObject({ encoding: v.string(), digest: DigestText, bytes: Count })),
+);
+
 export const VariantRecord = v.looseObject({
   /** Digest of (model digest, recipe, calibration digest, compressor version). */
   id: DigestText,
@@ -98,12 +103,11 @@ export const VariantRecord = v.looseObject({
   error: v.nullable(ErrorReportSchema),
   digest: v.nullable(DigestText),
   bytes: v.nullable(Count),
-  /** The same file compressed, by its own digest, where that is smaller: what devices fetch. */
-  sent: v.optional(
-    v.nullable(v.looseObject({ encoding: v.string(), digest: DigestText, bytes: Count })),
-  ),
+  sent: Sent,
   quality: v.nullable(Quality),
-  golden: v.nullable(v.looseObject({ digest: DigestText, bytes: Count, samples: Count })),
+  golden: v.nullable(
+    v.looseObject({ digest: DigestText, bytes: Count, samples: Count, sent: Sent }),
+  ),
   /** Node name, operator, bits it got, and why where it stayed float. */
   layers: v.array(
     v.looseObject({

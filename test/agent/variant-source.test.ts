@@ -20,18 +20,25 @@ async function brought(t: ExecutionContext, served: Partial<Served>): Promise<Va
   const keys = { deviceToken: 'token', controllerKey: '' };
   const identity = { device: 'device', controller: server.url, mqtt, ...keys };
   const source = controllerSource({ identity, files, model: 'model', version: 1 });
-  const { path } = await source.get(
+  const { path, goldenPath } = await source.get(
     { v: 1, bits: 32 },
     { signal: AbortSignal.timeout(60_000), onProgress: () => {} },
   );
   t.true(readFileSync(path).equals(file), 'the very file');
-  t.deepEqual(readdirSync(files.folder), [basename(path)], 'nothing else is left');
+  const names = [path, ...(goldenPath === null ? [] : [goldenPath])].map((one) => basename(one));
+  t.deepEqual(readdirSync(files.folder).sort(), names.sort(), 'nothing else is left');
   return server;
 }
 
 test('the compressed file is all that is fetched', async (t) => {
   const { asked } = await brought(t, {});
   t.deepEqual(asked, ['packed 0']);
+});
+
+test('the golden set is fetched compressed too', async (t) => {
+  const golden = Buffer.alloc(100_000, 3);
+  const { asked } = await brought(t, { golden: { file: golden, packed: zstdCompressSync(golden) } });
+  t.deepEqual(asked, ['packed 0', 'golden packed 0']);
 });
 
 test('a connection that breaks again and again is resumed where it stopped', async (t) => {

@@ -61,17 +61,19 @@ test('a bare model is taken, and what it lacks is said', async (t) => {
 test('what is sent of a variant is compressed, and holds the same', async (t) => {
   const test = await startTestController(t);
   await pushTiny(test, temporaryFolder(t));
-  const { digest, bytes, sent } = await wait(test, (await ask(test, { v: 1, bits: 32 })).id);
-  t.is(sent?.encoding, 'zstd');
-  t.true((sent?.bytes ?? 0) < (bytes ?? 0), `${sent?.bytes} of ${bytes} bytes`);
-  const answer = await fetch(`${test.controller.url}/api/v1/blobs/${sent?.digest}`, {
-    headers: { authorization: `Bearer ${test.controller.adminToken}` },
-  });
-  const packed = Buffer.from(await answer.arrayBuffer());
-  t.deepEqual(
-    [packed.length, digestOf(zstdDecompressSync(packed))],
-    [sent?.bytes ?? 0, digest ?? ''],
-  );
+  const variant = await wait(test, (await ask(test, { v: 1, bits: 32 })).id);
+  for (const file of [variant, variant.golden]) {
+    t.is(file?.sent?.encoding, 'zstd');
+    t.true((file?.sent?.bytes ?? 0) < (file?.bytes ?? 0), `of ${file?.bytes} bytes`);
+    const answer = await fetch(`${test.controller.url}/api/v1/blobs/${file?.sent?.digest}`, {
+      headers: { authorization: `Bearer ${test.controller.adminToken}` },
+    });
+    const packed = Buffer.from(await answer.arrayBuffer());
+    t.deepEqual(
+      [packed.length, digestOf(zstdDecompressSync(packed))],
+      [file?.sent?.bytes ?? 0, file?.digest ?? ''],
+    );
+  }
 });
 
 type Spoil = (folder: string) => Promise<unknown>;
