@@ -11,6 +11,7 @@ import { emptyHistogram, type Histogram, merge } from '../../shared/histogram.ts
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import { gather, isBatchable } from './gather.ts';
 import { type Job, runGroup, settle } from './group.ts';
+import { takeIdlest } from './idle.ts';
 import { openAll, openOne } from './open-threads.ts';
 import { createQueueMeter, type QueueLook, type QueueMeter } from './queue-meter.ts';
 import type { Thread, ThreadSpec } from './thread.ts';
@@ -77,7 +78,7 @@ interface State {
   /** Runs while a batch waits to be filled. */
   gathering: NodeJS.Timeout | null;
   readonly live: Set<Thread>;
-  /** A pipeline is here once for each run that it can take. */
+  /** Each is here once for every run that it can take. */
   readonly idle: Thread[];
   readonly queue: Job[];
   readonly queued: QueueMeter;
@@ -187,7 +188,7 @@ function pump(state: State): void {
       }, Math.ceil(found.waitMs));
       break;
     }
-    const thread = idle.pop();
+    const thread = takeIdlest(idle);
     if (thread) void runOn(state, thread, queue.splice(0, found.count));
   }
   const busy = state.holds > 0 || state.underway > 0 || queue.length > 0;

@@ -33,7 +33,7 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly id: number; readonly error: ErrorReport };
 
 export interface Thread extends Signature {
-  /** Runs that it is at work on at the same time. */
+  /** Runs that it is given at the same time, those that wait there included. */
   readonly depth: number;
   /** The feeds' memory goes to the thread and is gone here. Throws `SERVE_FAILED`. */
   run(feeds: Tensors): Promise<Tensors>;
@@ -97,7 +97,7 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
   const { inputs, outputs } = await openWithin(opened, worker, { afterMs: timeoutMs, error });
   let next = 0;
   return {
-    ...{ inputs, outputs, depth: 1, takeRuns: counter.take },
+    ...{ inputs, outputs, depth: depthOf(spec), takeRuns: counter.take },
     ended: ended.promise,
     gone: gone.promise,
     run(feeds) {
@@ -120,6 +120,14 @@ export async function openThread(spec: ThreadSpec, timeoutMs: number): Promise<T
       failAll('it ran for too long');
     },
   };
+}
+
+/**
+ * The next run lies ready where one ends, instead of a round trip through a busy process later: two
+ * sessions of a small model answer half as much again. What is to be put together must wait for it.
+ */
+function depthOf({ plan }: ThreadSpec): number {
+  return plan.batch > 1 ? 1 : 2;
 }
 
 function countRuns() {

@@ -37,7 +37,9 @@ test('the compressed file is all that is fetched', async (t) => {
 
 test('the golden set is fetched compressed too', async (t) => {
   const golden = Buffer.alloc(100_000, 3);
-  const { asked } = await brought(t, { golden: { file: golden, packed: zstdCompressSync(golden) } });
+  const { asked } = await brought(t, {
+    golden: { file: golden, packed: zstdCompressSync(golden) },
+  });
   t.deepEqual(asked, ['packed 0', 'golden packed 0']);
 });
 

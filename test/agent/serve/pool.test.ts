@@ -57,8 +57,8 @@ test('draining waits for a request that has runs to come', async (t) => {
 test('a full queue refuses at once', async (t) => {
   const path = await doublingModel(t, { dims: [1, 1] });
   const pool = await openPool({ ...spec, path }, { limits: { ...poolLimits, queueMax: 2 } });
-  const taken = [1, 2, 3].map((value) => pool.run(feeds(value)));
-  await t.throwsAsync(pool.run(feeds(4)), { code: 'CONFLICT' });
+  const taken = [1, 2, 3, 4].map((value) => pool.run(feeds(value)));
+  await t.throwsAsync(pool.run(feeds(5)), { code: 'CONFLICT' });
   await Promise.all(taken);
   await pool.drain();
 });
