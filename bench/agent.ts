@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { productRoot } from '../shared/product.ts';
 import type { Bench } from './bench.ts';
+import { buildDist } from './support/build-dist.ts';
 
 const starts = 3;
 const settleMs = 5000;
@@ -15,7 +16,7 @@ const cli = join(productRoot(), 'dist', 'cli.js');
 export const bench: Bench = {
   what: 'An idle agent from dist/, without a model',
   async run({ note }) {
-    build();
+    buildDist({ dashboard: true });
     const home = mkdtempSync(join(tmpdir(), 'fettle-bench-'));
     const controller = start(home, ['controller', '--port', '0', '--broker-port', '0']);
     try {
@@ -44,12 +45,6 @@ export const bench: Bench = {
     }
   },
 };
-
-function build(): void {
-  const script = join(productRoot(), 'deploy', 'build.mjs');
-  const { status } = spawnSync(process.execPath, [script], { stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error('dist/ could not be built');
-}
 
 function enrolmentToken(home: string, { url, token }: { url: string; token: string }): string {
   const args = [cli, 'device', 'token', '--controller', new URL(url).origin, '--token', token];

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { productRoot } from '../shared/product.ts';
 import type { Bench } from './bench.ts';
+import { buildDist } from './support/build-dist.ts';
 import { runInShape, shapes } from './support/tuning-shapes.ts';
 import { buildVariants } from './support/tuning-variants.ts';
 
@@ -23,6 +24,8 @@ const Cell = v.object({
   secondTrials: v.number(),
   firstBytes: v.number(),
   secondBytes: v.number(),
+  /** Of these, the variant itself. */
+  chosenBytes: v.number(),
   chosen: v.string(),
   regret: v.optional(v.number()),
   versusSource: v.optional(v.nullable(v.number())),
@@ -35,6 +38,7 @@ type Cell = v.InferOutput<typeof Cell>;
 export const bench: Bench = {
   what: 'Tuning on emulated devices, against measuring the whole space',
   async run({ asked, note }) {
+    buildDist({ dashboard: false });
     const rows = [];
     for (const model of models) {
       const path = join(productRoot(), '..', 'shared', 'models', model);
@@ -58,7 +62,16 @@ export const bench: Bench = {
 
 const columns = [
   ...['model@shape', 'points', 'chosen', 'regret %', 'times the source', 'lost unseen', 'allowed'],
-  ...['tuning s', 'budget s', 'all s', 'share %', '2nd s', '2nd time %', '2nd bytes %'],
+  ...[
+    'tuning s',
+    'budget s',
+    'all s',
+    'share %',
+    '2nd s',
+    '2nd time %',
+    '2nd bytes %',
+    'its model %',
+  ],
   'its p50 ms elsewhere in the space',
 ];
 
@@ -76,6 +89,7 @@ function rowOf(name: string, cell: Cell): (string | number)[] {
     cell.secondSeconds,
     percent(cell.secondSeconds, cell.tuningSeconds),
     percent(cell.secondBytes, cell.firstBytes),
+    percent(cell.chosenBytes, cell.firstBytes),
     space.map(([point, p50]) => `${point} ${Number(p50.toPrecision(3))}`).join('; '),
   ];
 }
@@ -83,9 +97,10 @@ function rowOf(name: string, cell: Cell): (string | number)[] {
 const notes = [
   'The space is every recipe under every plan of the shape, and what the tuning proposed itself.',
   'Each point of the space is measured alone for eight seconds; the tuning gets a fifth of that.',
-  'Regret: the chosen against the three best of the space, alternating in one process.',
+  'Regret: the chosen against the three best others of the space, alternating in one process.',
   'Times the source: against the source under its best plan, in the same round; above 1 is faster.',
   'Lost unseen: top-1 lost on the half of the evaluation data that the tuning did not judge by.',
-  '2nd: a second device of the class, which verifies what the first one chose.',
+  '2nd: a second device of the class, which verifies what the first one chose. Bytes as they are ' +
+    'sent, with golden sets; its model: without.',
   'half-core is a quota of a control group; 256-mib is the limit that stops a trial.',
 ];

@@ -2,7 +2,7 @@
  * One model on one device shape, in a process of that shape: tunes, then measures the whole space,
  * then lets the chosen meet the best. `tuning-cell.ts FOLDER MEMORY_MIB`; prints JSON.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { profileDevice } from '../../agent/profile/profile.ts';
 import { searchSpace } from '../../agent/tune/candidates.ts';
@@ -16,6 +16,7 @@ import { loadPackage } from '../../shared/evaluate/package.ts';
 import { measureQuality } from '../../shared/evaluate/quality.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import type { VariantFile } from '../../shared/variants.ts';
+import { sentBytesOf } from '../../shared/zstd.ts';
 import { type Built, builtSource } from './tuning-variants.ts';
 
 /** Of one point of the space, when everything is measured. */
@@ -23,7 +24,9 @@ const pointSeconds = 8;
 /** Loading, checking and starting of one point. */
 const startSeconds = 0.6;
 const budgetShare = 0.2;
-const duelSeconds = 5;
+const duelSeconds = 8;
+/** Compiled, as devices run it. */
+const trialModule = new URL('../../dist/agent/tune/trial-child.js', import.meta.url);
 
 const [folder = '', memory = ''] = process.argv.slice(2);
 const signal = new AbortController().signal;
@@ -31,22 +34,22 @@ const built: Built = JSON.parse(readFileSync(join(folder, 'built.json'), 'utf8')
 const limits = memory === '' ? {} : { memoryMiB: Number(memory) };
 const profile = await profileDevice({ device: 'bench', limits, probes: false, signal });
 const source = await builtSource(built, folder);
-const fetched = new Map<string, number>();
+const fetched = new Map<string, VariantFile>();
 const space = searchSpace(built.goal, profile);
 const points = space.recipes.length * space.plans.length;
 const request: TuneRequest = {
   ...{ device: 'bench', revision: 1, goal: built.goal, profile, countWaiting: false, finished: [] },
   budgetSeconds: budgetShare * points * (pointSeconds + startSeconds),
   source: { get: async (recipe, options) => count(await source.get(recipe, options)) },
-  ...{ onTrial: () => {}, signal },
+  ...{ onTrial: () => {}, signal, trialModule },
 };
 const first = await tune(request);
-const firstBytes = takeBytes();
+const firstFiles = takeFiles();
 const { chosen } = first;
 const second = chosen
   ? await tune({ ...request, hint: { hardwareClass: profile.hardwareClass, ...chosen } })
   : null;
-const secondBytes = takeBytes();
+const secondFiles = takeFiles();
 const start = performance.now();
 const all = await measureAll();
 const exhaustiveSeconds = (performance.now() - start) / 1000;
@@ -54,32 +57,42 @@ const told = chosen === null ? { reason: first.reason ?? '' } : await judge(all)
 process.stdout.write(
   JSON.stringify({
     ...{ points: all.length, tuningSeconds: first.seconds, exhaustiveSeconds },
-    ...{ secondSeconds: second?.seconds ?? 0, firstBytes, secondBytes },
-    secondTrials: second?.trials.length ?? 0,
+    ...{ secondSeconds: second?.seconds ?? 0, secondTrials: second?.trials.length ?? 0 },
+    ...{ firstBytes: await bytesOf(firstFiles), secondBytes: await bytesOf(secondFiles) },
+    ...{ chosenBytes: await bytesOf(secondFiles.map((file) => ({ ...file, goldenPath: null }))) },
     budgetSeconds: request.budgetSeconds,
-    chosen: chosen ? `${chosen.recipeName}, ${planName(chosen.plan)}` : 'nothing',
+    chosen: chosen ? nameOf(chosen) : 'nothing',
     ...told,
   }),
   () => process.exit(),
 );
 
 function count(file: VariantFile): VariantFile {
-  const golden = file.goldenPath === null ? 0 : statSync(file.goldenPath).size;
-  fetched.set(file.digest, file.bytes + golden);
+  fetched.set(file.digest, file);
   return file;
 }
 
-function takeBytes(): number {
-  const bytes = [...fetched.values()].reduce((sum, size) => sum + size, 0);
+function takeFiles(): VariantFile[] {
+  const files = [...fetched.values()];
   fetched.clear();
-  return bytes;
+  return files;
+}
+
+/** As they are sent: compressed, where that is smaller. */
+async function bytesOf(files: readonly VariantFile[]): Promise<number> {
+  let sum = 0;
+  for (const { path, goldenPath } of files) {
+    sum += await sentBytesOf(path);
+    if (goldenPath !== null) sum += await sentBytesOf(goldenPath);
+  }
+  return sum;
 }
 
 function options(seconds: number): TrialOptions {
   return {
     effort: { warmUpMs: 200, runsMin: 50, secondsMin: seconds, spread: 0, secondsMax: seconds },
     ...{ compare: 'latency', memoryLimitMiB: limits.memoryMiB ?? null, timeoutMs: 300_000 },
-    ...{ niceness: 0, signal },
+    ...{ niceness: 0, signal, module: trialModule },
   };
 }
 
@@ -106,7 +119,8 @@ async function judge(trials: readonly Trial[]) {
   const floor = byTime.find((trial) => isSource(trial.recipe));
   const may = (trial: Trial) =>
     isSource(trial.recipe) || (trial.quality?.dropUpper ?? 0) <= built.goal.maxDrop;
-  const rivals = byTime.filter(may).slice(0, 3);
+  const same = (one: Trial) => chosen !== null && nameOf(one) === nameOf(chosen);
+  const rivals = byTime.filter((one) => may(one) && !same(one)).slice(0, 3);
   const list = [floor, chosen, ...rivals].filter((one) => one !== undefined && one !== null);
   const entries = [];
   for (const { recipe, plan } of list) {
@@ -119,15 +133,14 @@ async function judge(trials: readonly Trial[]) {
   return {
     regret: best / own - 1,
     versusSource: floor ? own : null,
-    bestAlone: byTime.filter(may)[0] ? nameOf(byTime.filter(may)[0]) : '',
     dropUnseen: await dropUnseen(),
     maxDrop: built.goal.maxDrop,
     spaceP50: done.map((trial) => [nameOf(trial), trial.latencyMsP50]),
   };
 }
 
-function nameOf(trial: Trial | undefined): string {
-  return trial ? `${trial.recipeName}, ${planName(trial.plan)}` : '';
+function nameOf({ recipeName, plan }: Pick<Trial, 'recipeName' | 'plan'>): string {
+  return `${recipeName}, ${planName(plan)}`;
 }
 
 /** Of the chosen variant, on the half of the evaluation data that the tuning did not see. */
