@@ -21,9 +21,10 @@ export interface SessionOptions {
   /** The memory arena: faster allocation, more memory kept. On where nothing is said. */
   readonly arena?: boolean;
   /**
-   * Threads wait for work busily, as the runtime does by default; off gives cores back to others.
+   * Threads wait for work busily, as the runtime does by default; off gives cores back to others;
+   * `within-run` only until the run under way ends.
    */
-  readonly spinning?: boolean;
+  readonly spinning?: boolean | 'within-run';
   /** Session configuration entries, e.g. `session.disable_prepacking` → `1`. */
   readonly extra?: Readonly<Record<string, string>>;
   /** Profiles every node; the file `<prefix>_<time>.json` is written by `release`. */
@@ -174,7 +175,9 @@ function entriesOf({ extra, spinning }: SessionOptions): Record<string, string> 
   return {
     ...extra,
     [disabledOptimizers]: disabled.join(';'),
+    // onnxruntime_session_options_config_keys.h
     ...(spinning !== undefined && { 'session.intra_op.allow_spinning': spinning ? '1' : '0' }),
+    ...(spinning === 'within-run' && { 'session.force_spinning_stop': '1' }),
   };
 }
 
