@@ -111,7 +111,7 @@ async function sendAll(line: Line, { reporter, telemetry }: Hearing): Promise<vo
   await line.link?.send('profile', await line.profile());
   sendTuning(line);
   line.events.again();
-  telemetry.send();
+  telemetry.again();
 }
 
 function sendTuning({ journal, link }: Line): void {

@@ -21,8 +21,8 @@ export interface Spool {
   lose(count: number): void;
   /** The oldest windows that are not acknowledged, as one document; null when there are none. */
   batch(device: string): Message<'telemetry'> | null;
-  /** The controller has stored everything up to `seq` of this spool. */
-  acknowledge(ack: { spool: string; seq: number }): void;
+  /** The controller has stored everything up to `seq` of this spool; false: that was known. */
+  acknowledge(ack: { spool: string; seq: number }): boolean;
   readonly dropped: number;
   bytes(): number;
 }
@@ -61,9 +61,10 @@ export function openSpool(store: Store, journal: Journal, limits = spoolLimits):
       return { v: 1, device, spool: id, dropped, windows };
     },
     acknowledge({ spool, seq }) {
-      if (spool !== id || seq <= acknowledged) return;
+      if (spool !== id || seq <= acknowledged) return false;
       acknowledged = seq;
       queue.remove(seq);
+      return true;
     },
     get dropped() {
       return dropped;

@@ -11,8 +11,8 @@ import type { NewWindow, Spool } from './spool.ts';
 import { usageMeter } from './usage.ts';
 
 export interface Telemetry {
-  /** A connection was made, or the controller answered: send what waits. */
-  send(): void;
+  /** A connection was made: what was under way may be lost, and is sent again with what waits. */
+  again(): void;
   acknowledge(ack: NonNullable<Message<'ack'>['telemetry']>): void;
   setPeriod(seconds: number): void;
   /** The last window's readings, empty before the first. */
@@ -73,11 +73,9 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
 
   schedule();
   return {
-    send: sender.send,
+    again: sender.again,
     acknowledge(ack) {
-      options.spool.acknowledge(ack);
-      sender.settle();
-      sender.send();
+      if (options.spool.acknowledge(ack)) sender.again();
     },
     setPeriod(next) {
       if (next === seconds) return;
@@ -105,10 +103,14 @@ function createSender({ device, spool, link, onFault }: TelemetryOptions) {
     if (underway !== null || !open?.connected) return;
     const batch = spool.batch(device);
     if (batch === null) return;
-    underway = setTimeout(settle, ackTimeoutMs).unref();
+    underway = setTimeout(again, ackTimeoutMs).unref();
     open.send('telemetry', batch).then((sent) => sent || settle(), onFault);
   }
-  return { send, settle };
+  function again(): void {
+    settle();
+    send();
+  }
+  return { send, settle, again };
 }
 
 interface Collector {

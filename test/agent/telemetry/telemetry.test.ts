@@ -42,3 +42,25 @@ test('requests are counted once, in order, although nobody was there to hear', a
   const bytes = all.map(({ networkBytes }) => networkBytes?.received ?? 0);
   t.true(Math.max(...bytes) > 0, 'what it fetched is counted');
 });
+
+test('what was under way when the connection broke is sent again with the next one', async (t) => {
+  const station = await startStation(t);
+  await startOn(t, station);
+  const desired = await offerModel(t, station);
+  await station.publish('desired', desired({ revision: 1, telemetrySeconds: 0.1 }));
+  await station.reported('serving', ({ state }) => state === 'serving');
+  station.acknowledging = false;
+  const before = station.heard.telemetry.length;
+  const sent = await until('a document', () => station.heard.telemetry[before]);
+  // From now on no window is closed that would send what waits.
+  const reports = station.heard.reported.length;
+  await station.publish('desired', desired({ revision: 2, telemetrySeconds: 3600 }));
+  await until('the longer period', () => station.heard.reported.length > reports);
+  const first = sent.windows[0]?.seq;
+  const times = () =>
+    station.heard.telemetry.filter(({ windows }) => windows[0]?.seq === first).length;
+  const once = times();
+  station.dropConnections();
+  await until('the same windows again', () => times() > once);
+  t.pass();
+});

@@ -83,7 +83,7 @@ async function send({ identity, folder }: OfflineOptions, timeMs: number): Promi
     handlers: {
       ...{ onDesired() {}, onInfer() {}, onState() {}, onFault() {} },
       onAck: ({ telemetry: ack }) => ack && telemetry.acknowledge(ack),
-      onConnected: () => telemetry.send(),
+      onConnected: () => telemetry.again(),
     },
   });
   const endMs = performance.now() + timeMs;

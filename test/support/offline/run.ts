@@ -48,6 +48,8 @@ export interface OfflineReport {
 /** Kept while the test looks at it. */
 const retentionHours = 24 * 30;
 const restartsMax = 3;
+/** Real time that the controller has before it is stopped: most of it while devices send. */
+const stopMsMax = 1500;
 
 export async function runOffline(options: OfflineRun): Promise<OfflineReport> {
   const { agents, hours, windowSeconds, folder, say } = options;
@@ -69,7 +71,8 @@ export async function runOffline(options: OfflineRun): Promise<OfflineReport> {
   let controller = await start(data, ports);
   const draining = devices.map((device) => device.drain(Math.floor(random() * restartsMax)));
   const drained = Promise.all(draining);
-  await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, 2000))]);
+  const stopMs = random() * stopMsMax;
+  await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, stopMs))]);
   await controller.stop();
   controller = await start(data, ports);
   say('the controller was stopped and started in the middle');
