@@ -57,6 +57,7 @@ const columns = ['model', 'variant', 'metric', 'source', 'variant', 'agrees'].co
 
 const notes = [
   '"to nearest" is the same without calibration data; the others are rounded second-order on it.',
+  '"4 stored, 8 computed" is `--bits 4 --activations 8`; "8" is `--bits 8`, for comparison.',
   'The peer takes MatMuls only: convolutions and Gemm stay float in its models.',
   'Speed is the source’s median latency over the variant’s, in turns in one process, one thread.',
   '"files" is a file-type model fed with installed files of many kinds.',
@@ -126,6 +127,8 @@ async function compare(own: Subject, scene: Scene): Promise<(string | number)[][
     if (own.matrices) made.push(await peer(own, bits, scene));
   }
   if (!own.matrices) {
+    for (const bits of [8, 4, 2])
+      made.push(await compressed(own, { options: integers(bits) }, scene));
     made.push(await compressed(own, { options: ['--bits', '8', '--scheme', 'pow2'] }, scene));
   }
   const speeds = await speedsOf(made, own.found);
@@ -140,13 +143,19 @@ async function compare(own: Subject, scene: Scene): Promise<(string | number)[][
   return rows;
 }
 
+/** Integers compute, whatever weights are stored in. */
+function integers(bits: number): string[] {
+  return bits === 8 ? ['--bits', '8'] : ['--bits', `${bits}`, '--activations', '8'];
+}
+
 async function compressed(
   { name, found }: Subject,
   { options, rounding = '' }: { options: readonly string[]; rounding?: string },
   { folder, note, signal }: Scene,
 ): Promise<Made> {
-  const words = [...options.filter((option) => !option.startsWith('--')), rounding];
-  const what = words.join(' ').trim();
+  const [bits = '', how = ''] = options.filter((option) => !option.startsWith('--'));
+  const stored = options.includes('--activations') ? 'stored, 8 computed' : how;
+  const what = [bits, stored, rounding].filter((word) => word !== '').join(' ');
   note(`${name}: ${what}`);
   const path = join(folder, `${name} ${what}.onnx`);
   // A bare model has no calibration data.

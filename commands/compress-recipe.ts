@@ -11,7 +11,7 @@ const widths = [32, 16, 8, 4, 2] as const;
 export const recipeFlags: Command['options'] = [
   {
     flags: '--bits <n>',
-    help: `${widths.join(', ')}; 32 is float, made canonical; below 8 only weights are narrow`,
+    help: `${widths.join(', ')} for weights; 32 is float, made canonical; see --activations`,
   },
   {
     flags: '--keep <r>',
@@ -33,7 +33,11 @@ export const recipeFlags: Command['options'] = [
     flags: '--scheme <name>',
     help: 'affine, or pow2: fixed point, every scale a power of two',
   },
-  { flags: '--weight-only', help: 'activations stay float; so it is below 8 bits anyway' },
+  {
+    flags: '--activations <n>',
+    help: '8: integers compute, also where weights are stored in 4 or 2 bits; 32: floats do',
+  },
+  { flags: '--weight-only', help: 'the same as --activations 32, as it is below 8 bits anyway' },
   {
     flags: '--block-size <n>',
     help: `weights that share a scale: ${blockSizes.join(', ')}`,
@@ -70,7 +74,7 @@ export async function recipeOf(context: CommandContext): Promise<Recipe> {
     ...{ v: 1, bits: known },
     ...(target !== undefined && { target }),
     ...schemeOf(context),
-    ...(options.weightOnly === true && { activations: 32 }),
+    ...activationsOf(context),
     ...blockSizeOf(context),
     ...keepOf(context),
     ...blocksOf(context),
@@ -82,6 +86,7 @@ const recipeOptions = [
   'bits',
   'target',
   'scheme',
+  'activations',
   'weightOnly',
   'blockSize',
   'keep',
@@ -94,6 +99,18 @@ function schemeOf({ options }: CommandContext): Pick<Recipe, 'scheme'> {
   if (scheme === undefined || scheme === 'affine') return {};
   if (scheme === 'pow2') return { scheme };
   throw badArgument('--scheme', { expected: 'affine or pow2', got: scheme });
+}
+
+function activationsOf({ options }: CommandContext): Pick<Recipe, 'activations'> {
+  const asked = text(options.activations);
+  if (options.weightOnly === true) {
+    if (asked === undefined || asked === '32') return { activations: 32 };
+    throw badArgument('--activations', { expected: '32 with --weight-only', got: asked });
+  }
+  if (asked === undefined) return {};
+  if (asked === '32') return { activations: 32 };
+  if (asked === '8') return { activations: 8 };
+  throw badArgument('--activations', { expected: '8 or 32', got: asked });
 }
 
 function blockSizeOf({ options }: CommandContext): Pick<Recipe, 'blockSize'> {

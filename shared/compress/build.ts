@@ -12,16 +12,18 @@ import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { equalize } from './correct/equalize.ts';
 import { narrowModel } from './narrow/narrow.ts';
 import { savingsOf } from './narrow/savings.ts';
+import { storedModel } from './narrow/stored.ts';
 import { powerNotes, withExponents } from './pow2/report.ts';
 import { prunedModel } from './prune/apply.ts';
 import { withChannels } from './prune/report.ts';
 import { type QuantizeOptions, quantizeModel, weightedNodes } from './quantize/quantize.ts';
-import { isSource, isWeightOnly, prunes, type Recipe } from './recipe.ts';
+import { isSource, isWeightOnly, prunes, type Recipe, storesNarrow } from './recipe.ts';
 import type { MeasureRecord } from './record.ts';
 import type { Built, LayerReport } from './report.ts';
 import { rewriterOf } from './rewriter.ts';
 import { withZeros } from './sparse/report.ts';
-import { defaultTarget, isTarget, type Target, targets } from './targets.ts';
+import { floatByRecipe } from './stay-float.ts';
+import { targetOf } from './targets.ts';
 
 /** Whether building needs a record: whether channels go or anything computes in integers. */
 export function needsRecord(recipe: Recipe): boolean {
@@ -106,34 +108,33 @@ function buildWhole(canonical: Canonical, recipe: Recipe, record: MeasureRecord 
     });
   }
   const equal = equalize(canonical.model, record.equalize ?? {});
-  const { model, layers } = quantizeModel(equal, {
+  const { model: float, blocks } = storedModel(equal, recipe, record);
+  const { model, layers } = quantizeModel(float, {
     target: targetOf(recipe),
     ...record,
+    stored: (layer) => blocks.get(layer),
     wordBits: wordBitsOf(recipe),
-    float: { ...floatByRecipe(equal, recipe), ...record.float },
+    float: { ...floatByRecipe(float, recipe), ...record.float },
   });
-  if (recipe.scheme !== 'pow2') return finish(model, { layers, notes });
+  if (recipe.scheme !== 'pow2') {
+    return finish(model, { layers, notes: [...notes, ...storedNotes(blocks.size)] });
+  }
   return finish(model, { layers: withExponents(model, layers), notes: [...notes, ...powerNotes] });
-}
-
-export function targetOf(recipe: Recipe): Target {
-  const name = recipe.target ?? defaultTarget;
-  if (isTarget(name)) return targets[name];
-  throw new FettleError('RECIPE_INVALID', {
-    reason: `target ${name} is not one of ${Object.keys(targets).join(', ')}`,
-  });
 }
 
 /** What this compressor cannot do yet is refused rather than left out silently. */
 export function checkRecipe(recipe: Recipe): void {
   const bits = [recipe.bits, ...Object.values(recipe.layers ?? {})];
   const power = recipe.scheme === 'pow2';
-  const strange = bits.find((width) => width === 16 || (width < 8 && !power));
-  if (!isWeightOnly(recipe) && strange !== undefined) {
-    throw refused(`${strange} bits with activations of 8 bits`);
+  if (!isWeightOnly(recipe) && bits.includes(16)) {
+    throw refused('16 bits with activations of 8 bits');
   }
   if (power && isWeightOnly(recipe)) throw refused('scheme pow2 with float activations');
-  if (recipe.sparsity && isWeightOnly(recipe) && bits.some((width) => width < 16)) {
+  if (storesNarrow(recipe) && recipe.corrections?.includes('equalize')) {
+    throw refused('equalization of weights stored in blocks');
+  }
+  const blocks = storesNarrow(recipe) || (isWeightOnly(recipe) && bits.some((width) => width < 16));
+  if (recipe.sparsity && blocks) {
     throw refused('sparsity with blocks of narrow weights, whose rounding undoes the zeros,');
   }
   targetOf(recipe);
@@ -143,13 +144,12 @@ function refused(what: string): FettleError {
   return new FettleError('RECIPE_INVALID', { reason: `${what} is not supported` });
 }
 
-/** Layers to which the recipe gives 32 bits. */
-export function floatByRecipe(model: Model, recipe: Recipe): Record<string, string> {
-  const float: Record<string, string> = {};
-  for (const { name } of weightedNodes(rewriterOf(model.graph))) {
-    if ((recipe.layers?.[name] ?? recipe.bits) === 32) float[name] = 'the recipe keeps it in float';
-  }
-  return float;
+function storedNotes(layers: number): string[] {
+  if (layers === 0) return [];
+  return [
+    `${layers} layers are widened to 8 bits when the model is loaded: ` +
+      'their fewer bits save bytes, speed and memory are those of 8 bits.',
+  ];
 }
 
 function floatLayers(model: Model): LayerReport[] {

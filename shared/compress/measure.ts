@@ -5,7 +5,7 @@ import type { DataSet } from '../evaluate/dataset.ts';
 import type { Selection } from '../evaluate/selection.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { Progress } from '../variants.ts';
-import { floatByRecipe, targetOf, wordBitsOf } from './build.ts';
+import { wordBitsOf } from './build.ts';
 import { correctBiases } from './calibrate/bias.ts';
 import type { ValueHistogram } from './calibrate/histogram.ts';
 import { type Observations, observeModel } from './calibrate/observe.ts';
@@ -22,10 +22,11 @@ import {
   weightedNodes,
 } from './quantize/quantize.ts';
 import { channelsToWatch, weightLimits } from './quantize/saturation.ts';
-import { corrections as everyCorrection, type Recipe } from './recipe.ts';
+import { corrections as everyCorrection, type Recipe, storesNarrow } from './recipe.ts';
 import type { ActivationRange, MeasureRecord } from './record.ts';
 import { rewriterOf } from './rewriter.ts';
-import { floatByTable } from './stem.ts';
+import { floatByRecipe, floatByTable } from './stay-float.ts';
+import { targetOf } from './targets.ts';
 
 export interface MeasureOptions extends Selection {
   readonly dataSet: DataSet;
@@ -69,7 +70,8 @@ async function choose(
   recipe: Recipe,
   options: MeasureOptions,
 ): Promise<{ corrections: Corrections; notes: readonly string[] }> {
-  const equalizes = jointsOf(canonical).length > 0;
+  // Blocks of stored weights span input channels, which equalization scales one by one.
+  const equalizes = jointsOf(canonical).length > 0 && !storesNarrow(recipe);
   const possible = everyCorrection.filter((one) => equalizes || one !== 'equalize');
   let observed: Promise<Observations> | undefined;
   return chooseCorrections(canonical, {

@@ -10,11 +10,12 @@ import { type TimingLimits, timeInterleaved } from '../evaluate/timing.ts';
 import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Progress } from '../variants.ts';
-import { floatByRecipe, targetOf } from './build.ts';
 import { observeModel } from './calibrate/observe.ts';
 import { rangeOf } from './calibrate/ranges.ts';
 import { computeLayers, quantizeModel, valuesToCalibrate } from './quantize/quantize.ts';
 import type { BitWidth, Recipe } from './recipe.ts';
+import { floatByRecipe } from './stay-float.ts';
+import { targetOf } from './targets.ts';
 
 /** The median latency of each model in milliseconds, timed in turns. */
 export type TimeModels = (models: readonly Uint8Array[]) => Promise<number[]>;

@@ -98,6 +98,12 @@ export function isWeightOnly({ bits, activations, scheme }: Recipe): boolean {
   return (activations ?? (integer ? 8 : 32)) === 32;
 }
 
+/** Whether layers compute in integers of 8 bits and are stored in fewer. */
+export function storesNarrow(recipe: Recipe): boolean {
+  if (isSource(recipe) || isWeightOnly(recipe) || recipe.scheme === 'pow2') return false;
+  return [recipe.bits, ...Object.values(recipe.layers ?? {})].some((bits) => bits < 8);
+}
+
 export function recipeDigest(recipe: Recipe): Digest {
   return digestOfJson(recipe);
 }

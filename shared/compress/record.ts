@@ -18,6 +18,11 @@ const NarrowWeights = v.strictObject({
   zeros: v.string(),
   /** float32, little-endian. */
   scales: v.string(),
+  /**
+   * What is added to the bias of each output channel before the layer is quantized to the 8 bits
+   * that it computes in; absent where activations stay float.
+   */
+  bias: v.optional(v.array(v.number())),
 });
 
 /** What pruning decided: building from it runs nothing. */

@@ -1,9 +1,20 @@
-/** Which layers are not worth 8 bits by the target's table, before anything is measured. */
+/** Which layers stay float before anything is measured: by the recipe, by the target's table. */
 import { intOf } from '../onnx/attributes.ts';
-import type { Graph, Node } from '../onnx/graph.ts';
+import type { Graph, Model, Node } from '../onnx/graph.ts';
 import { feeds } from '../onnx/graph.ts';
+import { weightedNodes } from './quantize/quantize.ts';
+import type { Recipe } from './recipe.ts';
 import { type Rewriter, rewriterOf } from './rewriter.ts';
 import type { Target } from './targets.ts';
+
+/** Layers to which the recipe gives 32 bits. */
+export function floatByRecipe(model: Model, recipe: Recipe): Record<string, string> {
+  const float: Record<string, string> = {};
+  for (const { name } of weightedNodes(rewriterOf(model.graph))) {
+    if ((recipe.layers?.[name] ?? recipe.bits) === 32) float[name] = 'the recipe keeps it in float';
+  }
+  return float;
+}
 
 /** The reason by layer name; layers in `said`, whose bits the recipe names, are not judged. */
 export function floatByTable(

@@ -3,7 +3,8 @@
  * (dispatch), convsym.cpp and qlinearconv.cc (which shapes have a fast kernel), and measurements
  * of single nodes on x86-64 with VNNI.
  */
-import type { BitWidth } from './recipe.ts';
+import { FettleError } from '../errors.ts';
+import type { BitWidth, Recipe } from './recipe.ts';
 
 /** How many channels kernels like to have. */
 export interface Rounding {
@@ -86,4 +87,13 @@ export const defaultTarget: TargetName = 'x64-vnni';
 
 export function isTarget(name: string): name is TargetName {
   return Object.hasOwn(targets, name);
+}
+
+/** Throws `RECIPE_INVALID`. */
+export function targetOf(recipe: Recipe): Target {
+  const name = recipe.target ?? defaultTarget;
+  if (isTarget(name)) return targets[name];
+  throw new FettleError('RECIPE_INVALID', {
+    reason: `target ${name} is not one of ${Object.keys(targets).join(', ')}`,
+  });
 }

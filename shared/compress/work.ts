@@ -5,19 +5,21 @@ import { FettleError } from '../errors.ts';
 import { type DataSet, openDataSet } from '../evaluate/dataset.ts';
 import type { Outcome } from '../evaluate/outcome.ts';
 import type { Model } from '../onnx/graph.ts';
-import { buildFrom, gainsFromRecord, hasIntegers, needsRecord, targetOf } from './build.ts';
+import { buildFrom, gainsFromRecord, hasIntegers, needsRecord } from './build.ts';
 import type { Observations } from './calibrate/observe.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { measure, observe } from './measure.ts';
 import { measureNarrow } from './narrow/measure.ts';
+import { measureStored } from './narrow/measure-stored.ts';
 import { prunedModel } from './prune/apply.ts';
 import { measurePruning } from './prune/measure.ts';
 import { pruningNotes } from './prune/report.ts';
-import { isWeightOnly, prunes, type Recipe, recipeName } from './recipe.ts';
+import { isWeightOnly, prunes, type Recipe, recipeName, storesNarrow } from './recipe.ts';
 import type { MeasureRecord, PruneRecord } from './record.ts';
 import type { Built } from './report.ts';
 import type { FileRequest } from './request.ts';
 import { inputsOf, type Source } from './source.ts';
+import { targetOf } from './targets.ts';
 
 /** What is worked on, and what was found out about it so far. */
 export interface Work {
@@ -96,6 +98,7 @@ async function measuredOf(work: Work, recipe: Recipe, model: Model): Promise<Mea
   const options = { dataSet, source: digestOf(source.bytes), signal, onProgress };
   if (isWeightOnly(recipe)) return measureNarrow(model, recipe, options);
   if (!hasIntegers(recipe)) return emptyRecord(recipe, options.source);
+  if (storesNarrow(recipe)) return measureStored(model, recipe, options);
   const observed = known.observed.get(model) ?? (await observe(model, options));
   known.observed.set(model, observed);
   return measure(model, recipe, { ...options, observed });

@@ -155,7 +155,8 @@ function layersOf(recipe: Recipe, chosen: Chosen): NonNullable<Recipe['layers']>
 function bytesOf(work: Work, recipe: Recipe, record: MeasureRecord | null): number {
   const prune = [...work.known.pruned.values()].at(-1)?.prune ?? undefined;
   const pruned = prune ? { ...empty(work, recipe), prune } : null;
-  return buildFrom(work.canonical, recipe, record ?? pruned).bytes.length;
+  const measured = record && { ...record, narrow: {} };
+  return buildFrom(work.canonical, recipe, measured ?? pruned).bytes.length;
 }
 
 function empty(work: Work, recipe: Recipe): MeasureRecord {

@@ -1,16 +1,16 @@
 /** What each layer may be stored in, what that takes, and how it disturbs the network's answers. */
 import type { Model, Node } from '../../onnx/graph.ts';
-import { targetOf } from '../build.ts';
 import { type MeasureOptions, quantizeOptions } from '../measure.ts';
 import { type NarrowLayer, narrowLayers } from '../narrow/layers.ts';
 import { measureNarrow } from '../narrow/measure.ts';
 import { narrowModel } from '../narrow/narrow.ts';
 import { type NarrowPlan, planOf, storedBytes } from '../narrow/plan.ts';
 import { computeLayers, weightedNodes } from '../quantize/quantize.ts';
-import { type BitWidth, bitWidths, isWeightOnly, type Recipe } from '../recipe.ts';
+import { type BitWidth, bitWidths, isWeightOnly, type Recipe, storesNarrow } from '../recipe.ts';
 import type { MeasureRecord } from '../record.ts';
 import { rewriterOf } from '../rewriter.ts';
 import { layerNoises, outputNoises, type SensitivityOptions } from '../sensitivity.ts';
+import { targetOf } from '../targets.ts';
 import { sizeOf } from '../tensors.ts';
 import type { Option, Unit } from './front.ts';
 
@@ -51,12 +51,15 @@ export function widthsAbove(least: BitWidth): BitWidth[] {
   return bitWidths.filter((bits) => bits >= least).reverse();
 }
 
+/** Rounding to stored bits and computing in 8 disturb the answers by the sum of both. */
 async function integerWidths(
   canonical: Model,
   recipe: Recipe,
-  { allowed, record, judge }: WidthsOptions,
+  options: WidthsOptions,
 ): Promise<Unit<BitsOption>[]> {
+  const { allowed, record, judge } = options;
   if (!record) return [];
+  const stored = storesNarrow(recipe) ? await storedWidths(canonical, recipe, options) : [];
   const how = quantizeOptions(canonical, recipe, record);
   const noises = await layerNoises(canonical, how, judge);
   const rewriter = rewriterOf(canonical.graph);
@@ -64,12 +67,26 @@ async function integerWidths(
   const bytesOf = (node: Node | undefined, bits: BitWidth) =>
     (sizeOf(rewriter.constant(node?.inputs[1])?.dims ?? []) * bits) / 8;
   const inOrder = computeLayers(canonical).flatMap((name) => noises.filter((n) => n.name === name));
-  return inOrder.map(({ name, noise }) => ({
-    name,
-    options: allowed(name)
+  return inOrder.map(({ name, noise }) => {
+    const whole = allowed(name)
       .filter((bits) => bits === 8 || bits === 32)
-      .map((bits) => optionOf(bits, bytesOf(nodes.get(name), bits), bits === 8 ? noise : 0)),
-  }));
+      .map((bits) => optionOf(bits, bytesOf(nodes.get(name), bits), bits === 8 ? noise : 0));
+    const own = stored.find((unit) => unit.name === name)?.options ?? [];
+    const less = own
+      .filter(({ bits }) => bits < 8)
+      .map(({ bits, bytes, loss }) => optionOf(bits, bytes, loss + noise));
+    return { name, options: [...less, ...whole] };
+  });
+}
+
+function storedWidths(
+  canonical: Model,
+  recipe: Recipe,
+  options: WidthsOptions,
+): Promise<Unit<BitsOption>[]> {
+  const below = (name: string) => options.allowed(name).filter((bits) => bits < 8);
+  const weightOnly = { ...recipe, activations: 32 } as const;
+  return narrowWidths(canonical, weightOnly, { ...options, allowed: below });
 }
 
 interface Narrowed {

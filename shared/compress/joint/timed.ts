@@ -3,7 +3,6 @@ import type { DataSet } from '../../evaluate/dataset.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { writeModel } from '../../onnx/write.ts';
 import type { Unit } from '../allocate/front.ts';
-import { targetOf } from '../build.ts';
 import { observeModel } from '../calibrate/observe.ts';
 import { rangeOf } from '../calibrate/ranges.ts';
 import { quantizeOptions } from '../measure.ts';
@@ -12,7 +11,8 @@ import { computeLayers, quantizeModel, valuesToCalibrate } from '../quantize/qua
 import type { Recipe } from '../recipe.ts';
 import type { ActivationRange } from '../record.ts';
 import { layerNoises, type SensitivityOptions } from '../sensitivity.ts';
-import { floatByTable } from '../stem.ts';
+import { floatByTable } from '../stay-float.ts';
+import { targetOf } from '../targets.ts';
 import type { Change } from './changes.ts';
 import { type Tried, unitsOf } from './units.ts';
 

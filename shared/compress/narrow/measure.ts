@@ -2,21 +2,19 @@
 import { availableParallelism } from 'node:os';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { makeNode } from '../attributes.ts';
-import { valuesOf } from '../blockwise/blocks.ts';
-import { targetOf } from '../build.ts';
+import type { BlockShape } from '../blockwise/blocks.ts';
 import { copyModel } from '../canonical/copy.ts';
 import type { MeasureOptions } from '../measure.ts';
 import type { Recipe } from '../recipe.ts';
 import type { MeasureRecord, NarrowWeights } from '../record.ts';
-import { rewriterOf } from '../rewriter.ts';
-import { floatsOf, floatTensor } from '../tensors.ts';
+import { targetOf } from '../targets.ts';
 import { encodeWeights } from './encode.ts';
 import type { Fitted } from './fit.ts';
-import { type NarrowLayer, narrowLayers, transpose } from './layers.ts';
+import { narrowLayers } from './layers.ts';
 import { type LayerJob, type Layerwise, layerwise } from './layerwise.ts';
 import { fitParts, partsOf } from './parts.ts';
-import { type NarrowPlan, planOf } from './plan.ts';
+import { planOf } from './plan.ts';
+import { replaceWeights } from './replace.ts';
 
 const defaultLimit = 128;
 
@@ -25,89 +23,89 @@ export interface NarrowOptions extends MeasureOptions {
   readonly alone?: boolean;
 }
 
+/** A layer to be rounded. */
+export interface NarrowJob extends Pick<LayerJob, 'layer'> {
+  readonly shape: BlockShape;
+  /** Whether its bias can take what rounding shifts its mean by. */
+  readonly takesBias: boolean;
+}
+
+/** Where activations stay float. */
 export async function measureNarrow(
   canonical: Model,
   recipe: Recipe,
   options: NarrowOptions,
 ): Promise<MeasureRecord> {
-  const limit = Math.min(options.limit ?? defaultLimit, options.dataSet.samples);
-  const threads = options.threads ?? Math.min(4, availableParallelism());
-  const rounded = copyModel(canonical);
-  const jobs = jobsOf(rounded, recipe);
-  const products = await openProducts(threads);
   const narrow: Record<string, NarrowWeights> = {};
   const biases: Record<string, number[]> = {};
+  const limit = limitOf(options);
+  await roundLayers(canonical, options, {
+    jobsOf: (model) => weightOnlyJobs(model, recipe),
+    keep({ layer, takesBias }, { blocks, bias }) {
+      narrow[layer.node.name] = encodeWeights(blocks);
+      if (takesBias) biases[layer.node.name] = bias;
+    },
+  });
+  return {
+    ...{ v: 1, model: options.source, recipe, samples: limit, ranges: {}, biases },
+    ...{ float: {}, narrow, notes: [roundedNote(Object.keys(narrow).length, limit)] },
+  };
+}
+
+export function roundedNote(layers: number, samples: number): string {
+  return (
+    `${layers} layers were rounded on ${samples} calibration samples, ` +
+    'each behind those before it.'
+  );
+}
+
+export function limitOf({ limit = defaultLimit, dataSet }: NarrowOptions): number {
+  return Math.min(limit, dataSet.samples);
+}
+
+export interface Rounding {
+  /** The layers of a model to be rounded. */
+  jobsOf(model: Model): readonly NarrowJob[];
+  /** Is told each layer that was. */
+  keep(job: NarrowJob, fitted: Fitted): void;
+}
+
+/** The model with its layers rounded, one after the other. */
+export async function roundLayers(
+  canonical: Model,
+  options: NarrowOptions,
+  { jobsOf, keep }: Rounding,
+): Promise<Model> {
+  const threads = options.threads ?? Math.min(4, availableParallelism());
+  const rounded = copyModel(canonical);
+  const jobs = jobsOf(rounded).map((job) => ({ ...job, parts: partsOf(job.shape) }));
+  const products = await openProducts(threads);
   const { dataSet, signal, onProgress, alone = false } = options;
   const run: Layerwise = {
-    ...{ exact: canonical, changed: rounded, dataSet, limit, threads, products, signal },
-    ...{ what: 'rounding weights', alone, onProgress },
+    ...{ exact: canonical, changed: rounded, dataSet, limit: limitOf(options), threads, products },
+    ...{ signal, what: 'rounding weights', alone, onProgress },
   };
   try {
     await layerwise(jobs, run, async (job, parts) => {
-      const fitted = await fitParts(job.layer.weights, job.plan.shape, parts);
-      const { name } = job.layer.node;
-      narrow[name] = encodeWeights(fitted.blocks);
-      const biased = takesBias(job);
-      if (biased) biases[name] = fitted.bias;
-      if (!alone) replace(rounded, job.layer, biased ? fitted : { ...fitted, bias: [] });
+      const fitted = await fitParts(job.layer.weights, job.shape, parts);
+      keep(job, fitted);
+      const taken = job.takesBias ? fitted : { ...fitted, bias: [] };
+      if (!alone) replaceWeights(rounded, job.layer, taken);
     });
   } finally {
     await products.release();
   }
-  const notes = [
-    `${Object.keys(narrow).length} layers were rounded on ${limit} calibration samples, ` +
-      'each behind those before it.',
-  ];
-  return {
-    ...{ v: 1, model: options.source, recipe, samples: limit, ranges: {}, biases },
-    ...{ float: {}, narrow, notes },
-  };
+  return rounded;
 }
 
-interface Job extends LayerJob {
-  readonly plan: NarrowPlan & { kind: 'blocks' };
-}
-
-function jobsOf(model: Model, recipe: Recipe): Job[] {
+function weightOnlyJobs(model: Model, recipe: Recipe): NarrowJob[] {
   const target = targetOf(recipe);
   return narrowLayers(model).layers.flatMap((layer) => {
     const bits = recipe.layers?.[layer.node.name] ?? recipe.bits;
     const plan = planOf(layer, bits, { recipe, target });
-    return plan.kind === 'blocks' ? [{ layer, plan, parts: partsOf(plan.shape) }] : [];
+    if (plan.kind !== 'blocks') return [];
+    const { op } = layer.node;
+    const own = plan.form !== 'unpack' && (op === 'Gemm' || op === 'MatMul');
+    return [{ layer, shape: plan.shape, takesBias: op === 'Conv' || own }];
   });
-}
-
-function takesBias({ layer, plan }: Job): boolean {
-  const { op } = layer.node;
-  return op === 'Conv' || (plan.form !== 'unpack' && (op === 'Gemm' || op === 'MatMul'));
-}
-
-/** Puts the rounded weights and the bias into the model as floats. */
-function replace(model: Model, layer: NarrowLayer, { blocks, bias }: Fitted): void {
-  const rewriter = rewriterOf(model.graph);
-  const { node, transposed, rows, dims } = layer;
-  const values = valuesOf(blocks);
-  const weights = transposed ? transpose(values, rows) : values;
-  rewriter.setInput(node, 1, rewriter.addConstant('rounded', floatTensor(dims, weights)));
-  if (bias.length === 0) return;
-  if (node.op === 'MatMul') {
-    addBehind(model, layer, bias);
-    return;
-  }
-  const own = floatsOf(rewriter.constant(node.inputs[2]));
-  const sums = bias.map((value, c) => value + (own?.[c] ?? 0));
-  rewriter.setInput(node, 2, rewriter.addConstant('rounded', floatTensor([sums.length], sums)));
-}
-
-/** A MatMul has no bias of its own. */
-function addBehind(model: Model, { node }: NarrowLayer, bias: readonly number[]): void {
-  const rewriter = rewriterOf(model.graph);
-  const [output = ''] = node.outputs;
-  const raw = rewriter.fresh('rounded');
-  rewriter.setOutput(node, 0, raw);
-  const summand = rewriter.addConstant('rounded', floatTensor([bias.length], bias));
-  rewriter.insertAfter(
-    node,
-    makeNode('Add', rewriter.fresh('rounded'), { inputs: [raw, summand], outputs: [output] }),
-  );
 }

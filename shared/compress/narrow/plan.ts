@@ -16,7 +16,7 @@ export type NarrowPlan =
     };
 
 /** Below 8 bits more blocks cost little and keep much; at 8 bits a row needs one scale. */
-const defaultBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
+export const defaultBlock = { 8: 128, 4: 32, 2: 16 } as const satisfies Record<NarrowBits, number>;
 
 /** What the nodes and names of an unpacked layer take in the file. */
 const unpackNodeBytes = 700;

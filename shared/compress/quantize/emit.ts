@@ -1,6 +1,8 @@
 /** Writes a graph with QuantizeLinear/DequantizeLinear pairs around what computes in integers. */
 import type { Node, Tensor } from '../../onnx/graph.ts';
 import { int, makeNode } from '../attributes.ts';
+import type { BlockWeights } from '../blockwise/blocks.ts';
+import { requantized } from '../narrow/requantize.ts';
 import { powerLayer } from '../pow2/numbers.ts';
 import type { ActivationRange } from '../record.ts';
 import type { Rewriter } from '../rewriter.ts';
@@ -9,7 +11,7 @@ import { floatsOf, floatTensor, int8Tensor, int32Tensor, uint8Tensor } from '../
 import { type Quantizer, quantizerOf } from './numbers.ts';
 import type { Placement } from './place.ts';
 import { type SharedScales, shareScales } from './shared-scales.ts';
-import { type LayerFloats, quantizeLayer } from './weights.ts';
+import { type LayerFloats, type QuantizedLayer, quantizeLayer } from './weights.ts';
 
 export interface EmitOptions {
   readonly placement: Placement;
@@ -24,6 +26,8 @@ export interface EmitOptions {
   readonly biases: Readonly<Record<string, readonly number[]>>;
   /** What weights and bias are multiplied with before, per output channel. */
   readonly gains?: Readonly<Record<string, readonly number[]>> | undefined;
+  /** Weights of a layer that are stored in fewer than 8 bits. */
+  readonly stored?: ((layer: string) => BlockWeights | undefined) | undefined;
 }
 
 interface Emitter extends EmitOptions {
@@ -32,6 +36,8 @@ interface Emitter extends EmitOptions {
   /** By value: what integer nodes read instead of it. */
   readonly dequantized: Map<string, string>;
   readonly quantizers: Map<string, Parameters>;
+  /** Small constants that many layers use to unpack their weights. */
+  readonly shared: Map<string, string>;
 }
 
 /** The constants of a Q/DQ pair. */
@@ -45,7 +51,7 @@ interface Parameters {
 export function emit(rewriter: Rewriter, options: EmitOptions): void {
   const { placement } = options;
   const scales = shareScales(rewriter.graph.nodes, placement, options.range);
-  const kept = { dequantized: new Map(), quantizers: new Map() };
+  const kept = { dequantized: new Map(), quantizers: new Map(), shared: new Map() };
   const emitter: Emitter = { ...options, rewriter, scales, ...kept };
   for (const value of placement.entering) quantizeBeside(value, emitter);
   for (const node of [...rewriter.graph.nodes]) {
@@ -150,6 +156,7 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
       ? quantizeLayer(layer, input, (channel) => limits?.[channel] ?? weightMax)
       : powerLayer(layer, input, { bits, most: Math.min(weightMax, ...(limits ?? [])) });
   const { channels } = layer;
+  const blocks = emitter.stored?.(node.name);
   const columns = node.op === 'MatMul';
   const { weights } = quantized;
   const at = transposedAt(channels, weights.length);
@@ -158,7 +165,9 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
     node,
     kind: 'weight',
     axis: columns ? 1 : 0,
-    integers: int8Tensor(dims, integers),
+    integers: blocks
+      ? requantized(blocks, { node, dims, steps: stepsBefore(node, quantized, emitter) }, emitter)
+      : rewriter.addConstant(`${node.name}.weight.q`, int8Tensor(dims, integers)),
     scales: quantized.scales,
     zeros: int8Tensor([channels], new Int8Array(channels)),
   });
@@ -168,11 +177,19 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
     node,
     kind: 'bias',
     axis: 0,
-    integers: int32Tensor([channels], quantized.biases),
+    integers: rewriter.addConstant(
+      `${node.name}.bias.q`,
+      int32Tensor([channels], quantized.biases),
+    ),
     scales: quantized.biasScales,
     zeros: int32Tensor([channels], new Int32Array(channels)),
   });
   rewriter.setInput(node, 2, bias);
+}
+
+/** The weights' steps before they are multiplied, which leaves the integers as they are. */
+function stepsBefore(node: Node, { scales }: QuantizedLayer, { gains }: Emitter): Float64Array {
+  return scales.map((scale, c) => scale / (gains?.[node.name]?.[c] ?? 1));
 }
 
 /** The layer's constants, output channels first, corrected as recorded. */
@@ -210,7 +227,8 @@ interface Stored {
   readonly node: Node;
   readonly kind: 'weight' | 'bias';
   readonly axis: number;
-  readonly integers: Tensor;
+  /** The value that holds them. */
+  readonly integers: string;
   readonly scales: Float64Array;
   readonly zeros: Tensor;
 }
@@ -220,7 +238,7 @@ function dequantizer({ rewriter }: Emitter, what: Stored): string {
   const stem = `${node.name}.${what.kind}`;
   const output = rewriter.fresh(`${stem}.dq`);
   const inputs = [
-    rewriter.addConstant(`${stem}.q`, what.integers),
+    what.integers,
     rewriter.addConstant(`${stem}.scale`, floatTensor([what.scales.length], what.scales)),
     rewriter.addConstant(`${stem}.zero`, what.zeros),
   ];

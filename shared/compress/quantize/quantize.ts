@@ -1,6 +1,7 @@
 /** Turns a canonical float model into one that computes in 8-bit integers where it is asked to. */
 import { FettleError } from '../../errors.ts';
 import type { Model, Node } from '../../onnx/graph.ts';
+import type { BlockWeights } from '../blockwise/blocks.ts';
 import { contextOf } from '../canonical/context.ts';
 import { copyModel } from '../canonical/copy.ts';
 import { dead } from '../canonical/dead.ts';
@@ -26,6 +27,8 @@ export interface QuantizeOptions {
   readonly biases: Readonly<Record<string, readonly number[]>>;
   /** What weights and bias of a layer are multiplied with, per output channel. */
   readonly gains?: Readonly<Record<string, readonly number[]>> | undefined;
+  /** Weights of a layer that are stored in fewer than 8 bits, which are those of the model. */
+  readonly stored?: ((layer: string) => BlockWeights | undefined) | undefined;
 }
 
 export interface Quantized {
@@ -46,7 +49,7 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
   };
   const placement = place(rewriter, wanted);
   const layers = weightedNodes(rewriter).map((node) =>
-    report(node, { placement, reasons, limits: options.limits ?? {} }, rewriter),
+    report(node, { ...options, placement, reasons }, rewriter),
   );
   emit(rewriter, { ...options, placement, range: rangeFrom(options.ranges, rewriter) });
   dead.apply(contextOf(model));
@@ -110,23 +113,25 @@ export function weightedNodes(rewriter: Rewriter): Node[] {
   );
 }
 
-interface Reasons {
+interface Reasons extends Pick<QuantizeOptions, 'limits' | 'stored'> {
   readonly placement: Placement;
   /** Why a layer stays float. */
   readonly reasons: ReadonlyMap<string, string>;
-  readonly limits: Readonly<Record<string, readonly number[]>>;
 }
 
 function report(
   node: Node,
-  { placement, reasons, limits }: Reasons,
+  { placement, reasons, limits, stored }: Reasons,
   rewriter: Rewriter,
 ): LayerReport {
   const { name, op } = node;
   if (placement.integer.has(node)) {
-    const own = limits[name];
+    const own = limits?.[name];
     const reason = own ? limitReason(own) : 'as the recipe asks';
-    return { name, op, bits: 8, compute: 'integer', reason };
+    const bits = stored?.(name)?.bits;
+    if (bits === undefined) return { name, op, bits: 8, compute: 'integer', reason };
+    const widened = `${reason}; stored in ${bits} bits, widened to 8 when the model is loaded`;
+    return { name, op, bits, compute: 'integer', saves: ['bytes'], reason: widened };
   }
   const reason = reasons.get(name) ?? whyNoKernel(node, rewriter) ?? 'nothing asked for it';
   return { name, op, bits: 32, compute: 'float', reason };
