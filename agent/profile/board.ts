@@ -1,6 +1,6 @@
 /** Which board and operating system this is, and whether a container stands between. */
 import { release } from 'node:os';
-import type { Tree } from './tree.ts';
+import { printable, type Tree } from './tree.ts';
 
 export interface Board {
   /** As the device tree or DMI names it; null where neither does. */
@@ -88,11 +88,4 @@ async function recordedArch(tree: Tree): Promise<string | null> {
   if (/^CPU architecture\s*:\s*(8|AArch64)/m.test(info)) return 'arm64';
   if (/^CPU architecture\s*:/m.test(info)) return 'arm';
   return /^flags\s*:.*\blm\b/m.test(info) ? 'x64' : null;
-}
-
-function printable(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]/g, '')
-    .trim()
-    .slice(0, 128);
 }

@@ -1,4 +1,5 @@
 /** `/proc/cpuinfo` as facts, for x86 and ARM. */
+import { armCoreName } from './arm-parts.ts';
 
 export interface CpuInfo {
   /** Empty where the file names none. */
@@ -9,6 +10,8 @@ export interface CpuInfo {
   readonly types: readonly CoreType[];
   /** What identifies the silicon: vendor, family and model, or implementer and part numbers. */
   readonly identity: string;
+  /** The core type of each processor, by its number. */
+  readonly typeOf: ReadonlyMap<number, string>;
   /** Cores by processor number, `package:core`, where the file says so. */
   readonly coreOf: ReadonlyMap<number, string>;
 }
@@ -28,40 +31,6 @@ export const kernelFeatures = [
   ...['asimd', 'asimdhp', 'fphp', 'asimddp', 'i8mm', 'bf16', 'sve', 'sve2', 'sme'],
 ] as const;
 
-/**
- * Implementer and part numbers: Linux arch/arm64/include/asm/cputype.h, util-linux sys-
- * utils/lscpu-arm.c.
- */
-const armParts: Readonly<Record<string, string>> = {
-  '0x41:0xc07': 'Cortex-A7',
-  '0x41:0xc09': 'Cortex-A9',
-  '0x41:0xd03': 'Cortex-A53',
-  '0x41:0xd04': 'Cortex-A35',
-  '0x41:0xd05': 'Cortex-A55',
-  '0x41:0xd07': 'Cortex-A57',
-  '0x41:0xd08': 'Cortex-A72',
-  '0x41:0xd09': 'Cortex-A73',
-  '0x41:0xd0a': 'Cortex-A75',
-  '0x41:0xd0b': 'Cortex-A76',
-  '0x41:0xd0c': 'Neoverse-N1',
-  '0x41:0xd0d': 'Cortex-A77',
-  '0x41:0xd40': 'Neoverse-V1',
-  '0x41:0xd41': 'Cortex-A78',
-  '0x41:0xd42': 'Cortex-A78AE',
-  '0x41:0xd44': 'Cortex-X1',
-  '0x41:0xd46': 'Cortex-A510',
-  '0x41:0xd47': 'Cortex-A710',
-  '0x41:0xd48': 'Cortex-X2',
-  '0x41:0xd49': 'Neoverse-N2',
-  '0x41:0xd4d': 'Cortex-A715',
-  '0x41:0xd4e': 'Cortex-X3',
-  '0x41:0xd4f': 'Neoverse-V2',
-  '0x41:0xd80': 'Cortex-A520',
-  '0x41:0xd81': 'Cortex-A720',
-  '0x4e:0x003': 'Denver 2',
-  '0x4e:0x004': 'Carmel',
-};
-
 export function parseCpuInfo(text: string): CpuInfo {
   const processors = text
     .split(/\n\s*\n/)
@@ -74,6 +43,7 @@ export function parseCpuInfo(text: string): CpuInfo {
     features: featuresOf(processors),
     types,
     identity: identityOf(first, types),
+    typeOf: new Map(processors.map((block) => [Number(block.get('processor')), typeName(block)])),
     coreOf: new Map(processors.flatMap(coreOf)),
   };
 }
@@ -90,7 +60,7 @@ function parseBlock(text: string): Map<string, string> {
 function coreTypes(processors: readonly Map<string, string>[]): CoreType[] {
   const counts = new Map<string, number>();
   for (const block of processors) {
-    const name = block.has('CPU part') ? armName(block) : (block.get('model name') ?? '');
+    const name = typeName(block);
     if (name !== '') counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts]
@@ -98,9 +68,10 @@ function coreTypes(processors: readonly Map<string, string>[]): CoreType[] {
     .sort((a, b) => b.cores - a.cores || (a.name < b.name ? -1 : 1));
 }
 
-function armName(block: ReadonlyMap<string, string>): string {
-  const key = `${block.get('CPU implementer') ?? '?'}:${block.get('CPU part') ?? '?'}`;
-  return armParts[key] ?? `ARM ${key}`;
+function typeName(block: ReadonlyMap<string, string>): string {
+  const part = block.get('CPU part');
+  if (part === undefined) return block.get('model name') ?? '';
+  return armCoreName(block.get('CPU implementer') ?? '?', part);
 }
 
 function modelOf(first: ReadonlyMap<string, string>, types: readonly CoreType[]): string {

@@ -1,5 +1,7 @@
 /** The processor as this process may use it: allowed cores, quota, model, features, frequency. */
 import { cpus } from 'node:os';
+import { type Cluster, readClusters } from './clusters.ts';
+import { parseCpuList } from './cpu-list.ts';
 import { type CpuInfo, parseCpuInfo } from './cpuinfo.ts';
 import type { Tree } from './tree.ts';
 
@@ -11,7 +13,8 @@ export interface Processor {
   readonly physicalCores: number | null;
   readonly quotaCores: number | null;
   readonly features: readonly string[];
-  readonly clusters: readonly { readonly name: string; readonly cores: number }[];
+  /** Kinds of cores, the fastest first. */
+  readonly clusters: readonly Cluster[];
   readonly identity: string;
   readonly frequencyMHzMax: number | null;
   readonly governor: string | null;
@@ -34,28 +37,11 @@ export async function readProcessor(
     physicalCores: physicalOf(info, allowed),
     quotaCores: lower(limits.quotaCores, limits.limitCores),
     features: info.features,
-    clusters: info.types,
+    clusters: await readClusters(tree, info, allowed),
     identity: info.identity,
     ...policy,
   };
 }
-
-/** Kernel list format (cpuset(7), "List format"): `0-3,6`. Empty where it is none. */
-export function parseCpuList(text: string): number[] {
-  const cores: number[] = [];
-  for (const part of text.trim().split(',')) {
-    const found = /^(\d+)(?:-(\d+))?$/.exec(part);
-    if (!found) return [];
-    const from = Number(found[1]);
-    const to = Number(found[2] ?? found[1]);
-    if (to < from || to - from >= coresMax) return [];
-    for (let core = from; core <= to; core++) cores.push(core);
-  }
-  return cores;
-}
-
-/** CONFIG_NR_CPUS of the largest kernels in use. */
-const coresMax = 8192;
 
 async function allowedCores(tree: Tree): Promise<number[]> {
   const status = (await tree.text('/proc/self/status')) ?? '';

@@ -11,6 +11,8 @@ export interface Missing {
 export interface Tree {
   /** The file's text without NULs and outer white space; null where it cannot be read. */
   text(path: string): Promise<string | null>;
+  /** The first line, printable, at most 128 characters; null where there is none. */
+  label(path: string): Promise<string | null>;
   /** The number in the file; null where there is none. */
   number(path: string): Promise<number | null>;
   /** The names in a folder, sorted; none where it cannot be read. */
@@ -42,6 +44,9 @@ export function openTree(root = '/'): Tree {
     live: root === '/',
     missing,
     text,
+    async label(path) {
+      return printable((await text(path)) ?? '') || null;
+    },
     async number(path) {
       const found = /^-?\d+(\.\d+)?/.exec((await text(path)) ?? '');
       return found ? Number(found[0]) : null;
@@ -60,6 +65,15 @@ export function openTree(root = '/'): Tree {
       if (!missing.some((one) => one.what === what)) missing.push({ what, reason });
     },
   };
+}
+
+/** What names a thing: what devices write there may be anything. */
+export function printable(text: string): string {
+  const [line = ''] = text.split('\n');
+  return line
+    .replace(/[^\x20-\x7e]/g, '')
+    .trim()
+    .slice(0, 128);
 }
 
 /** The value of a reader; null, with the reason noted, where it throws. */

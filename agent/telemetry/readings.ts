@@ -1,7 +1,7 @@
 /** What the device's sensors say at the end of a window; what cannot be read is left out. */
 import { statfs } from 'node:fs/promises';
+import { parseCpuList } from '../profile/cpu-list.ts';
 import { readWatts } from '../profile/power.ts';
-import { parseCpuList } from '../profile/processor.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
 import { openTree, type Tree } from '../profile/tree.ts';
 

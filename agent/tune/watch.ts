@@ -1,6 +1,6 @@
 /** What else the machine did while something was timed: processors, frequency, temperature. */
 
-import { parseCpuList } from '../profile/processor.ts';
+import { parseCpuList } from '../profile/cpu-list.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
 import { openTree, type Tree } from '../profile/tree.ts';
 import type { Conditions } from './trial-protocol.ts';

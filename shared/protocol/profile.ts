@@ -34,8 +34,22 @@ export const Profile = v.looseObject({
      * unlimited.
      */
     quotaCores: Gauge,
-    /** Core types, the most numerous first. */
-    clusters: v.optional(v.array(v.looseObject({ name: v.string(), cores: Count }))),
+    /** Kinds of cores among them, the fastest first: one entry where all are alike. */
+    clusters: v.optional(
+      v.array(
+        v.looseObject({
+          name: v.string(),
+          /** How many of the cores this process may run on. */
+          cores: Count,
+          /** Their numbers, as the kernel counts. */
+          cpus: v.optional(v.array(Count)),
+          /** Work of one of them, relative to the machine's fastest core, which is 1024. */
+          capacity: v.optional(Gauge),
+          frequencyMHzMax: v.optional(Gauge),
+          governor: v.optional(v.nullable(v.string())),
+        }),
+      ),
+    ),
     /** Instruction-set features that decide kernels, e.g. avx512_vnni, asimddp, i8mm. */
     features: v.array(v.string()),
     frequencyMHzMax: Gauge,
@@ -54,7 +68,14 @@ export const Profile = v.looseObject({
     source: v.nullable(v.picklist(['mains', 'battery'])),
     batteryPercent: Gauge,
     mode: v.nullable(v.string()),
+    /** All modes that the board knows, by their numbers. */
+    modes: v.optional(v.array(v.string())),
+    /** What the whole board takes now. */
     watts: Gauge,
+    /** The rail, or the rails added up, that `watts` is of. */
+    meter: v.optional(v.nullable(v.string())),
+    /** What each rail takes now; rails overlap. */
+    rails: v.optional(v.array(v.looseObject({ name: v.string(), watts: v.number() }))),
   }),
   accelerators: v.array(v.looseObject({ kind: v.string(), name: v.string() })),
   /** Execution providers that opened when tried. */

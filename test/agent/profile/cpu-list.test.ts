@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseCpuList } from '../../../agent/profile/processor.ts';
+import { parseCpuList } from '../../../agent/profile/cpu-list.ts';
 
 const lists: [string, number[]][] = [
   ['0', [0]],
