@@ -58,7 +58,12 @@ export async function contest(
     if (isEnough(left, effort, { seconds: (performance.now() - begin) / 1000, round })) break;
     if (first) dropLosers(left, first, { compare, round });
   }
-  return series.map((one) => summary(one, one === first ? undefined : first, compare));
+  const rivals = series.filter((one) => one !== first && !one.isOut);
+  const leader = first && leaderOf(rivals, first, compare);
+  return series.map((one) => ({
+    ...summary(one),
+    versus: first === undefined || one === first ? null : against(one, { first, leader, compare }),
+  }));
 }
 
 function emptySeries(runner: Runner, blockMs: number): Series {
@@ -86,17 +91,15 @@ function dropLosers(
 ): void {
   if (round + 1 < dropAfterRounds) return;
   const rivals = left.filter((one) => one !== first);
-  const ratios = rivals.map((one) => ratioOf(one, first, compare));
-  for (const [at, isLoser] of certainLosers(ratios).entries()) {
-    const rival = rivals[at];
-    if (rival && isLoser) rival.isOut = true;
+  const leader = leaderOf(rivals, first, compare);
+  for (const rival of rivals) {
+    if (leader && rival !== leader && ratioOf(rival, leader, compare).high < 1) rival.isOut = true;
   }
 }
 
-/** Whether each is behind the best by more than both intervals. Pure. */
-export function certainLosers(ratios: readonly Pick<Ratio, 'low' | 'high'>[]): boolean[] {
-  const floor = Math.max(...ratios.map(({ low }) => low));
-  return ratios.map(({ high }) => high < floor);
+function leaderOf(rivals: readonly Series[], first: Series, compare: Terms['compare']) {
+  const ratios = rivals.map((one) => ratioOf(one, first, compare).ratio);
+  return rivals[ratios.indexOf(Math.max(...ratios))];
 }
 
 function add(series: Series, { latenciesMs, elapsedMs }: Block, alternating: boolean): void {
@@ -123,11 +126,7 @@ function isEnough(
   );
 }
 
-function summary(
-  series: Series,
-  reference: Series | undefined,
-  compare: 'latency' | 'throughput',
-): Measured {
+function summary(series: Series): Omit<Measured, 'versus'> {
   return {
     loadMs: series.runner.loadMs,
     golden: series.runner.golden,
@@ -136,12 +135,28 @@ function summary(
     throughputPerSecond: (1000 * series.runs) / Math.max(series.elapsedMs, 1e-6),
     runs: series.runs,
     spread: relativeSpread(series.medians),
-    versus: reference === undefined ? null : ratioOf(series, reference, compare),
   };
 }
 
+interface Standing extends Pick<Terms, 'compare'> {
+  readonly first: Series;
+  /** The best of those that took part to the end. */
+  readonly leader: Series | undefined;
+}
+
+/**
+ * One that is out has not seen the rounds that the others are judged by: it is held against the
+ * leader in the rounds that both ran.
+ */
+function against(series: Series, { first, leader, compare }: Standing): Ratio {
+  if (!series.isOut || leader === undefined) return ratioOf(series, first, compare);
+  const lead = ratioOf(leader, first, compare);
+  const { ratio, low, high, rounds } = ratioOf(series, leader, compare);
+  return { ratio: ratio * lead.ratio, low: low * lead.ratio, high: high * lead.ratio, rounds };
+}
+
 /** Above 1 this one is better than the reference. */
-function ratioOf(series: Series, reference: Series, compare: 'latency' | 'throughput'): Ratio {
+function ratioOf(series: Series, reference: Series, compare: Terms['compare']): Ratio {
   const [ours, theirs] =
     compare === 'latency'
       ? [series.medians, reference.medians]

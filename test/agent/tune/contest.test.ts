@@ -1,5 +1,5 @@
 import test from 'ava';
-import { certainLosers, contest } from '../../../agent/tune/contest.ts';
+import { contest } from '../../../agent/tune/contest.ts';
 import type { Runner } from '../../../agent/tune/runner.ts';
 import { seeded } from '../../support/trials/figures.ts';
 
@@ -69,14 +69,18 @@ test('throughput is compared as throughput', async (t) => {
   t.is(Math.round((second?.versus?.ratio ?? 0) * 100), 141);
 });
 
-test('who is behind the best by more than both intervals takes no further part', (t) => {
-  const ratios = [
-    { low: 1.9, high: 2.1 },
-    { low: 1.8, high: 1.95 },
-    { low: 1.2, high: 1.5 },
-  ];
-  t.deepEqual(certainLosers(ratios), [false, false, true]);
-  t.deepEqual(certainLosers([]), []);
+test('who is behind for certain takes no further part, and is not judged by its rounds alone', async (t) => {
+  let runs = 0;
+  // What the others are compared with is disturbed at first.
+  const source = pretend(() => (runs++ < 60 ? 20 : 4));
+  const [quick, slow] = [pretend(() => 2), pretend(() => 2.5)];
+  const [, first, second] = await contest([source, quick, slow], {
+    compare: 'latency',
+    effort: { ...effort, runsMin: 500 },
+  });
+  t.true(slow.blocks.length < quick.blocks.length);
+  t.is(Math.round(10 * (first?.versus?.ratio ?? 0)), 20);
+  t.is(Math.round(10 * (second?.versus?.ratio ?? 0)), 16);
 });
 
 test("at the budget's end it ends with what it has", async (t) => {
