@@ -83,7 +83,7 @@ export function lookEffort(budgetSeconds: number, count: number, rung: number): 
 
 /** Whether a variant runs as fast as elsewhere: a few per cent are of no interest. */
 export const verifyEffort: Effort = {
-  ...{ warmUpMs: 60, runsMin: 10, secondsMin: 0.1, spread: 0.05, secondsMax: 0.5 },
+  ...{ warmUpMs: 60, runsMin: 10, secondsMin: 0.1, spread: 0.08, secondsMax: 0.4 },
 };
 
 /** The final round: enough to tell a few per cent apart. */

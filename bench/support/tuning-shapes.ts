@@ -51,7 +51,14 @@ function openGroup(cores: number): string {
   const group = join(isOld ? old : '/sys/fs/cgroup', `fettle-bench-${process.pid}`);
   mkdirSync(group);
   const quotaUs = Math.round(cores * periodUs);
-  if (isOld) writeFileSync(join(group, 'cpu.cfs_quota_us'), `${quotaUs}`);
-  else writeFileSync(join(group, 'cpu.max'), `${quotaUs} ${periodUs}`);
+  const set = (file: string, value: string) => writeFileSync(join(group, file), value);
+  // Ahead of other groups, so that the quota and not their load is what is measured.
+  if (isOld) {
+    set('cpu.cfs_quota_us', `${quotaUs}`);
+    set('cpu.shares', '262144');
+  } else {
+    set('cpu.max', `${quotaUs} ${periodUs}`);
+    set('cpu.weight', '10000');
+  }
   return group;
 }
