@@ -28,7 +28,11 @@ function tableOf(
   marks: readonly string[],
   sourceBytes: number,
 ): string[] {
-  const header = ['', 'variant', 'plan', 'p50 ms', 'p95 ms', 'a second', 'MiB', 'bytes', 'lost'];
+  const metered = trials.some(({ energyJ }) => typeof energyJ === 'number');
+  const header = [
+    ...['', 'variant', 'plan', 'p50 ms', 'p95 ms', 'a second', 'MiB', 'bytes', 'lost'],
+    ...(metered ? ['mJ a run'] : []),
+  ];
   const measured: string[][] = [];
   const failed: string[] = [];
   for (const [index, trial] of trials.entries()) {
@@ -42,9 +46,14 @@ function tableOf(
     const share = `${((100 * trial.bytes) / Math.max(1, sourceBytes)).toFixed(0)} %`;
     const lost = trial.quality === null ? 'unknown' : sayDrop(trial.quality, trial.quality.drop);
     const named = [marks[index] ?? '', recipeName, planName(plan)];
-    measured.push([...named, ...times, rate, trial.memoryMiB.toFixed(0), share, lost]);
+    const energy = metered ? [millijoules(trial)] : [];
+    measured.push([...named, ...times, rate, trial.memoryMiB.toFixed(0), share, lost, ...energy]);
   }
-  return [...formatTable([header, ...measured], { right: [3, 4, 5, 6, 7] }), ...failed];
+  return [...formatTable([header, ...measured], { right: [3, 4, 5, 6, 7, 9] }), ...failed];
+}
+
+function millijoules({ energyJ }: Trial): string {
+  return typeof energyJ === 'number' ? `${Number((1000 * energyJ).toPrecision(3))}` : '–';
 }
 
 type Layers = NonNullable<Tuning['layers']>;

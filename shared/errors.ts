@@ -87,6 +87,11 @@ export const errorTable = {
     'no variant fits this device: {reason}',
     'Relax the limits of the package.',
   ),
+  ENERGY_UNREADABLE: kind(
+    'energy is the objective, and this device says nowhere what it takes: expected a counter ' +
+      '(/sys/class/powercap, which the superuser may read) or a rail (/sys/class/hwmon), found none',
+    'Choose another objective for this device.',
+  ),
   SERVE_FAILED: kind('serving {model}: {reason}', 'The previous variant keeps serving.'),
   SERVE_CRASH_LOOP: kind(
     'variant {digest} crashed while serving {times} times',

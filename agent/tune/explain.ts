@@ -70,6 +70,7 @@ function figure(goal: ChoiceGoal, trial: Trial): string {
     throughput: `${short(trial.throughputPerSecond)} a second`,
     memory: `${short(trial.memoryMiB)} MiB`,
     bytes: `${short(trial.bytes / 2 ** 20)} MiB to store`,
+    energy: `${short(1000 * (trial.energyJ ?? Number.NaN))} mJ a run`,
   } as const satisfies Record<ChoiceGoal['objective'], string>;
   return figures[goal.objective];
 }

@@ -21,9 +21,9 @@ export function rungOf(trial: Trial): number {
   return trial.rung ?? 0;
 }
 
-/** Those that stay after the first looks, the best first; none where speed is not the objective. */
+/** Those that stay after the first looks, the best first; none where the first look says it all. */
 export function survivors(goal: ChoiceGoal, trials: readonly Trial[]): Trial[] {
-  if (!isSpeed(goal.objective)) return [];
+  if (!isSpeed(goal.objective) && goal.objective !== 'energy') return [];
   const ranked = trials
     .filter((trial) => trial.state === 'done' && refusalOf(goal, trial, null) === null)
     .sort((a, b) => objectiveOf(goal, a) - objectiveOf(goal, b));

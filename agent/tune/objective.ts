@@ -14,6 +14,7 @@ export function objectiveOf(goal: Pick<ModelGoal, 'objective'>, trial: Trial): n
     throughput: trial.throughputPerSecond > 0 ? 1000 / trial.throughputPerSecond : Infinity,
     memory: trial.memoryMiB,
     bytes: trial.bytes,
+    energy: trial.energyJ ?? Infinity,
   };
   return values[goal.objective];
 }

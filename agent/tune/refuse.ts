@@ -9,6 +9,7 @@ export function refusalOf(goal: ChoiceGoal, trial: Trial, baseline: Trial | null
   if (trial.state !== 'done') return trial.error?.message ?? `trial ${trial.state}`;
   return (
     overBudget(goal, trial) ??
+    unknownEnergy(goal, trial) ??
     overLimits(goal, trial) ??
     (baseline === null ? null : slowerThanSource(goal, trial, baseline))
   );
@@ -23,6 +24,11 @@ function overBudget(goal: ChoiceGoal, trial: Trial): string | null {
   }
   const verdict = judgeQuality(trial.quality, goal.maxDrop);
   return verdict.within ? null : verdict.reason;
+}
+
+function unknownEnergy({ objective }: ChoiceGoal, trial: Trial): string | null {
+  const isKnown = objective !== 'energy' || typeof trial.energyJ === 'number';
+  return isKnown ? null : 'the energy of its runs could not be measured';
 }
 
 function overLimits({ limits }: ChoiceGoal, trial: Trial): string | null {

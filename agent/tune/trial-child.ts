@@ -19,7 +19,7 @@ try {
     runners.push(isDirect(one) ? await openRunner(one) : await openPoolRunner(one));
     contestant += 1;
   }
-  const watch = await watchMachine();
+  const watch = await watchMachine(request);
   const measured = await contest(runners, request);
   childResult({ measured, peakMiB: peakMiB(), conditions: await watch.end() });
 } catch (thrown) {

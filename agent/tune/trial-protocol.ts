@@ -30,6 +30,10 @@ export const TrialRequest = v.object({
   contestants: v.array(Contestant),
   compare: v.picklist(['latency', 'throughput']),
   effort: Effort,
+  /** Whether the power is measured meanwhile. */
+  power: v.boolean(),
+  /** The folder that stands for `/` where sensors are read. */
+  root: v.optional(v.string()),
 });
 export type TrialRequest = v.InferOutput<typeof TrialRequest>;
 
@@ -67,6 +71,8 @@ export const Conditions = v.object({
   frequencyMHzAfter: v.nullable(v.number()),
   throttles: v.nullable(v.number()),
   temperatureC: v.nullable(v.number()),
+  /** Mean of what the device took; null where nobody asked. */
+  powerW: v.nullable(v.number()),
 });
 export type Conditions = v.InferOutput<typeof Conditions>;
 

@@ -31,6 +31,10 @@ export interface TrialOptions {
   /** 0 is as other processes, 19 gives way to all. */
   readonly niceness: number;
   readonly signal: AbortSignal;
+  /** Whether the energy of a run is measured. */
+  readonly power?: boolean;
+  /** The folder that stands for `/` where sensors are read. */
+  readonly root?: string;
   /** The module that runs in the process. */
   readonly module?: URL;
 }
@@ -59,7 +63,14 @@ export async function runTrial(entry: Entry, options: TrialOptions): Promise<Tri
         : { ...reportError(new FettleError('GOLDEN_MISMATCH', { recipe, reason: wrong })) },
     memoryMiB: Math.round(answer.peakMiB * 10) / 10,
     temperatureC: answer.conditions.temperatureC,
+    ...(options.power && { energyJ: energyOf(answer) }),
   };
+}
+
+/** Of one run: watts over runs a second. Warming up takes as much power, and counts no run. */
+function energyOf({ measured: [one], conditions: { powerW } }: TrialAnswer): number | null {
+  if (powerW === null || one === undefined || one.throughputPerSecond <= 0) return null;
+  return powerW / one.throughputPerSecond;
 }
 
 /**
@@ -126,7 +137,7 @@ async function askChild(entries: readonly Entry[], options: TrialOptions): Promi
 
 async function askOnce(entries: readonly Entry[], options: TrialOptions) {
   let said: unknown;
-  const { compare, effort } = options;
+  const { compare, effort, power = false, root } = options;
   const contestants = entries.map(({ variant, plan }) => ({
     path: variant.path,
     goldenPath: variant.goldenPath,
@@ -135,7 +146,10 @@ async function askOnce(entries: readonly Entry[], options: TrialOptions) {
   const end = await runChild({
     ...options,
     module: options.module ?? siblingModule(import.meta.url, 'trial-child.ts'),
-    request: { contestants, compare, effort } satisfies TrialRequest,
+    request: {
+      ...{ contestants, compare, effort, power },
+      ...(root !== undefined && { root }),
+    } satisfies TrialRequest,
     onLine(line) {
       said = line;
     },

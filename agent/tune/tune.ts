@@ -2,6 +2,8 @@
 import { recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Trial, Tuning } from '../../shared/protocol/tuning.ts';
+import { startEnergyMeter } from '../profile/energy.ts';
+import { openTree } from '../profile/tree.ts';
 import { finalSeconds } from './budget.ts';
 import { type Skipped, trialKey } from './candidates.ts';
 import { choose } from './choose.ts';
@@ -23,9 +25,11 @@ import {
 
 /**
  * Never fails because a candidate does: the trials say what became of each, and `chosen` is null
- * where none may be chosen, with the reason. Throws only where the signal aborts.
+ * where none may be chosen, with the reason. Throws `ENERGY_UNREADABLE` where energy is the
+ * objective and nothing says what is taken, and where the signal aborts.
  */
 export async function tune(request: TuneRequest): Promise<Tuning> {
+  if (request.goal.objective === 'energy') await requireEnergy(request);
   const tuner = startTuner(request);
   if (request.hint) {
     const verified = await verifyHint(tuner, request.hint);
@@ -38,6 +42,12 @@ export async function tune(request: TuneRequest): Promise<Tuning> {
   const tuning = conclude(tuner, null);
   const layers = await layersOf(tuner, tuning.chosen);
   return { ...tuning, ...(layers && { layers }), seconds: tuner.budget.spentSeconds() };
+}
+
+async function requireEnergy({ root }: TuneRequest): Promise<void> {
+  const meter = await startEnergyMeter(openTree(root));
+  if (meter === null) throw new FettleError('ENERGY_UNREADABLE', {});
+  await meter.stop();
 }
 
 /**

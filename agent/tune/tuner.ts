@@ -52,6 +52,8 @@ export interface TuneRequest {
   readonly signal: AbortSignal;
   /** The module that runs in a trial's process. */
   readonly trialModule?: URL;
+  /** A folder that stands for `/` where sensors are read: a recorded device. */
+  readonly root?: string;
 }
 
 /** What every part of a tuning works with. */
@@ -193,7 +195,7 @@ function trialOptions(tuner: Tuner, round: Look | 'final'): TrialOptions {
   const { request, space, budget, memoryMiB } = tuner;
   const count = space.recipes.length * Math.max(1, space.plans.length);
   const cap = request.trialSecondsMax ?? Number.POSITIVE_INFINITY;
-  const { budgetSeconds, goal, niceness, signal, trialModule } = request;
+  const { budgetSeconds, goal, niceness, signal, trialModule, root } = request;
   const efforts = { final: finalEffort(budgetSeconds), verify: verifyEffort };
   const effort =
     typeof round === 'number' ? lookEffort(budgetSeconds, count, round) : efforts[round];
@@ -207,8 +209,8 @@ function trialOptions(tuner: Tuner, round: Look | 'final'): TrialOptions {
     compare: goal.objective === 'throughput' ? 'throughput' : 'latency',
     memoryLimitMiB: memoryMiB,
     timeoutMs: 1000 * trialSeconds(tuner),
-    niceness: niceness ?? 0,
-    signal,
+    ...{ niceness: niceness ?? 0, signal, power: goal.objective === 'energy' },
+    ...(root !== undefined && { root }),
     ...(trialModule && { module: trialModule }),
   };
 }

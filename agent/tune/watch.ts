@@ -1,27 +1,38 @@
 /** What else the machine did while something was timed: processors, frequency, temperature. */
 
 import { parseCpuList } from '../profile/cpu-list.ts';
+import { startEnergyMeter } from '../profile/energy.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
 import { openTree, type Tree } from '../profile/tree.ts';
 import type { Conditions } from './trial-protocol.ts';
+
+interface Watching {
+  /** The folder that stands for `/`. */
+  readonly root?: string | undefined;
+  /** Whether the power is measured too. */
+  readonly power?: boolean;
+}
 
 export interface Watch {
   end(): Promise<Conditions>;
 }
 
 /** Watches the processors that this process may use, until `end`. What cannot be read is null. */
-export async function watchMachine(root = '/'): Promise<Watch> {
+export async function watchMachine({ root = '/', power = false }: Watching = {}): Promise<Watch> {
   const tree = openTree(root);
   const before = await look(tree, root);
   const own = process.cpuUsage();
+  const meter = power ? await startEnergyMeter(tree) : null;
   const startMs = performance.now();
   return {
     async end() {
+      const taken = (await meter?.stop()) ?? null;
+      const powerW = taken && taken.joules / Math.max(taken.seconds, 1e-3);
       const seconds = (performance.now() - startMs) / 1000;
       const { user, system } = process.cpuUsage(own);
       const after = await look(tree, root);
       return {
-        seconds,
+        ...{ seconds, powerW },
         ...differences(before, after, { seconds, ownSeconds: (user + system) / 1e6 }),
       };
     },
@@ -92,7 +103,7 @@ function differences(
   before: Look,
   after: Look,
   { seconds, ownSeconds }: { readonly seconds: number; readonly ownSeconds: number },
-): Omit<Conditions, 'seconds'> {
+): Omit<Conditions, 'seconds' | 'powerW'> {
   const over = (value: number) => Math.max(0, value) / Math.max(seconds, 1e-3);
   const both = (a: number | null, b: number | null) => (a === null || b === null ? null : b - a);
   const busy = both(before.busySeconds, after.busySeconds);

@@ -21,7 +21,7 @@ export const Plan = v.looseObject({
 });
 export type Plan = v.InferOutput<typeof Plan>;
 
-export const objectives = ['latency', 'throughput', 'memory', 'bytes'] as const;
+export const objectives = ['latency', 'throughput', 'memory', 'bytes', 'energy'] as const;
 
 /** How good a variant is, measured where the evaluation data is. */
 export const Quality = v.looseObject({
@@ -61,6 +61,8 @@ export const Trial = v.looseObject({
    */
   golden: v.nullable(v.looseObject({ samples: Count, agreement: v.number(), sqnrDb: v.number() })),
   temperatureC: v.nullable(v.number()),
+  /** Joules of one run, all that the device took while it ran; absent where nobody asked. */
+  energyJ: v.optional(v.nullable(v.number())),
   /** Half the width of the 95 % confidence interval of the median latency, over the median. */
   spread: v.optional(v.number()),
   /** Measured side by side with the source under its best plan, alternating in one process. */

@@ -49,3 +49,10 @@ test('without layers and trials there is still the reason', (t) => {
   t.is(lines.at(-1), tuning.reason);
   t.false(lines.some((line) => line.includes('source µs')));
 });
+
+test('millijoules are shown where they were measured', (t) => {
+  const metered = { ...tuning, trials: [trial({ energyJ: 0.0123 }), fitted] };
+  const text = describeTuning(metered, 4_000_000).join('\n');
+  t.regex(text, /lost +mJ a run/);
+  t.regex(text, /source +1 thread +10\.00 .* 12\.3/);
+});

@@ -9,7 +9,7 @@ import { plan, trial } from '../../support/trials/figures.ts';
 
 const calm: Conditions = {
   ...{ seconds: 1, cores: 2, otherCores: 0.05, stolenCores: 0, throttles: 0, temperatureC: 50 },
-  ...{ frequencyMHzBefore: 1500, frequencyMHzAfter: 1500 },
+  ...{ frequencyMHzBefore: 1500, frequencyMHzAfter: 1500, powerW: null },
 };
 const one = { plan: plan(1), spread: 0.01 };
 const two = { plan: plan(2), spread: 0.01 };
@@ -63,7 +63,7 @@ test('a recorded machine is read: what changed between two looks', async (t) => 
   write('sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count', '4\n');
   write('sys/class/thermal/thermal_zone0/type', 'cpu-thermal\n');
   write('sys/class/thermal/thermal_zone0/temp', '61000\n');
-  const watch = await watchMachine(root);
+  const watch = await watchMachine({ root });
   write('proc/stat', 'cpu1 1000000 0 0 0 0 0 0 100 0 0\n');
   write('sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq', '900000\n');
   write('sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count', '6\n');
