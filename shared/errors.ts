@@ -88,9 +88,9 @@ export const errorTable = {
     'Relax the limits of the package.',
   ),
   ENERGY_UNREADABLE: kind(
-    'energy is the objective, and this device says nowhere what it takes: expected a counter ' +
-      '(/sys/class/powercap, which the superuser may read) or a rail (/sys/class/hwmon), found none',
-    'Choose another objective for this device.',
+    'energy is the objective, and this device does not say what it takes: expected a counter in ' +
+      '/sys/class/powercap, or a rail in /sys/class/hwmon, found none that can be read',
+    'Choose another objective, or run the agent as the superuser, who may read the counter.',
   ),
   SERVE_FAILED: kind('serving {model}: {reason}', 'The previous variant keeps serving.'),
   SERVE_CRASH_LOOP: kind(

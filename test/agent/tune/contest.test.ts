@@ -69,7 +69,7 @@ test('throughput is compared as throughput', async (t) => {
   t.is(Math.round((second?.versus?.ratio ?? 0) * 100), 141);
 });
 
-test('who is behind for certain takes no further part, and is not judged by its rounds alone', async (t) => {
+test('who drops out is held against the leader, not judged by its rounds alone', async (t) => {
   let runs = 0;
   // What the others are compared with is disturbed at first.
   const source = pretend(() => (runs++ < 60 ? 20 : 4));
