@@ -20,7 +20,7 @@ import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
 import { createSaid, type Said } from './said.ts';
 import { storeProfile, storeReported, storeTelemetry, storeTuning } from './store/measurements.ts';
-import { recentMs, summaryOf } from './summary.ts';
+import { readingOf, recentMs, summaryOf } from './summary.ts';
 import type { World } from './world.ts';
 
 export interface Ingest {
@@ -245,6 +245,7 @@ function isNews(device: Device, reported: Reported | null): reported is Reported
 function settle(world: World, device: Device, inbox: Inbox): Ack {
   const now = world.now();
   device.seenMs = now;
+  const news = isNews(device, inbox.reported) || inbox.profile !== null;
   if (isNews(device, inbox.reported)) {
     device.reported = inbox.reported;
     device.reportedSeq = inbox.reported.seq;
@@ -266,7 +267,9 @@ function settle(world: World, device: Device, inbox: Inbox): Ack {
       ? { telemetry: { spool: spool.spool, seq: Math.max(...seqs) } }
       : {}),
   };
-  world.live.publish('device', device.device, () => summaryOf(device, world.now()));
+  const { live } = world;
+  if (news) live.publish('device', device.device, () => summaryOf(device, world.now()));
+  else live.publish('reading', device.device, () => readingOf(device, world.now()));
   return ack;
 }
 

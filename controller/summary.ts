@@ -1,6 +1,6 @@
 /** A device as the fleet's list and its live events show it. */
 import { emptyHistogram, merge, quantile } from '../shared/histogram.ts';
-import type { DeviceSummary } from '../shared/protocol/api.ts';
+import type { DeviceReading, DeviceSummary } from '../shared/protocol/api.ts';
 import { type Device, labelsOf } from './fleet.ts';
 import { instant } from './world.ts';
 
@@ -10,10 +10,9 @@ export const recentMs = 60_000;
 export function summaryOf(device: Device, now: number): DeviceSummary {
   const { profile } = device;
   return {
-    device: device.device,
+    ...readingOf(device, now),
     labels: labelsOf(device),
     online: device.online,
-    lastSeen: device.seenMs === null ? null : instant(device.seenMs),
     enrolledAt: instant(device.enrolledMs),
     hardwareClass: profile?.hardwareClass ?? null,
     board: profile?.board ?? null,
@@ -21,6 +20,14 @@ export function summaryOf(device: Device, now: number): DeviceSummary {
     cores: profile?.processor.cores ?? null,
     desiredRevision: device.revision,
     reported: device.reported,
+  };
+}
+
+/** Of a summary what telemetry alone changes. */
+export function readingOf(device: Device, now: number): DeviceReading {
+  return {
+    device: device.device,
+    lastSeen: device.seenMs === null ? null : instant(device.seenMs),
     recent: recentOf(device, now),
   };
 }

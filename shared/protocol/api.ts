@@ -122,6 +122,19 @@ export const VariantRecord = v.looseObject({
 });
 export type VariantRecord = v.InferOutput<typeof VariantRecord>;
 
+/** Merged over the last minute of telemetry; null where there was none. */
+const Recent = v.nullable(
+  v.looseObject({
+    requestsPerSecond: v.number(),
+    errors: Count,
+    latencyMsP50: v.number(),
+    latencyMsP95: v.number(),
+    memoryMiB: v.number(),
+    cores: v.number(),
+    temperatureC: v.nullable(v.number()),
+  }),
+);
+
 /** One line of the fleet. */
 export const DeviceSummary = v.looseObject({
   device: Name,
@@ -135,20 +148,17 @@ export const DeviceSummary = v.looseObject({
   cores: v.nullable(v.number()),
   desiredRevision: Count,
   reported: v.nullable(Reported),
-  /** Merged over the last minute of telemetry; null where there was none. */
-  recent: v.nullable(
-    v.looseObject({
-      requestsPerSecond: v.number(),
-      errors: Count,
-      latencyMsP50: v.number(),
-      latencyMsP95: v.number(),
-      memoryMiB: v.number(),
-      cores: v.number(),
-      temperatureC: v.nullable(v.number()),
-    }),
-  ),
+  recent: Recent,
 });
 export type DeviceSummary = v.InferOutput<typeof DeviceSummary>;
+
+/** What every telemetry window changes of a summary: a sixth of its bytes. */
+export const DeviceReading = v.looseObject({
+  device: Name,
+  lastSeen: v.nullable(Instant),
+  recent: Recent,
+});
+export type DeviceReading = v.InferOutput<typeof DeviceReading>;
 
 export const DeviceDetail = v.looseObject({
   ...DeviceSummary.entries,
@@ -172,9 +182,10 @@ export const TelemetryAnswer = v.object({
 });
 export type TelemetryAnswer = v.InferOutput<typeof TelemetryAnswer>;
 
-/** Server-sent events: the name is `event:`, the document is `data:`. */
+/** Server-sent events: the name is `event:`, and `data:` is an array of such documents. */
 export interface LiveEvents {
   device: DeviceSummary;
+  reading: DeviceReading;
   model: ModelRecord;
   variant: VariantRecord;
   rollout: RolloutRecord;

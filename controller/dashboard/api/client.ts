@@ -33,7 +33,8 @@ export interface Session {
 
 export interface Api {
   session(): Promise<Answer<Session>>;
-  devices(): Promise<Answer<DeviceSummary[]>>;
+  /** All devices; `onPage` is handed each part of the list as it arrives. */
+  devices(onPage?: (page: readonly DeviceSummary[]) => void): Promise<Answer<DeviceSummary[]>>;
   device(name: string): Promise<Answer<DeviceDetail>>;
   /** Telemetry since an instant, as fine as makes a chart. */
   telemetry(name: string, from: Date): Promise<Answer<TelemetryAnswer>>;
@@ -61,22 +62,24 @@ const pagesMax = 1000;
 export function createApi(token: TokenBox, baseUrl: string): Api {
   const call = (path: string, init: RequestInit = {}) => request({ token, baseUrl, path, init });
   const one = async <T>(path: string, init?: RequestInit) => readJson<T>(await call(path, init));
-  const all = async <T>(path: string): Promise<Answer<T[]>> => {
+  const all = async <T>(path: string, onPage?: (page: readonly T[]) => void) => {
     const items: T[] = [];
     let next: string | null = '';
     for (let page = 0; next !== null && page < pagesMax; page += 1) {
       const answer: Answer<Page<T> | T[]> = await one(paged(path, next));
       if (!answer.ok) return answer;
       const body: Page<T> | T[] = answer.value;
-      items.push(...('items' in body ? body.items : body));
+      const part = 'items' in body ? body.items : body;
+      onPage?.(part);
+      items.push(...part);
       next = 'items' in body ? (body.next ?? null) : null;
     }
-    return { ok: true, value: items };
+    return { ok: true, value: items } as const;
   };
   const part = encodeURIComponent;
   return {
     session: () => one('session'),
-    devices: () => all('devices'),
+    devices: (onPage) => all('devices', onPage),
     device: (name) => one(`devices/${part(name)}`),
     telemetry: (name, from) => one(`devices/${part(name)}/telemetry?from=${from.toISOString()}`),
     models: () => all('models'),

@@ -10,7 +10,7 @@ export interface SseEvent {
 /**
  * The longest event that is put together; a server that never ends a line must not fill the memory.
  */
-const eventCharsMax = 4 << 20;
+const eventCharsMax = 32 << 20;
 
 /** A parser that is fed text as it arrives and returns the events that became complete. */
 export function createSseParser(): (chunk: string) => SseEvent[] {

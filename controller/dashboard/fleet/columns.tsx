@@ -32,6 +32,8 @@ export interface Column {
   /** What the title leaves out. */
   readonly help: string;
   readonly numeric?: boolean;
+  /** Too long a text ends in an ellipsis. */
+  readonly cut?: boolean;
   readonly cell: (device: DeviceSummary, context: CellContext) => ComponentChildren;
 }
 
@@ -40,6 +42,7 @@ export const columns: readonly Column[] = [
     id: 'name',
     title: 'Device',
     help: 'name of the device',
+    cut: true,
     cell: (device) => (
       <a class="device-link" href={deviceHref(device.device)} tabIndex={-1} title={labels(device)}>
         {device.device}
@@ -51,12 +54,14 @@ export const columns: readonly Column[] = [
     id: 'class',
     title: 'Class',
     help: 'fingerprint of what decides speed',
+    cut: true,
     cell: (device) => <span title={device.board ?? ''}>{device.hardwareClass ?? absent}</span>,
   },
   {
     id: 'model',
     title: 'Model',
     help: 'model and version being served',
+    cut: true,
     cell: ({ reported }) =>
       reported?.serving ? modelVersion(reported.serving.model, reported.serving.version) : absent,
   },
@@ -64,6 +69,7 @@ export const columns: readonly Column[] = [
     id: 'variant',
     title: 'Variant',
     help: 'recipe and bits',
+    cut: true,
     cell: ({ reported }) =>
       reported?.serving ? (
         <span title={reported.serving.reason}>
@@ -135,6 +141,11 @@ export const columns: readonly Column[] = [
     cell: (device) => <Seen instant={device.lastSeen} />,
   },
 ];
+
+/** Of a cell and of its heading: what gives them their width. */
+export function classOf({ id, numeric, cut }: Column): string {
+  return `col-${id}${numeric ? ' number' : ''}${cut ? ' cut' : ''}`;
+}
 
 /** Where small boards begin to throttle. */
 const hotC = 80;

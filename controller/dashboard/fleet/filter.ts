@@ -39,7 +39,7 @@ function wordTest(word: string): Test {
     const key = word.slice(1);
     return (device) => factOf(device, key) === undefined;
   }
-  return (device) => searchText(device).includes(word);
+  return (device) => mentions(device, word);
 }
 
 function equalTest(key: string, operator: string, value: string): Test {
@@ -67,19 +67,18 @@ function factOf(device: DeviceSummary, key: string): string | undefined {
   return Object.hasOwn(facts, key) ? facts[key]?.toLowerCase() : undefined;
 }
 
-function searchText(device: DeviceSummary): string {
+/** Whether a name, a label or a fact has a word of lower case in it. */
+function mentions(device: DeviceSummary, word: string): boolean {
+  const has = (text: string | null | undefined) => text?.toLowerCase().includes(word) ?? false;
   const serving = device.reported?.serving;
-  const labels = Object.entries(device.labels).map(([key, value]) => `${key}=${value}`);
-  return [
-    device.device,
-    healthOf(device),
-    device.hardwareClass ?? '',
-    device.board ?? '',
-    serving ? `${serving.model}@${serving.version} ${serving.recipeName}` : '',
-    ...labels,
-  ]
-    .join('\n')
-    .toLowerCase();
+  return (
+    has(device.device) ||
+    healthOf(device).includes(word) ||
+    has(device.hardwareClass) ||
+    has(device.board) ||
+    (serving ? has(`${serving.model}@${serving.version} ${serving.recipeName}`) : false) ||
+    Object.entries(device.labels).some(([key, value]) => has(`${key}=${value}`))
+  );
 }
 
 /** The filter with a requirement added, or taken out where it is there already. */

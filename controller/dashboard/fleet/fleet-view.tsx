@@ -1,27 +1,23 @@
 /** The fleet, live: at a glance, its rollouts, and every device in a table. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { DeviceSummary } from '../../../shared/protocol/api.ts';
-import { counted } from '../format/numbers.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { counted, formatCount } from '../format/numbers.ts';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { useDocumentKeys } from '../parts/use-document-keys.ts';
-import { useTitle } from '../parts/use-title.ts';
 import { RolloutStrip } from '../rollouts/strip.tsx';
-import { tally } from '../state/health.ts';
 import { deviceHref, fleetHref, parseRoute } from '../state/route.ts';
+import type { Store } from '../state/store.ts';
 import { useTopics, useWorld } from '../state/world.ts';
-import { totalsOf } from './overview.ts';
 import { defaultOrder, type Order, type SortColumn, sortKeys } from './sort.ts';
-import { pulsePointsMax, Summary } from './summary.tsx';
+import { Summary } from './summary.tsx';
 import { FleetTable } from './table.tsx';
 import { Toolbar } from './toolbar.tsx';
 import { useShown } from './use-shown.ts';
 
 export function FleetView({ query }: { readonly query: URLSearchParams }) {
   const { store } = useWorld();
-  const version = useTopics('devices', 'rollouts', 'status');
+  useTopics('status');
   const [filter, setFilter] = useState(query.get('q') ?? '');
   const [order, setOrder] = useState<Order>(() => readOrder(query));
-  const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     setFilter(query.get('q') ?? '');
     setOrder(readOrder(query));
@@ -31,53 +27,70 @@ export function FleetView({ query }: { readonly query: URLSearchParams }) {
     if (parseRoute(location.hash).view !== 'fleet') return;
     history.replaceState(null, '', addressOf(filter, order));
   }, [filter, order]);
-  useFilterKeys(field, setFilter);
   useFirstRowsMark(store.loaded());
-  // The store is one map that changes in place: its version says when to look again.
-  const pulse = usePulse(() => [...store.devices.values()]);
-  const all = useMemo(() => [...store.devices.values()], [store, version]);
-  const shown = useShown(store, filter, order);
-  const { failed } = tally(all);
-  // A tab in the background still tells that something needs a person.
-  useTitle(failed > 0 ? `(${failed} failed) Fleet` : 'Fleet');
   if (!store.loaded()) return <Skeleton rows={8} />;
-  if (all.length === 0) return <NoDevices />;
   return (
     <>
       <h1 class="unseen">Fleet</h1>
-      <Summary devices={all} pulse={pulse} filter={filter} onFilter={setFilter} />
-      <RolloutStrip rollouts={store.rollouts.values()} />
+      <Summary filter={filter} onFilter={setFilter} />
+      <RolloutStrip />
+      <Listing filter={filter} onFilter={setFilter} order={order} onOrder={setOrder} />
+    </>
+  );
+}
+
+interface ListingProps {
+  readonly filter: string;
+  readonly onFilter: (filter: string) => void;
+  readonly order: Order;
+  readonly onOrder: (order: Order) => void;
+}
+
+/** Drawn again with every change of a device; what stands above it is not. */
+function Listing({ filter, onFilter, order, onOrder }: ListingProps) {
+  const { store } = useWorld();
+  useTopics('devices');
+  const field = useRef<HTMLInputElement>(null);
+  useFilterKeys(field, onFilter);
+  const shown = useShown(store, filter, order);
+  if (store.devices.size === 0) return <NoDevices />;
+  return (
+    <>
       <Toolbar
         field={field}
         filter={filter}
-        onFilter={setFilter}
+        onFilter={onFilter}
         order={order}
-        onOrder={setOrder}
-        count={
-          shown.length === all.length
-            ? counted(all.length, 'device')
-            : `${counted(shown.length, 'device')} of ${all.length}`
-        }
+        onOrder={onOrder}
+        count={countLabel(shown.names.length, store)}
       />
-      {shown.length === 0 ? (
+      {shown.names.length === 0 ? (
         <Notice title="No device matches the filter">
           <p>
             Nothing fits <code>{filter}</code>.
           </p>
-          <button type="button" class="button" onClick={() => setFilter('')}>
+          <button type="button" class="button" onClick={() => onFilter('')}>
             Clear the filter
           </button>
         </Notice>
       ) : (
         <FleetTable
-          devices={shown}
+          {...shown}
           order={order}
-          onOrder={setOrder}
+          onOrder={onOrder}
           onOpen={(device) => location.assign(deviceHref(device))}
         />
       )}
     </>
   );
+}
+
+function countLabel(shown: number, store: Store): string {
+  const { size } = store.devices;
+  if (!store.complete()) return `${counted(size, 'device')} so far …`;
+  return shown === size
+    ? counted(size, 'device')
+    : `${formatCount(shown)} of ${counted(size, 'device')}`;
 }
 
 function NoDevices() {
@@ -113,23 +126,6 @@ function useFirstRowsMark(drawn: boolean): void {
   useEffect(() => {
     if (drawn && performance.getEntriesByName('fleet').length === 0) performance.mark('fleet');
   }, [drawn]);
-}
-
-/** The fleet's throughput, once a second from when the view was opened. */
-function usePulse(devices: () => readonly DeviceSummary[]): readonly number[] {
-  const { ticker } = useWorld();
-  const [pulse, setPulse] = useState<readonly number[]>([]);
-  const latest = useRef(devices);
-  latest.current = devices;
-  useEffect(
-    () =>
-      ticker.subscribe(() => {
-        const { requestsPerSecond } = totalsOf(latest.current());
-        setPulse((held) => [...held.slice(1 - pulsePointsMax), requestsPerSecond]);
-      }),
-    [ticker],
-  );
-  return pulse;
 }
 
 function readOrder(query: URLSearchParams): Order {

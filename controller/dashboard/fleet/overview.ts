@@ -1,73 +1,116 @@
-/** The fleet in a few numbers: totals, and what each hardware class settled on. */
+/**
+ * The fleet in a few numbers: totals, and what each hardware class settled on. Kept up with every
+ * change, because counting ten thousand devices anew for each would cost frames.
+ */
 import type { DeviceSummary } from '../../../shared/protocol/api.ts';
-import { type Tally, tally } from '../state/health.ts';
+import { type Health, healthOf, noTally, type Tally } from '../state/health.ts';
+import { createMedian, type Median } from './median.ts';
 
 export interface Totals {
+  readonly devices: number;
+  readonly health: Tally;
   readonly requestsPerSecond: number;
   readonly errors: number;
-  /** p95 of the device in the middle; null where none reports one. */
+  /** p95 of the device in the middle, within 1 %; null where none reports one. */
   readonly medianMsP95: number | null;
 }
 
-export interface ClassLine {
+export interface ClassLine extends Totals {
+  /** '' for devices that never said what they are. */
   readonly name: string;
-  readonly devices: number;
-  readonly health: Tally;
   /** What most of the class serve, and how many of them. */
   readonly variant: string | null;
   readonly variantShare: number;
-  readonly medianMsP95: number | null;
 }
 
-export function totalsOf(devices: readonly DeviceSummary[]): Totals {
-  const recent = devices.flatMap((device) =>
-    device.online && device.recent !== null ? [device.recent] : [],
-  );
+export interface Overview {
+  /** One device as it was and as it is; null where it was or is not there. */
+  swap(before: DeviceSummary | null, after: DeviceSummary | null): void;
+  totals(): Totals;
+  /** One line a hardware class, the largest first; devices without one come last. */
+  lines(): ClassLine[];
+}
+
+interface Group {
+  devices: number;
+  readonly health: Record<Health, number>;
+  requestsPerSecond: number;
+  errors: number;
+  readonly medianMsP95: Median;
+  readonly variants: Map<string, number>;
+}
+
+export function createOverview(): Overview {
+  const all = emptyGroup();
+  const classes = new Map<string, Group>();
+  const count = (device: DeviceSummary, by: 1 | -1) => {
+    const name = device.hardwareClass ?? '';
+    const group = classes.get(name) ?? emptyGroup();
+    classes.set(name, group);
+    countIn(all, device, by);
+    countIn(group, device, by);
+    if (group.devices === 0) classes.delete(name);
+  };
   return {
-    requestsPerSecond: recent.reduce((sum, entry) => sum + entry.requestsPerSecond, 0),
-    errors: recent.reduce((sum, entry) => sum + entry.errors, 0),
-    medianMsP95: medianOf(devices),
+    swap(before, after) {
+      if (before) count(before, -1);
+      if (after) count(after, 1);
+    },
+    totals: () => totalsOf(all),
+    lines: () =>
+      [...classes]
+        .map(([name, group]) => lineOf(name, group))
+        .sort(
+          (a, b) =>
+            Number(a.name === '') - Number(b.name === '') ||
+            b.devices - a.devices ||
+            (a.name < b.name ? -1 : 1),
+        ),
   };
 }
 
-/**
- * One line a hardware class, the largest first; devices that never said what they are come last.
- */
-export function classLines(devices: readonly DeviceSummary[]): ClassLine[] {
-  const groups = Map.groupBy(devices, (device) => device.hardwareClass ?? '');
-  const lines = [...groups].map(([name, members]) => {
-    const [variant, serving] = mostCommon(
-      members.flatMap((device) => device.reported?.serving?.recipeName ?? []),
-    );
-    return {
-      name,
-      devices: members.length,
-      health: tally(members),
-      variant,
-      variantShare: serving / members.length,
-      medianMsP95: medianOf(members),
-    };
-  });
-  return lines.sort(
-    (a, b) =>
-      Number(a.name === '') - Number(b.name === '') ||
-      b.devices - a.devices ||
-      (a.name < b.name ? -1 : 1),
+function emptyGroup(): Group {
+  return {
+    devices: 0,
+    health: { ...noTally },
+    requestsPerSecond: 0,
+    errors: 0,
+    medianMsP95: createMedian(),
+    variants: new Map(),
+  };
+}
+
+function countIn(group: Group, device: DeviceSummary, by: 1 | -1): void {
+  const { online, recent, reported } = device;
+  group.devices += by;
+  group.health[healthOf(device)] += by;
+  if (online && recent) {
+    group.requestsPerSecond += by * recent.requestsPerSecond;
+    group.errors += by * recent.errors;
+  }
+  if (recent && recent.latencyMsP95 > 0) group.medianMsP95.count(recent.latencyMsP95, by);
+  const variant = reported?.serving?.recipeName;
+  if (variant !== undefined) {
+    group.variants.set(variant, (group.variants.get(variant) ?? 0) + by);
+  }
+}
+
+function totalsOf(group: Group): Totals {
+  const { devices, health, errors } = group;
+  return {
+    devices,
+    health: { ...health },
+    // Sums of what came and went again end a hair beside zero.
+    requestsPerSecond: Math.max(0, Math.round(group.requestsPerSecond * 1e6) / 1e6),
+    errors,
+    medianMsP95: group.medianMsP95.value(),
+  };
+}
+
+function lineOf(name: string, group: Group): ClassLine {
+  const [variant, serving] = [...group.variants].reduce<readonly [string | null, number]>(
+    (best, entry) => (entry[1] > best[1] ? entry : best),
+    [null, 0],
   );
-}
-
-function medianOf(devices: readonly DeviceSummary[]): number | null {
-  const values = devices
-    .flatMap((device) => device.recent?.latencyMsP95 ?? [])
-    .filter((value) => value > 0)
-    .sort((a, b) => a - b);
-  return values[Math.floor((values.length - 1) / 2)] ?? null;
-}
-
-function mostCommon(words: readonly string[]): readonly [string | null, number] {
-  const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  let best: readonly [string | null, number] = [null, 0];
-  for (const entry of counts) if (entry[1] > best[1]) best = entry;
-  return best;
+  return { ...totalsOf(group), name, variant, variantShare: serving / group.devices };
 }

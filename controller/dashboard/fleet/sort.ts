@@ -51,24 +51,42 @@ export function orderAfterClick(order: Order, column: SortColumn): Order {
 }
 
 /**
- * A sorted copy. `rankOf` is each device's place by name: comparing 10,000 names at every update
- * would cost too much.
+ * A sorted copy. `ranks` is each device's place by name. A key and a rank make one number each, so
+ * that the engine sorts plain numbers: ten thousand devices take a millisecond or two.
  */
 export function sortDevices(
   devices: readonly DeviceSummary[],
   order: Order,
-  rankOf: (device: string) => number,
+  ranks: ReadonlyMap<string, number>,
 ): DeviceSummary[] {
-  const key: (device: DeviceSummary) => Key = sortKeys[order.column];
-  const turn = order.descending ? -1 : 1;
-  const keyed = devices.map((device) => ({
-    device,
-    key: key(device),
-    rank: rankOf(device.device),
-  }));
-  const byName = order.column === 'name' ? turn : 1;
-  keyed.sort((a, b) => compareKeys(a.key, b.key, turn) || byName * (a.rank - b.rank));
-  return keyed.map((entry) => entry.device);
+  const keyOf: (device: DeviceSummary) => Key = sortKeys[order.column];
+  const ordinals = ordinalsOf(devices.map(keyOf), order.descending);
+  const turned = order.column === 'name' && order.descending;
+  const packed = new Float64Array(devices.length);
+  const byRank: DeviceSummary[] = [];
+  devices.forEach((device, index) => {
+    const place = ranks.get(device.device) ?? ranks.size;
+    const rank = turned ? ranks.size - place : place;
+    byRank[rank] = device;
+    packed[index] = (ordinals[index] ?? 0) * ranksMax + rank;
+  });
+  return [...packed.sort()].flatMap((number) => byRank[number % ranksMax] ?? []);
+}
+
+/** More devices than one page will hold; two such places are exact in a number's 53 bits. */
+const ranksMax = 2 ** 20;
+
+/** Each key's place among the keys; what has no value comes last either way. */
+function ordinalsOf(keys: readonly Key[], descending: boolean): number[] {
+  const numbers = Float64Array.from(keys.filter((key) => typeof key === 'number')).sort();
+  const words = keys.filter((key) => typeof key === 'string').sort();
+  const sorted = new Set<Key>([...numbers, ...words]);
+  const places = new Map([...sorted].map((key, place) => [key, place]));
+  return keys.map((key) => {
+    const place = places.get(key);
+    if (place === undefined) return ranksMax;
+    return descending ? ranksMax - 1 - place : place;
+  });
 }
 
 /** Places of names in natural order: `node-2` before `node-10`. */
@@ -76,11 +94,4 @@ export function rankNames(names: Iterable<string>): Map<string, number> {
   const collator = new Intl.Collator('en', { numeric: true });
   const sorted = [...names].sort(collator.compare);
   return new Map(sorted.map((name, rank) => [name, rank]));
-}
-
-function compareKeys(a: Key, b: Key, turn: number): number {
-  if (a === b) return 0;
-  if (a === null) return 1;
-  if (b === null) return -1;
-  return a < b ? -turn : turn;
 }

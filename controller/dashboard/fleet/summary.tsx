@@ -2,7 +2,7 @@
  * The fleet at a glance: how many devices are in which state, what they do together, and by
  * hardware class.
  */
-import type { DeviceSummary } from '../../../shared/protocol/api.ts';
+import { useEffect, useState } from 'preact/hooks';
 import {
   absent,
   counted,
@@ -13,30 +13,35 @@ import {
 } from '../format/numbers.ts';
 import { Glyph } from '../parts/glyph.tsx';
 import { Spark } from '../parts/spark.tsx';
-import { healths, type Tally, tally } from '../state/health.ts';
+import { useTitle } from '../parts/use-title.ts';
+import { healths, type Tally } from '../state/health.ts';
+import { useWorld } from '../state/world.ts';
 import { hasTerm, toggleTerm } from './filter.ts';
-import { type ClassLine, classLines, totalsOf } from './overview.ts';
+import type { ClassLine, Totals } from './overview.ts';
 
 interface SummaryProps {
-  readonly devices: readonly DeviceSummary[];
-  /** Requests a second of the whole fleet, oldest first. */
-  readonly pulse: readonly number[];
   readonly filter: string;
   readonly onFilter: (filter: string) => void;
 }
 
 const classesMax = 4;
 /** Seconds of the fleet's throughput that are shown. */
-export const pulsePointsMax = 120;
+const pulsePointsMax = 120;
 
-export function Summary({ devices, pulse, filter, onFilter }: SummaryProps) {
-  const counts = tally(devices);
-  const lines = classLines(devices);
+export function Summary({ filter, onFilter }: SummaryProps) {
+  const { store } = useWorld();
+  const pulse = usePulse();
+  const totals = store.overview.totals();
+  const counts = totals.health;
+  const lines = store.overview.lines();
   const toggle = (key: string, value: string) => onFilter(toggleTerm(filter, key, value));
+  // A tab in the background still tells that something needs a person.
+  useTitle(counts.failed > 0 ? `(${counts.failed} failed) Fleet` : 'Fleet');
+  if (totals.devices === 0) return null;
   return (
     <section class="summary" aria-label="The fleet at a glance">
       <div class="panel panel-health">
-        <HealthBar counts={counts} total={devices.length} />
+        <HealthBar counts={counts} total={totals.devices} />
         <div class="healths">
           {[...healths].reverse().map((health) => (
             <button
@@ -55,7 +60,7 @@ export function Summary({ devices, pulse, filter, onFilter }: SummaryProps) {
             </button>
           ))}
         </div>
-        <TotalsLine devices={devices} pulse={pulse} />
+        <TotalsLine totals={totals} pulse={pulse} />
       </div>
       <div class="panel">
         <h2 class="panel-title">Hardware classes</h2>
@@ -98,6 +103,24 @@ export function Summary({ devices, pulse, filter, onFilter }: SummaryProps) {
   );
 }
 
+/**
+ * The fleet's throughput, once a second from when the view was opened; with it, the numbers are
+ * drawn anew: faster than that nobody reads them.
+ */
+function usePulse(): readonly number[] {
+  const { ticker, store } = useWorld();
+  const [pulse, setPulse] = useState<readonly number[]>([]);
+  useEffect(
+    () =>
+      ticker.subscribe(() => {
+        const { requestsPerSecond } = store.overview.totals();
+        setPulse((held) => [...held.slice(1 - pulsePointsMax), requestsPerSecond]);
+      }),
+    [ticker, store],
+  );
+  return pulse;
+}
+
 function HealthBar({ counts, total }: { readonly counts: Tally; readonly total: number }) {
   const label = healths
     .filter((health) => counts[health] > 0)
@@ -117,8 +140,12 @@ function HealthBar({ counts, total }: { readonly counts: Tally; readonly total: 
   );
 }
 
-function TotalsLine({ devices, pulse }: Pick<SummaryProps, 'devices' | 'pulse'>) {
-  const totals = totalsOf(devices);
+interface TotalsProps {
+  readonly totals: Totals;
+  readonly pulse: readonly number[];
+}
+
+function TotalsLine({ totals, pulse }: TotalsProps) {
   return (
     <dl class="totals">
       <div>

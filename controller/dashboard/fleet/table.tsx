@@ -1,16 +1,16 @@
 /** The fleet as a table of which only the rows in sight are drawn. */
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { DeviceSummary } from '../../../shared/protocol/api.ts';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useDocumentKeys } from '../parts/use-document-keys.ts';
 import { useWorld } from '../state/world.ts';
-import { columns } from './columns.tsx';
+import { classOf, columns } from './columns.tsx';
 import { rowAfterKey } from './keys.ts';
+import { roles } from './roles.ts';
 import { Row, rowId } from './row.tsx';
 import { type Order, orderAfterClick, type SortColumn } from './sort.ts';
-import { type RowRange, rowRange, scrollToRow, type Viewport } from './window.ts';
+import type { Shown } from './use-shown.ts';
+import { rowRange, scrollToRow, type Viewport } from './window.ts';
 
-interface TableProps {
-  readonly devices: readonly DeviceSummary[];
+interface TableProps extends Shown {
   readonly order: Order;
   readonly onOrder: (order: Order) => void;
   readonly onOpen: (device: string) => void;
@@ -21,17 +21,13 @@ const rowPx = 36;
 const cardPx = 72;
 const narrow = '(max-width: 719px)';
 
-export function FleetTable({ devices, order, onOrder, onOpen }: TableProps) {
+export function FleetTable({ names, longestMs, order, onOrder, onOpen }: TableProps) {
   const { store } = useWorld();
   const body = useRef<HTMLTableSectionElement>(null);
   const [cursor, setCursor] = useState<string | null>(null);
-  const { range, heightPx, measure } = useRowRange(body, devices.length);
-  const longestMs = useMemo(
-    () => devices.reduce((most, { recent }) => Math.max(most, recent?.latencyMsP95 ?? 0), 1e-9),
-    [devices],
-  );
+  const { range, heightPx, measure } = useRowRange(body, names.length);
   const moveTo = (row: number) => {
-    setCursor(devices[row]?.device ?? null);
+    setCursor(names[row] ?? null);
     const target = scrollToRow(row, measure());
     if (target !== null && body.current) scrollBodyTo(body.current, target);
   };
@@ -39,39 +35,42 @@ export function FleetTable({ devices, order, onOrder, onOpen }: TableProps) {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.key === 'Enter' && cursor !== null && isTableOrPage(event.target)) onOpen(cursor);
     if (event.key.length > 1 && !isTable(event.target)) return;
-    const at = devices.findIndex((device) => device.device === cursor);
+    const at = cursor === null ? -1 : names.indexOf(cursor);
     const page = Math.max(1, Math.floor(measure().heightPx / heightPx) - 2);
-    const row = rowAfterKey(event.key, { row: at < 0 ? null : at, rows: devices.length, page });
+    const row = rowAfterKey(event.key, { row: at < 0 ? null : at, rows: names.length, page });
     if (row === null) return;
     event.preventDefault();
     moveTo(row);
   };
   useDocumentKeys(onKey);
-  const shown = devices.slice(range.first, range.end);
   return (
     <table
       class="fleet"
       // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table may be a grid.
       role="grid"
       aria-label="Devices"
-      aria-rowcount={devices.length + 1}
+      aria-rowcount={names.length + 1}
       aria-activedescendant={cursor === null ? undefined : rowId(cursor)}
       tabIndex={0}
     >
       <Header order={order} onSort={(column) => onOrder(orderAfterClick(order, column))} />
-      <tbody ref={body}>
-        <Spacer heightPx={range.first * heightPx} />
-        {shown.map((device, index) => (
-          <Row
-            key={device.device}
-            device={device}
-            rowIndex={range.first + index + 2}
-            rates={store.trend.of(device.device)}
-            longestMs={longestMs}
-            selected={device.device === cursor}
-          />
-        ))}
-        <Spacer heightPx={(devices.length - range.end) * heightPx} />
+      <tbody ref={body} {...roles.group} style={{ height: `${names.length * heightPx}px` }}>
+        {names.slice(range.first, range.end).map((name, offset) => {
+          const device = store.devices.get(name);
+          const index = range.first + offset;
+          return device === undefined ? null : (
+            <Row
+              // Rows that leave at one edge are written anew for those that come at the other.
+              key={index % range.slots}
+              device={device}
+              index={index}
+              heightPx={heightPx}
+              rates={store.trend.of(name)}
+              longestMs={longestMs}
+              selected={name === cursor}
+            />
+          );
+        })}
       </tbody>
     </table>
   );
@@ -85,16 +84,17 @@ function Header({
   readonly onSort: (column: SortColumn) => void;
 }) {
   return (
-    <thead>
-      <tr aria-rowindex={1}>
+    <thead {...roles.group}>
+      <tr {...roles.row} aria-rowindex={1}>
         {columns.map((column) => {
           const sorted = order.column === column.id;
           const direction = order.descending ? 'descending' : 'ascending';
           return (
             <th
               key={column.id}
+              {...roles.heading}
               scope="col"
-              class={`col-${column.id}${column.numeric ? ' number' : ''}`}
+              class={classOf(column)}
               aria-sort={sorted ? direction : 'none'}
             >
               <button type="button" title={column.help} onClick={() => onSort(column.id)}>
@@ -111,13 +111,9 @@ function Header({
   );
 }
 
-function Spacer({ heightPx }: { readonly heightPx: number }) {
-  return heightPx > 0 ? <tr class="spacer" style={{ height: `${heightPx}px` }} /> : null;
-}
-
 /** Follows scrolling and resizing of the page; draws again only when the range moves. */
 function useRowRange(body: { readonly current: HTMLTableSectionElement | null }, rows: number) {
-  const [range, setRange] = useState<RowRange>({ first: 0, end: Math.min(rows, 60) });
+  const [range, setRange] = useState(() => rowRange({ ...nowhere, rows }));
   const heightPx = matchMedia(narrow).matches ? cardPx : rowPx;
   const measure = (): Viewport => {
     const header = body.current?.previousElementSibling?.getBoundingClientRect().bottom ?? 0;
@@ -130,14 +126,20 @@ function useRowRange(body: { readonly current: HTMLTableSectionElement | null },
     setRange((held) => (held.first === next.first && held.end === next.end ? held : next));
   };
   useLayoutEffect(update, [rows, heightPx]);
+  const latest = useRef(update);
+  latest.current = update;
   useEffect(() => {
     const stop = new AbortController();
-    addEventListener('scroll', update, { passive: true, signal: stop.signal });
-    addEventListener('resize', update, { passive: true, signal: stop.signal });
+    const options = { passive: true, signal: stop.signal };
+    addEventListener('scroll', () => latest.current(), options);
+    addEventListener('resize', () => latest.current(), options);
     return () => stop.abort();
-  });
+  }, []);
   return { range, heightPx, measure };
 }
+
+/** What is drawn before anything was measured. */
+const nowhere = { scrolledPx: 0, heightPx: 900, rowPx };
 
 function scrollBodyTo(body: HTMLElement, targetPx: number): void {
   const header = body.previousElementSibling?.getBoundingClientRect().bottom ?? 0;

@@ -12,6 +12,8 @@ export interface RowRange {
   /** First row drawn, and the one after the last. */
   readonly first: number;
   readonly end: number;
+  /** No more rows than this are drawn wherever one scrolls: elements to go round. */
+  readonly slots: number;
 }
 
 /** Rows beyond the edge that are drawn, so that a quick scroll doesn't show blank paper. */
@@ -26,7 +28,8 @@ export function rowRange(viewport: Viewport): RowRange {
   const first = Math.floor((firstSeen - beyond) / step) * step;
   const end = Math.ceil((lastSeen + beyond) / step) * step;
   const within = (row: number) => Math.min(rows, Math.max(0, row));
-  return { first: within(first), end: Math.max(within(first), within(end)) };
+  const slots = Math.ceil(viewport.heightPx / rowPx) + 2 * (beyond + step);
+  return { first: within(first), end: Math.max(within(first), within(end)), slots };
 }
 
 /** Where to scroll the body so that a row is fully in sight; null where it is already. */

@@ -55,7 +55,7 @@ function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
     setBusy(false);
     setAsked(null);
     setTrouble(answer.ok ? '' : `${answer.fault.message} ${answer.fault.hint}`);
-    if (answer.ok) store.apply('rollout', answer.value);
+    if (answer.ok) store.apply('rollout', [answer.value]);
   };
   const click = (action: RolloutAction) =>
     consequences[action] === undefined ? void act(action) : setAsked(action);

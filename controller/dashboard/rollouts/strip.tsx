@@ -4,13 +4,16 @@ import { modelVersion } from '../format/model.ts';
 import { formatCount } from '../format/numbers.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { rolloutHref } from '../state/route.ts';
+import { useTopics, useWorld } from '../state/world.ts';
 import { byInterest, progressOf } from './progress.ts';
 import { Waves } from './waves.tsx';
 
 const linesMax = 3;
 
-export function RolloutStrip({ rollouts }: { readonly rollouts: Iterable<RolloutRecord> }) {
-  const sorted = [...rollouts].sort(byInterest);
+export function RolloutStrip() {
+  const { store } = useWorld();
+  useTopics('rollouts');
+  const sorted = [...store.rollouts.values()].sort(byInterest);
   const active = sorted.filter((rollout) => rollout.endedAt === null);
   const shown = active.length > 0 ? active.slice(0, linesMax) : sorted.slice(0, 1);
   if (shown.length === 0) return null;

@@ -40,16 +40,12 @@ export function healthNote(device: DeviceSummary): string {
 
 export type Tally = Readonly<Record<Health, number>>;
 
-export function tally(devices: Iterable<DeviceSummary>): Tally {
-  const counts: Record<Health, number> = {
-    failed: 0,
-    offline: 0,
-    proving: 0,
-    tuning: 0,
-    fetching: 0,
-    idle: 0,
-    serving: 0,
-  };
-  for (const device of devices) counts[healthOf(device)] += 1;
-  return counts;
-}
+export const noTally: Tally = {
+  failed: 0,
+  offline: 0,
+  proving: 0,
+  tuning: 0,
+  fetching: 0,
+  idle: 0,
+  serving: 0,
+};

@@ -14,6 +14,9 @@ const retryMs = [500, 1000, 2000, 4000, 8000] as const;
  */
 const silenceMs = 45_000;
 
+/** How long events are applied at a stretch. */
+const sliceMsMax = 4;
+
 export interface Live {
   /** Tries again now, after a new token or because the user asked. */
   retry(): void;
@@ -76,7 +79,7 @@ async function follow({ api, store, stopped, onLive }: Follow): Promise<Fault> {
   let held: SseEvent[] | null = [];
   const take = (event: SseEvent) => (held ? held.push(event) : applyEvent(store, event));
   const listening = listen({ stream: stream.value, dead, take });
-  const [session, lists] = await Promise.all([api.session(), loadLists(api)]);
+  const [session, lists] = await Promise.all([api.session(), loadLists(api, store)]);
   if (!session.ok) return ended(dead, session.fault);
   if (!lists.ok) return ended(dead, lists.fault);
   store.replace(lists.value);
@@ -107,7 +110,14 @@ async function listen({ stream, dead, take }: Listening): Promise<Fault> {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       clearTimeout(watchdog);
       watchdog = setTimeout(() => dead.abort(), silenceMs);
-      for (const event of parse(text.decode(read.value, { stream: true }))) take(event);
+      let sliceMs = performance.now();
+      for (const event of parse(text.decode(read.value, { stream: true }))) {
+        take(event);
+        if (performance.now() - sliceMs < sliceMsMax) continue;
+        // Many events at once are taken between frames, not instead of them.
+        await new Promise((resolve) => setTimeout(resolve));
+        sliceMs = performance.now();
+      }
     }
     return unreachable('The controller ended the connection.');
   } catch (thrown) {
@@ -117,9 +127,9 @@ async function listen({ stream, dead, take }: Listening): Promise<Fault> {
   }
 }
 
-async function loadLists(api: Api): Promise<Answer<Snapshot>> {
+async function loadLists(api: Api, store: Store): Promise<Answer<Snapshot>> {
   const [devices, models, rollouts] = await Promise.all([
-    api.devices(),
+    api.devices((page) => store.fill(page)),
     api.models(),
     api.rollouts(),
   ]);
@@ -134,6 +144,9 @@ async function loadLists(api: Api): Promise<Answer<Snapshot>> {
 function applyEvent(store: Store, { name, data }: SseEvent): void {
   switch (name) {
     case 'device':
+      store.apply(name, JSON.parse(data));
+      break;
+    case 'reading':
       store.apply(name, JSON.parse(data));
       break;
     case 'model':

@@ -7,6 +7,7 @@ import type {
 } from '../../../shared/protocol/api.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
+import { createOverview, type Overview } from '../fleet/overview.ts';
 import { rankNames } from '../fleet/sort.ts';
 import { createTrend, type Trend } from './trend.ts';
 
@@ -32,15 +33,21 @@ export interface Store {
   readonly variants: ReadonlyMap<string, VariantRecord>;
   readonly rollouts: ReadonlyMap<string, RolloutRecord>;
   readonly trend: Trend;
+  /** The fleet in a few numbers, kept up with every change. */
+  readonly overview: Overview;
   status(): Status;
-  /** Whether the lists were ever filled. */
+  /** Whether there is something to show: the first part of the devices, or all the lists. */
   loaded(): boolean;
-  /** A device's place among all by name. */
-  rankOf(device: string): number;
+  /** Whether the lists were ever complete. */
+  complete(): boolean;
+  /** Every name and its place among all by name, in that order; another map once names change. */
+  ranks(): ReadonlyMap<string, number>;
   setStatus(status: Status): void;
+  /** Part of the devices, while the lists are on their way for the first time. */
+  fill(devices: readonly DeviceSummary[]): void;
   replace(snapshot: Snapshot): void;
   addVariants(variants: readonly VariantRecord[]): void;
-  apply<K extends keyof LiveEvents>(kind: K, document: LiveEvents[K]): void;
+  apply<K extends keyof LiveEvents>(kind: K, documents: readonly LiveEvents[K][]): void;
   /**
    * Calls `listener` after changes of a topic, at most every few hundred milliseconds. Returns how
    * to stop it.
@@ -61,26 +68,41 @@ export function createStore(schedule: Schedule): Store {
   const variants = new Map<string, VariantRecord>();
   const rollouts = new Map<string, RolloutRecord>();
   const trend = createTrend();
+  const overview = createOverview();
   const bell = createBell(schedule);
   let ranks: Map<string, number> | null = null;
   let status: Status = { state: 'connecting' };
   let loaded = false;
+  let complete = false;
+  const drop = (name: string) => {
+    overview.swap(devices.get(name) ?? null, null);
+    devices.delete(name);
+    ranks = null;
+    bell.ring('devices');
+  };
   const put: Puts = {
-    device(document: DeviceSummary) {
-      if (!devices.has(document.device)) ranks = null;
+    device(document) {
+      const before = devices.get(document.device) ?? null;
+      if (before === document) return;
+      if (before === null) ranks = null;
       devices.set(document.device, document);
+      overview.swap(before, document);
       trend.add(document);
       bell.ring('devices');
     },
-    model(document: ModelRecord) {
+    reading(document) {
+      const before = devices.get(document.device);
+      if (before) put.device({ ...before, ...document });
+    },
+    model(document) {
       models.set(modelKey(document), document);
       bell.ring('models');
     },
-    variant(document: VariantRecord) {
+    variant(document) {
       variants.set(document.id, document);
       bell.ring('variants');
     },
-    rollout(document: RolloutRecord) {
+    rollout(document) {
       rollouts.set(document.id, document);
       bell.ring('rollouts');
     },
@@ -91,29 +113,38 @@ export function createStore(schedule: Schedule): Store {
     variants,
     rollouts,
     trend,
+    overview,
     status: () => status,
     loaded: () => loaded,
-    rankOf(device) {
+    complete: () => complete,
+    ranks() {
       ranks ??= rankNames(devices.keys());
-      return ranks.get(device) ?? ranks.size;
+      return ranks;
     },
     setStatus(next) {
       status = next;
       bell.ring('status');
     },
+    fill(part) {
+      if (complete) return;
+      for (const device of part) put.device(device);
+      loaded = true;
+      bell.ring('status');
+    },
     replace(snapshot) {
-      devices.clear();
+      const kept = new Set(snapshot.devices.map(({ device }) => device));
+      for (const name of devices.keys()) if (!kept.has(name)) drop(name);
       models.clear();
       rollouts.clear();
-      ranks = null;
       loaded = true;
+      complete = true;
       for (const device of snapshot.devices) put.device(device);
       for (const model of snapshot.models) put.model(model);
       for (const rollout of snapshot.rollouts) put.rollout(rollout);
       for (const topic of topics) bell.ring(topic);
     },
     addVariants: (added) => added.forEach(put.variant),
-    apply: (kind, document) => put[kind](document),
+    apply: (kind, documents) => documents.forEach(put[kind]),
     subscribe: bell.subscribe,
   };
 }

@@ -67,7 +67,7 @@ test('live events: a device that reports is seen by who watches', async (t) => {
   t.is(stream.headers.get('content-type'), 'text/event-stream');
   const seen: DeviceSummary[] = [];
   const reading = read(stream, (name, data) => {
-    if (name === 'device') seen.push(v.parse(DeviceSummary, JSON.parse(data)));
+    if (name === 'device') seen.push(...v.parse(v.array(DeviceSummary), JSON.parse(data)));
   });
   const token = await enrolmentToken();
   const device = await startDevice(t, { url, token, name: 'pi-1', behaviour: 'manual' });

@@ -5,6 +5,8 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { streamEvents } from '../../../controller/api/events.ts';
+import { createLive } from '../../../controller/live.ts';
 import { productRoot } from '../../../shared/product.ts';
 import type {
   DeviceDetail,
@@ -34,7 +36,8 @@ export interface DashboardServer {
   readonly documents: Documents;
   /** `METHOD path` of every API call so far. */
   readonly calls: readonly string[];
-  publish<K extends keyof LiveEvents>(kind: K, document: LiveEvents[K]): void;
+  /** Tells the pages of a change as the controller does. */
+  publish<K extends keyof LiveEvents>(kind: K, key: string, document: LiveEvents[K]): void;
   /** Pages that listen for events. */
   listeners(): number;
   /** Drops every connection and refuses new ones, or takes them again. */
@@ -63,6 +66,7 @@ const types: Readonly<Record<string, string>> = {
 
 export async function startDashboardServer(documents: Documents): Promise<DashboardServer> {
   const token = 'test-token';
+  const live = createLive();
   const watchers = new Set<ServerResponse>();
   const calls: string[] = [];
   let down = false;
@@ -80,7 +84,9 @@ export async function startDashboardServer(documents: Documents): Promise<Dashbo
     if (request.headers.authorization !== `Bearer ${token}`) {
       sendProblem(response, { status: 401, detail: 'the token is not known' });
     } else if (path === '/api/v1/events') {
-      watch(response, watchers);
+      watchers.add(response);
+      response.on('close', () => watchers.delete(response));
+      streamEvents(response, live);
     } else {
       answer(documents, request, response);
     }
@@ -94,11 +100,7 @@ export async function startDashboardServer(documents: Documents): Promise<Dashbo
     address: `${url}/#token=${token}`,
     documents,
     calls,
-    publish(kind, document) {
-      for (const watcher of watchers) {
-        watcher.write(`event: ${kind}\ndata: ${JSON.stringify(document)}\n\n`);
-      }
-    },
+    publish: (kind, key, document) => live.publish(kind, key, () => document),
     listeners: () => watchers.size,
     setDown(next) {
       down = next;
@@ -110,13 +112,6 @@ export async function startDashboardServer(documents: Documents): Promise<Dashbo
         server.closeAllConnections();
       }),
   };
-}
-
-function watch(response: ServerResponse, watchers: Set<ServerResponse>): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream' });
-  response.write(': here\n\n');
-  watchers.add(response);
-  response.on('close', () => watchers.delete(response));
 }
 
 function answer(documents: Documents, request: IncomingMessage, response: ServerResponse): void {

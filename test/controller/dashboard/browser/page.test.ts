@@ -42,10 +42,11 @@ test.serial('a live event changes the cell', async (t) => {
   const { page, server } = seen;
   const device = server.documents.devices.find((one) => one.device === 'hall-1-cam-1');
   if (!device?.recent) return t.fail('no telemetry in the made-up fleet');
-  server.publish('device', { ...device, recent: { ...device.recent, latencyMsP50: 123 } });
+  const recent = { ...device.recent, latencyMsP50: 123 };
+  server.publish('reading', device.device, { device: device.device, lastSeen: null, recent });
   const cell = page.locator('tr[data-device="hall-1-cam-1"] .col-p50');
   await until('the new latency', async () => (await textOf(cell)).startsWith('123'));
-  server.publish('device', { ...device, device: 'a-new-one' });
+  server.publish('device', 'a-new-one', { ...device, device: 'a-new-one' });
   await page.waitForSelector('tr[data-device="a-new-one"]');
   t.is(await page.locator('table.fleet tr.row').count(), 13);
 });

@@ -9,7 +9,6 @@ import { makeFleet } from '../../../support/dashboard/fleet.ts';
 
 const fleet = makeFleet(300);
 const ranks = rankNames(fleet.map((one) => one.device));
-const rankOf = (name: string) => ranks.get(name) ?? 0;
 
 test('names sort as people count', (t) => {
   const ranked = rankNames(['node-10', 'node-9', 'node-1']);
@@ -17,8 +16,8 @@ test('names sort as people count', (t) => {
 });
 
 test('by name, both ways', (t) => {
-  const up = sortDevices(fleet, defaultOrder, rankOf);
-  const down = sortDevices(fleet, { column: 'name', descending: true }, rankOf);
+  const up = sortDevices(fleet, defaultOrder, ranks);
+  const down = sortDevices(fleet, { column: 'name', descending: true }, ranks);
   t.deepEqual(
     up.map((one) => one.device),
     [...ranks.keys()],
@@ -28,7 +27,7 @@ test('by name, both ways', (t) => {
 
 test('what has no value comes last, whichever way', (t) => {
   for (const descending of [false, true]) {
-    const sorted = sortDevices(fleet, { column: 'p95', descending }, rankOf);
+    const sorted = sortDevices(fleet, { column: 'p95', descending }, ranks);
     const values = sorted.map((one) => one.recent?.latencyMsP95 ?? null);
     const firstGap = values.indexOf(null);
     t.true(firstGap > 0);
@@ -42,10 +41,10 @@ test('what has no value comes last, whichever way', (t) => {
 });
 
 test('equal values keep the order of names', (t) => {
-  const sorted = sortDevices(fleet, { column: 'class', descending: true }, rankOf);
+  const sorted = sortDevices(fleet, { column: 'class', descending: true }, ranks);
   const places = sorted
     .filter((one) => one.hardwareClass === sorted[0]?.hardwareClass)
-    .map((one) => rankOf(one.device));
+    .map((one) => ranks.get(one.device) ?? 0);
   t.deepEqual(
     places,
     places.toSorted((a, b) => a - b),
@@ -53,14 +52,14 @@ test('equal values keep the order of names', (t) => {
 });
 
 test('the most urgent state comes first', (t) => {
-  const sorted = sortDevices(fleet, { column: 'state', descending: false }, rankOf);
+  const sorted = sortDevices(fleet, { column: 'state', descending: false }, ranks);
   t.is(sorted[0]?.reported?.state, 'failed');
   t.is(sorted.at(-1)?.reported?.state, 'serving');
 });
 
 test('the list that is sorted is left alone', (t) => {
   const before = [...fleet];
-  sortDevices(fleet, { column: 'rate', descending: true }, rankOf);
+  sortDevices(fleet, { column: 'rate', descending: true }, ranks);
   t.deepEqual(fleet, before);
 });
 
@@ -69,4 +68,21 @@ test('a second click turns the order round; quantities begin with the largest', 
   t.deepEqual(first, { column: 'p95', descending: true });
   t.deepEqual(orderAfterClick(first, 'p95'), { column: 'p95', descending: false });
   t.deepEqual(orderAfterClick(first, 'class'), { column: 'class', descending: false });
+});
+
+test('instants and ratios keep their last digit', (t) => {
+  const [first] = fleet;
+  if (first === undefined) return t.fail('no device');
+  const at = (device: string, ms: number) => ({
+    ...first,
+    device,
+    lastSeen: new Date(Date.parse('2026-03-02T09:00:00.000Z') + ms).toISOString(),
+  });
+  const devices = [at('a', 1), at('b', 3), at('c', 2)];
+  const places = rankNames(devices.map(({ device }) => device));
+  const sorted = sortDevices(devices, { column: 'seen', descending: false }, places);
+  t.deepEqual(
+    sorted.map(({ device }) => device),
+    ['b', 'c', 'a'],
+  );
 });

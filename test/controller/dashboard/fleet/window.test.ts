@@ -14,7 +14,8 @@ const at = (scrolledPx: number, rows = 10_000): Viewport => ({
 
 test('every row in sight is drawn, wherever one has scrolled', (t) => {
   for (const scrolledPx of [-400, 0, 1, 35, 36, 5000, 123_457, 359_300, 400_000]) {
-    const { first, end } = rowRange(at(scrolledPx));
+    const { first, end, slots } = rowRange(at(scrolledPx));
+    t.true(end - first <= slots, `${end - first} rows in ${slots} slots`);
     const firstSeen = Math.max(0, Math.floor(scrolledPx / 36));
     const lastSeen = Math.min(9999, Math.floor((scrolledPx + 699) / 36));
     for (let row = firstSeen; row <= lastSeen; row += 1) {
@@ -33,8 +34,8 @@ test('a few pixels do not move the range', (t) => {
 });
 
 test('a short list is drawn whole, an empty one not at all', (t) => {
-  t.deepEqual(rowRange(at(0, 3)), { first: 0, end: 3 });
-  t.deepEqual(rowRange(at(0, 0)), { first: 0, end: 0 });
+  t.like(rowRange(at(0, 3)), { first: 0, end: 3 });
+  t.like(rowRange(at(0, 0)), { first: 0, end: 0 });
 });
 
 test('scrolling to a row moves only as far as needed', (t) => {
