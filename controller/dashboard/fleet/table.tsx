@@ -1,5 +1,5 @@
 /** The fleet as a table of which only the rows in sight are drawn. */
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { useDocumentKeys } from '../parts/use-document-keys.ts';
 import { useWorld } from '../state/world.ts';
 import { classOf, columns } from './columns.tsx';
@@ -7,8 +7,9 @@ import { rowAfterKey } from './keys.ts';
 import { roles } from './roles.ts';
 import { Row, rowId } from './row.tsx';
 import { type Order, orderAfterClick, type SortColumn } from './sort.ts';
+import { useRowRange } from './use-row-range.ts';
 import type { Shown } from './use-shown.ts';
-import { rowRange, scrollToRow, type Viewport } from './window.ts';
+import { scrollToRow, slotted } from './window.ts';
 
 interface TableProps extends Shown {
   readonly order: Order;
@@ -16,20 +17,16 @@ interface TableProps extends Shown {
   readonly onOpen: (device: string) => void;
 }
 
-/** Heights of a row, in step with `table.css`. */
-const rowPx = 36;
-const cardPx = 72;
-const narrow = '(max-width: 719px)';
-
 export function FleetTable({ names, longestMs, order, onOrder, onOpen }: TableProps) {
   const { store } = useWorld();
   const body = useRef<HTMLTableSectionElement>(null);
   const [cursor, setCursor] = useState<string | null>(null);
-  const { range, heightPx, measure } = useRowRange(body, names.length);
+  const { range, base, heightPx, measure } = useRowRange(body, names.length);
   const moveTo = (row: number) => {
     setCursor(names[row] ?? null);
-    const target = scrollToRow(row, measure());
-    if (target !== null && body.current) scrollBodyTo(body.current, target);
+    const viewport = measure();
+    const target = scrollToRow(row, viewport);
+    if (target !== null) scrollBy(0, target - viewport.scrolledPx);
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
@@ -43,6 +40,7 @@ export function FleetTable({ names, longestMs, order, onOrder, onOpen }: TablePr
     moveTo(row);
   };
   useDocumentKeys(onKey);
+  const rows = slotted(names, range, base);
   return (
     <table
       class="fleet"
@@ -55,13 +53,11 @@ export function FleetTable({ names, longestMs, order, onOrder, onOpen }: TablePr
     >
       <Header order={order} onSort={(column) => onOrder(orderAfterClick(order, column))} />
       <tbody ref={body} {...roles.group} style={{ height: `${names.length * heightPx}px` }}>
-        {names.slice(range.first, range.end).map((name, offset) => {
+        {rows.map(({ name, index, slot }) => {
           const device = store.devices.get(name);
-          const index = range.first + offset;
           return device === undefined ? null : (
             <Row
-              // Rows that leave at one edge are written anew for those that come at the other.
-              key={index % range.slots}
+              key={slot}
               device={device}
               index={index}
               heightPx={heightPx}
@@ -109,41 +105,6 @@ function Header({
       </tr>
     </thead>
   );
-}
-
-/** Follows scrolling and resizing of the page; draws again only when the range moves. */
-function useRowRange(body: { readonly current: HTMLTableSectionElement | null }, rows: number) {
-  const [range, setRange] = useState(() => rowRange({ ...nowhere, rows }));
-  const heightPx = matchMedia(narrow).matches ? cardPx : rowPx;
-  const measure = (): Viewport => {
-    const header = body.current?.previousElementSibling?.getBoundingClientRect().bottom ?? 0;
-    const top = body.current?.getBoundingClientRect().top ?? 0;
-    const below = innerHeight - Math.max(0, header);
-    return { scrolledPx: Math.max(0, header) - top, heightPx: below, rowPx: heightPx, rows };
-  };
-  const update = () => {
-    const next = rowRange(measure());
-    setRange((held) => (held.first === next.first && held.end === next.end ? held : next));
-  };
-  useLayoutEffect(update, [rows, heightPx]);
-  const latest = useRef(update);
-  latest.current = update;
-  useEffect(() => {
-    const stop = new AbortController();
-    const options = { passive: true, signal: stop.signal };
-    addEventListener('scroll', () => latest.current(), options);
-    addEventListener('resize', () => latest.current(), options);
-    return () => stop.abort();
-  }, []);
-  return { range, heightPx, measure };
-}
-
-/** What is drawn before anything was measured. */
-const nowhere = { scrolledPx: 0, heightPx: 900, rowPx };
-
-function scrollBodyTo(body: HTMLElement, targetPx: number): void {
-  const header = body.previousElementSibling?.getBoundingClientRect().bottom ?? 0;
-  scrollBy(0, targetPx - (header - body.getBoundingClientRect().top));
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -12,24 +12,44 @@ export interface RowRange {
   /** First row drawn, and the one after the last. */
   readonly first: number;
   readonly end: number;
-  /** No more rows than this are drawn wherever one scrolls: elements to go round. */
+  /** As many rows as are drawn of a long list, wherever one has scrolled. */
   readonly slots: number;
 }
 
 /** Rows beyond the edge that are drawn, so that a quick scroll doesn't show blank paper. */
 const beyond = 8;
 /** The range moves in steps, so that not every scrolled pixel draws the table anew. */
-const step = 6;
+const step = 4;
 
-export function rowRange(viewport: Viewport): RowRange {
-  const { rows, rowPx } = viewport;
-  const firstSeen = Math.floor(Math.max(0, viewport.scrolledPx) / rowPx);
-  const lastSeen = Math.ceil((viewport.scrolledPx + viewport.heightPx) / rowPx);
-  const first = Math.floor((firstSeen - beyond) / step) * step;
-  const end = Math.ceil((lastSeen + beyond) / step) * step;
-  const within = (row: number) => Math.min(rows, Math.max(0, row));
-  const slots = Math.ceil(viewport.heightPx / rowPx) + 2 * (beyond + step);
-  return { first: within(first), end: Math.max(within(first), within(end)), slots };
+export function rowRange({ scrolledPx, heightPx, rowPx, rows }: Viewport): RowRange {
+  const slots = Math.ceil(heightPx / rowPx) + 2 * beyond + step;
+  const firstSeen = Math.floor(Math.max(0, scrolledPx) / rowPx);
+  const wanted = Math.floor((firstSeen - beyond) / step) * step;
+  const first = Math.max(0, Math.min(wanted, rows - slots));
+  return { first, end: Math.min(rows, first + slots), slots };
+}
+
+export interface SlottedRow {
+  readonly name: string;
+  readonly index: number;
+  /** The element that it is drawn with. */
+  readonly slot: number;
+}
+
+/**
+ * Rows that leave at one edge are written anew for those that come at the other. While one scrolls
+ * no element moves; at rest they stand in the order in which they are read, from `base` on.
+ */
+export function slotted(
+  names: readonly string[],
+  { first, end, slots }: RowRange,
+  base: number,
+): SlottedRow[] {
+  const place = (index: number) => (((index - base) % slots) + slots) % slots;
+  return names
+    .slice(first, end)
+    .map((name, offset) => ({ name, index: first + offset, slot: (first + offset) % slots }))
+    .sort((a, b) => place(a.index) - place(b.index));
 }
 
 /** Where to scroll the body so that a row is fully in sight; null where it is already. */

@@ -7,14 +7,13 @@ interface SparkProps {
   readonly height: number;
   /** Points that the full width has room for; fewer begin further right. */
   readonly points: number;
-  /** Drawn as wide as there is room. */
+  /** Drawn as wide as there is room, and filled below. */
   readonly stretch?: boolean;
 }
 
 export function Spark({ values, width, height, points, stretch }: SparkProps) {
-  if (values.length < 2)
-    return <svg class="spark" width={width} height={height} aria-hidden="true" />;
-  const { line, area } = sparkPath({ values, width, height, points });
+  const { line, area } =
+    values.length < 2 ? { line: '', area: '' } : sparkPath({ values, width, height, points });
   return (
     <svg
       class="spark"
@@ -24,7 +23,7 @@ export function Spark({ values, width, height, points, stretch }: SparkProps) {
       preserveAspectRatio={stretch ? 'none' : 'xMidYMid'}
       aria-hidden="true"
     >
-      <path class="spark-area" d={area} />
+      {stretch && <path class="spark-area" d={area} />}
       <path class="spark-line" d={line} />
     </svg>
   );

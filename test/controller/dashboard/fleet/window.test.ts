@@ -2,6 +2,7 @@ import test from 'ava';
 import {
   rowRange,
   scrollToRow,
+  slotted,
   type Viewport,
 } from '../../../../controller/dashboard/fleet/window.ts';
 
@@ -42,4 +43,27 @@ test('scrolling to a row moves only as far as needed', (t) => {
   t.is(scrollToRow(10, at(0)), null);
   t.is(scrollToRow(100, at(0)), 101 * 36 - 700);
   t.is(scrollToRow(3, at(5000)), 108);
+});
+
+const names = Array.from({ length: 10_000 }, (_, index) => `node-${index}`);
+
+test('while one scrolls, elements stay where they are and only their rows change', (t) => {
+  const before = slotted(names, rowRange(at(36_000)), rowRange(at(36_000)).first);
+  const after = slotted(names, rowRange(at(36_360)), rowRange(at(36_000)).first);
+  t.deepEqual(
+    after.map(({ slot }) => slot),
+    before.map(({ slot }) => slot),
+  );
+  const kept = after.filter(({ name }, place) => before[place]?.name === name);
+  t.true(kept.length > 0 && kept.length < after.length);
+});
+
+test('at rest rows stand in their order, each in an element of its own', (t) => {
+  const range = rowRange(at(123_456));
+  const rows = slotted(names, range, range.first);
+  t.deepEqual(
+    rows.map(({ name }) => name),
+    names.slice(range.first, range.end),
+  );
+  t.is(new Set(rows.map(({ slot }) => slot)).size, rows.length);
 });
