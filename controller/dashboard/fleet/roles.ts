@@ -1,4 +1,4 @@
-/** Parts of a table that are laid out as blocks lose what they are to a screen reader: given back. */
+/** Parts of a table laid out as blocks lose what they are to a screen reader: given back. */
 export const roles = {
   group: { role: 'rowgroup' },
   row: { role: 'row' },

@@ -33,8 +33,6 @@ export function Summary({ filter, onFilter }: SummaryProps) {
   const pulse = usePulse();
   const totals = store.overview.totals();
   const counts = totals.health;
-  const lines = store.overview.lines();
-  const toggle = (key: string, value: string) => onFilter(toggleTerm(filter, key, value));
   // A tab in the background still tells that something needs a person.
   useTitle(counts.failed > 0 ? `(${counts.failed} failed) Fleet` : 'Fleet');
   if (totals.devices === 0) return null;
@@ -50,7 +48,7 @@ export function Summary({ filter, onFilter }: SummaryProps) {
               class={`health sign-${health}`}
               aria-pressed={hasTerm(filter, 'state', health)}
               disabled={counts[health] === 0 && !hasTerm(filter, 'state', health)}
-              onClick={() => toggle('state', health)}
+              onClick={() => onFilter(toggleTerm(filter, 'state', health))}
             >
               <b class="number">{formatCount(counts[health])}</b>
               <span>
@@ -62,44 +60,52 @@ export function Summary({ filter, onFilter }: SummaryProps) {
         </div>
         <TotalsLine totals={totals} pulse={pulse} />
       </div>
-      <div class="panel">
-        <h2 class="panel-title">Hardware classes</h2>
-        <table class="classes">
-          <colgroup>
-            <col />
-            <col />
-            <col />
-            <col />
-            <col />
-          </colgroup>
-          <thead class="unseen">
-            <tr>
-              <th scope="col">Class</th>
-              <th scope="col">Health</th>
-              <th scope="col">Devices</th>
-              <th scope="col">Serves mostly</th>
-              <th scope="col">Median p95</th>
-            </tr>
-          </thead>
-          <tbody>
-            {lines.slice(0, classesMax).map((line) => (
-              <ClassRow
-                key={line.name}
-                line={line}
-                pressed={hasTerm(filter, 'class', line.name)}
-                onToggle={() => toggle('class', line.name)}
-              />
-            ))}
-          </tbody>
-        </table>
-        {lines.length > classesMax && (
-          <p class="quiet small classes-more">
-            and {counted(lines.length - classesMax, 'smaller class', 'smaller classes')}; filter
-            with class=…
-          </p>
-        )}
-      </div>
+      <Classes filter={filter} onFilter={onFilter} />
     </section>
+  );
+}
+
+function Classes({ filter, onFilter }: SummaryProps) {
+  const { store } = useWorld();
+  const lines = store.overview.lines();
+  return (
+    <div class="panel">
+      <h2 class="panel-title">Hardware classes</h2>
+      <table class="classes">
+        <colgroup>
+          <col />
+          <col />
+          <col />
+          <col />
+          <col />
+        </colgroup>
+        <thead class="unseen">
+          <tr>
+            <th scope="col">Class</th>
+            <th scope="col">Health</th>
+            <th scope="col">Devices</th>
+            <th scope="col">Serves mostly</th>
+            <th scope="col">Median p95</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.slice(0, classesMax).map((line) => (
+            <ClassRow
+              key={line.name}
+              line={line}
+              pressed={hasTerm(filter, 'class', line.name)}
+              onToggle={() => onFilter(toggleTerm(filter, 'class', line.name))}
+            />
+          ))}
+        </tbody>
+      </table>
+      {lines.length > classesMax && (
+        <p class="quiet small classes-more">
+          and {counted(lines.length - classesMax, 'smaller class', 'smaller classes')}; filter with
+          class=…
+        </p>
+      )}
+    </div>
   );
 }
 

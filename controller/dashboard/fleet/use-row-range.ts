@@ -1,4 +1,4 @@
-/** Follows scrolling and resizing of the page; the table is drawn anew only when the range moves. */
+/** Follows scrolling and resizing; the table is drawn anew only when the range moves. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type RowRange, rowRange, type Viewport } from './window.ts';
 

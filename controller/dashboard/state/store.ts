@@ -7,9 +7,7 @@ import type {
 } from '../../../shared/protocol/api.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
-import { createOverview, type Overview } from '../fleet/overview.ts';
-import { rankNames } from '../fleet/sort.ts';
-import { createTrend, type Trend } from './trend.ts';
+import { createRoster, type Roster } from './roster.ts';
 
 export const topics = ['devices', 'models', 'variants', 'rollouts', 'status'] as const;
 export type Topic = (typeof topics)[number];
@@ -27,21 +25,15 @@ export interface Snapshot {
   readonly rollouts: readonly RolloutRecord[];
 }
 
-export interface Store {
-  readonly devices: ReadonlyMap<string, DeviceSummary>;
+export interface Store extends Pick<Roster, 'devices' | 'trend' | 'overview' | 'ranks'> {
   readonly models: ReadonlyMap<string, ModelRecord>;
   readonly variants: ReadonlyMap<string, VariantRecord>;
   readonly rollouts: ReadonlyMap<string, RolloutRecord>;
-  readonly trend: Trend;
-  /** The fleet in a few numbers, kept up with every change. */
-  readonly overview: Overview;
   status(): Status;
   /** Whether there is something to show: the first part of the devices, or all the lists. */
   loaded(): boolean;
   /** Whether the lists were ever complete. */
   complete(): boolean;
-  /** Every name and its place among all by name, in that order; another map once names change. */
-  ranks(): ReadonlyMap<string, number>;
   setStatus(status: Status): void;
   /** Part of the devices, while the lists are on their way for the first time. */
   fill(devices: readonly DeviceSummary[]): void;
@@ -63,37 +55,17 @@ export function modelKey(model: { readonly name: string; readonly version: numbe
 }
 
 export function createStore(schedule: Schedule): Store {
-  const devices = new Map<string, DeviceSummary>();
   const models = new Map<string, ModelRecord>();
   const variants = new Map<string, VariantRecord>();
   const rollouts = new Map<string, RolloutRecord>();
-  const trend = createTrend();
-  const overview = createOverview();
   const bell = createBell(schedule);
-  let ranks: Map<string, number> | null = null;
+  const roster = createRoster(() => bell.ring('devices'));
   let status: Status = { state: 'connecting' };
   let loaded = false;
   let complete = false;
-  const drop = (name: string) => {
-    overview.swap(devices.get(name) ?? null, null);
-    devices.delete(name);
-    ranks = null;
-    bell.ring('devices');
-  };
   const put: Puts = {
-    device(document) {
-      const before = devices.get(document.device) ?? null;
-      if (before === document) return;
-      if (before === null) ranks = null;
-      devices.set(document.device, document);
-      overview.swap(before, document);
-      trend.add(document);
-      bell.ring('devices');
-    },
-    reading(document) {
-      const before = devices.get(document.device);
-      if (before) put.device({ ...before, ...document });
-    },
+    device: roster.put,
+    reading: roster.read,
     model(document) {
       models.set(modelKey(document), document);
       bell.ring('models');
@@ -108,39 +80,31 @@ export function createStore(schedule: Schedule): Store {
     },
   };
   return {
-    devices,
+    ...roster,
     models,
     variants,
     rollouts,
-    trend,
-    overview,
     status: () => status,
     loaded: () => loaded,
     complete: () => complete,
-    ranks() {
-      ranks ??= rankNames(devices.keys());
-      return ranks;
-    },
     setStatus(next) {
       status = next;
       bell.ring('status');
     },
     fill(part) {
       if (complete) return;
-      for (const device of part) put.device(device);
+      part.forEach(roster.put);
       loaded = true;
       bell.ring('status');
     },
     replace(snapshot) {
-      const kept = new Set(snapshot.devices.map(({ device }) => device));
-      for (const name of devices.keys()) if (!kept.has(name)) drop(name);
+      roster.keep(snapshot.devices);
       models.clear();
       rollouts.clear();
       loaded = true;
       complete = true;
-      for (const device of snapshot.devices) put.device(device);
-      for (const model of snapshot.models) put.model(model);
-      for (const rollout of snapshot.rollouts) put.rollout(rollout);
+      snapshot.models.forEach(put.model);
+      snapshot.rollouts.forEach(put.rollout);
       for (const topic of topics) bell.ring(topic);
     },
     addVariants: (added) => added.forEach(put.variant),

@@ -6,6 +6,7 @@ const pointsMax = 24;
 
 export interface Trend {
   add(device: DeviceSummary): void;
+  forget(device: string): void;
   /** Requests a second, oldest first. The same array until a value is added. */
   of(device: string): readonly number[];
 }
@@ -19,6 +20,7 @@ export function createTrend(): Trend {
       const held = rates.get(device) ?? none;
       rates.set(device, [...held.slice(1 - pointsMax), recent.requestsPerSecond]);
     },
+    forget: (device) => void rates.delete(device),
     of: (device) => rates.get(device) ?? none,
   };
 }
