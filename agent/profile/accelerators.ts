@@ -1,14 +1,17 @@
 /** What could compute beside the processor. Found is not usable: providers say what opens. */
+import { type Clock, clockOf, gpuLoads, loadOf } from './clocks.ts';
 import type { Tree } from './tree.ts';
 
-export interface Accelerator {
+export interface Accelerator extends Partial<Clock> {
   readonly kind: 'gpu' | 'npu' | 'dla';
   readonly name: string;
+  /** How busy it is now; absent where nobody says. */
+  readonly loadPercent?: number;
 }
 
 export async function readAccelerators(tree: Tree): Promise<Accelerator[]> {
   const found: Accelerator[] = [];
-  for (const finder of [nvidiaCards, tegraGpus, deepLearningCores, drmCards, npus]) {
+  for (const finder of [nvidiaCards, integratedGpus, deepLearningCores, drmCards, npus]) {
     for (const one of await finder(tree)) {
       if (!found.some((other) => other.kind === one.kind && other.name === one.name)) {
         found.push(one);
@@ -24,7 +27,7 @@ async function nvidiaCards(tree: Tree): Promise<Accelerator[]> {
   const cards: Accelerator[] = [];
   for (const address of await tree.names(folder)) {
     const text = (await tree.text(`${folder}/${address}/information`)) ?? '';
-    const name = /^Model:\s*(.+)$/m.exec(text)?.[1]?.trim() ?? 'NVIDIA GPU';
+    const name = /^Model:\s*([\x20-\x7e]{1,64})/m.exec(text)?.[1]?.trim() ?? 'NVIDIA GPU';
     cards.push({ kind: 'gpu', name });
   }
   return cards;
@@ -39,33 +42,50 @@ const tegraChips: Readonly<Record<string, string>> = {
   gb10b: 'Thor GPU (Blackwell)',
 };
 
-async function tegraGpus(tree: Tree): Promise<Accelerator[]> {
-  const nodes = await tree.names('/sys/class/devfreq');
-  for (const [chip, name] of Object.entries(tegraChips)) {
-    if (nodes.some((node) => node.endsWith(`.${chip}`))) return [{ kind: 'gpu', name }];
+/**
+ * Jetson Linux up to 35 names the devfreq node by the chip (`17000000.gv11b`), except on Nano
+ * (`57000000.gpu`); 36 calls all of them `17000000.gpu`: `modalias` then tells the chip.
+ * Rockchip's and others' are `fb000000.gpu`, Arm's by their `modalias`.
+ */
+async function integratedGpus(tree: Tree): Promise<Accelerator[]> {
+  const folder = '/sys/class/devfreq';
+  for (const node of await tree.names(folder)) {
+    const device = `${folder}/${node}/device`;
+    const chip = /\.(\w+)$/.exec(node)?.[1] ?? '';
+    const name = tegraChips[chip] ?? (chip === 'gpu' ? await gpuName(tree, device) : undefined);
+    if (name === undefined) continue;
+    const clock = await clockOf(tree, `${folder}/${node}`);
+    const load = await loadOf(tree, gpuLoads(`${folder}/${node}`));
+    return [{ kind: 'gpu', name, ...clock, ...load }];
   }
-  const plain = nodes.filter((node) => node.endsWith('.gpu'));
-  const devices = plain.map((node) => `/sys/class/devfreq/${node}/device`);
-  for (const path of [...devices, '/sys/devices/platform/gpu.0', '/sys/devices/gpu.0']) {
-    const alias = (await tree.text(`${path}/modalias`)) ?? (await tree.text(`${path}/uevent`));
-    const chip = Object.keys(tegraChips).find((one) => alias?.includes(one));
-    const name = chip === undefined ? undefined : tegraChips[chip];
-    if (name !== undefined) return [{ kind: 'gpu', name }];
+  for (const path of ['/sys/devices/platform/gpu.0', '/sys/devices/gpu.0']) {
+    const name = await gpuName(tree, path);
+    if (name !== undefined) return [{ kind: 'gpu', name, ...(await loadOf(tree, gpuLoads(null))) }];
   }
   return [];
 }
 
-/** Below host1x: `15880000.nvdla0`. */
+async function gpuName(tree: Tree, device: string): Promise<string | undefined> {
+  const alias =
+    (await tree.text(`${device}/modalias`)) ?? (await tree.text(`${device}/uevent`)) ?? '';
+  const chip = Object.keys(tegraChips).find((one) => alias.includes(one));
+  if (chip !== undefined) return tegraChips[chip];
+  return /arm,mali|mali-/.test(alias) ? 'Arm Mali GPU' : undefined;
+}
+
+/** Below host1x, since release 36 one level deeper: `15880000.nvdla0`. */
 async function deepLearningCores(tree: Tree): Promise<Accelerator[]> {
   const cores: Accelerator[] = [];
-  for (const host of await tree.names('/sys/devices/platform')) {
-    if (!host.endsWith('host1x')) continue;
-    for (const device of await tree.names(`/sys/devices/platform/${host}`)) {
-      const core = /\.nvdla(\d+)$/.exec(device)?.[1];
-      if (core !== undefined) cores.push({ kind: 'dla', name: `NVDLA ${core}` });
+  for (const folder of ['/sys/devices/platform', '/sys/devices/platform/bus@0', '/sys/devices']) {
+    for (const host of await tree.names(folder)) {
+      if (!host.endsWith('host1x')) continue;
+      for (const device of await tree.names(`${folder}/${host}`)) {
+        const core = /\.nvdla(\d)$/.exec(device)?.[1];
+        if (core !== undefined) cores.push({ kind: 'dla', name: `NVDLA ${core}` });
+      }
     }
   }
-  return cores;
+  return cores.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** PCI vendor numbers of pci.ids; cards without one are parts of a system on chip. */
@@ -103,8 +123,10 @@ async function npus(tree: Tree): Promise<Accelerator[]> {
     const uevent = (await tree.text(`/sys/class/accel/${accel}/device/uevent`)) ?? '';
     found.push({ kind: 'npu', name: /^DRIVER=(.+)$/m.exec(uevent)?.[1] ?? accel });
   }
-  if ((await tree.names('/sys/class/devfreq')).some((node) => node.endsWith('.npu'))) {
-    found.push({ kind: 'npu', name: 'Rockchip NPU' });
+  const npu = (await tree.names('/sys/class/devfreq')).find((node) => node.endsWith('.npu'));
+  if (npu !== undefined) {
+    const clock = await clockOf(tree, `/sys/class/devfreq/${npu}`);
+    found.push({ kind: 'npu', name: 'Rockchip NPU', ...clock });
   }
   if ((await tree.names('/sys/class/apex')).length > 0) {
     found.push({ kind: 'npu', name: 'Coral Edge TPU' });

@@ -1,10 +1,15 @@
 /** Which board and operating system this is, and whether a container stands between. */
 import { release } from 'node:os';
+import { readJetson } from './jetson.ts';
 import { printable, type Tree } from './tree.ts';
 
 export interface Board {
   /** As the device tree or DMI names it; null where neither does. */
   readonly name: string | null;
+  /** Of a board that carries one: the module by name and part number. */
+  readonly module: string | null;
+  /** What the device tree says it is compatible with, the most particular first. */
+  readonly compatible: readonly string[];
   readonly os: {
     readonly platform: string;
     readonly arch: string;
@@ -13,6 +18,8 @@ export interface Board {
     readonly container: boolean;
     /** Jetson Linux version; null elsewhere. */
     readonly l4t: string | null;
+    /** What NVIDIA calls the collection that came with it. */
+    readonly jetpack: string | null;
   };
 }
 
@@ -21,15 +28,16 @@ export async function readBoard(tree: Tree): Promise<Board> {
   if (name === null) tree.miss('board', 'neither a device tree nor DMI names it');
   const distribution = await readDistribution(tree);
   if (distribution === null) tree.miss('os.distribution', '/etc/os-release names none');
+  const { module, l4t, jetpack } = await readJetson(tree);
   return {
-    name,
+    ...{ name, module, compatible: await readCompatible(tree) },
     os: {
       platform: process.platform,
       arch: (await recordedArch(tree)) ?? process.arch,
       release: (await tree.text('/proc/sys/kernel/osrelease')) ?? (tree.live ? release() : ''),
       distribution,
       container: await inContainer(tree),
-      l4t: await readL4t(tree),
+      ...{ l4t, jetpack },
     },
   };
 }
@@ -40,6 +48,16 @@ async function nameOfDeviceTree(tree: Tree): Promise<string | null> {
     (await tree.text('/proc/device-tree/model')) ??
     (await tree.text('/sys/firmware/devicetree/base/model'));
   return printable(model ?? '') || null;
+}
+
+/** Devicetree Specification 0.4, §2.3.1 `compatible`: strings, each ended by a NUL. */
+async function readCompatible(tree: Tree): Promise<string[]> {
+  const text = (await tree.text('/proc/device-tree/compatible')) ?? '';
+  return text
+    .split(' ')
+    .filter((one) => /^[\w.+-]+,[\w.+-]+$/.test(one))
+    .slice(0, 8)
+    .map(printable);
 }
 
 /** Documentation/ABI/testing/sysfs-class-dmi. */
@@ -62,13 +80,6 @@ async function readDistribution(tree: Tree): Promise<string | null> {
   const text =
     (await tree.text('/etc/os-release')) ?? (await tree.text('/usr/lib/os-release')) ?? '';
   return /^PRETTY_NAME="?([^"\n]+)"?$/m.exec(text)?.[1] ?? null;
-}
-
-/** `# R35 (release), REVISION: 4.1, …` is Jetson Linux 35.4.1. */
-async function readL4t(tree: Tree): Promise<string | null> {
-  const text = (await tree.text('/etc/nv_tegra_release')) ?? '';
-  const found = /^# R(\d+) .*REVISION: ([\d.]+)/m.exec(text);
-  return found ? `${found[1]}.${found[2]}` : null;
 }
 
 /** The marks that Docker, Podman, systemd-nspawn, LXC and Kubernetes leave. */

@@ -7,8 +7,10 @@ export interface Memory {
   readonly availableMiB: number;
   /** The cgroup's limit or the device's own setting, the lower; null is none. */
   readonly limitMiB: number | null;
-  /** Compressed swap in memory, as small boards use; null where there is none. */
+  /** All swap; 0 where there is none. */
   readonly swapMiB: number | null;
+  /** Of it, what is compressed in memory, as small boards use. */
+  readonly zramMiB: number;
 }
 
 export async function readMemory(
@@ -27,6 +29,7 @@ export async function readMemory(
     // A limit above what the machine has is none.
     limitMiB: both.length > 0 && Math.min(...both) < (total ?? Infinity) ? Math.min(...both) : null,
     swapMiB: info.get('SwapTotal') ?? null,
+    zramMiB: zramOf((await tree.text('/proc/swaps')) ?? ''),
   };
 }
 
@@ -38,4 +41,12 @@ export function parseMeminfo(text: string): Map<string, number> {
     if (found?.[1] !== undefined) info.set(found[1], Number(found[2]) / 1024);
   }
   return info;
+}
+
+/** proc(5), "/proc/swaps": `Filename Type Size Used Priority`, the size in KiB. */
+function zramOf(swaps: string): number {
+  const sizes = [...swaps.matchAll(/^\/dev\/zram\d+\s+\S+\s+(\d{1,12})\s/gm)].map(([, kib]) =>
+    Number(kib),
+  );
+  return sizes.reduce((sum, kib) => sum + kib, 0) / 1024;
 }

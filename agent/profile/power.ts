@@ -1,6 +1,7 @@
 /** Where the power comes from, in which mode the board runs, and what it draws now. */
 import { readPowerModes } from './nvpmodel.ts';
 import { type Rail, readRails, wholeBoard } from './rails.ts';
+import { readSupplies } from './supplies.ts';
 import type { Tree } from './tree.ts';
 
 export interface Power {
@@ -11,54 +12,62 @@ export interface Power {
   readonly modes: readonly string[];
   /** What the whole board takes now. */
   readonly watts: number | null;
-  /** The rail, or the rails added up, that `watts` is of. */
+  /** The rail, the rails added up, the battery or the counter that tells what the board takes. */
   readonly meter: string | null;
   readonly rails: readonly Rail[];
+  /** The chip that makes the board's voltages. */
+  readonly pmic: string | null;
 }
 
 export async function readPower(tree: Tree): Promise<Power> {
-  const supply = await readSupplies(tree);
+  const { battery, ...supply } = await readSupplies(tree);
   const jetson = await readPowerModes(tree);
   const mode = jetson.mode ?? (await tree.label('/sys/firmware/acpi/platform_profile'));
   const rails = await readRails(tree);
-  const whole = wholeBoard(rails);
+  const whole = wholeBoard(rails) ?? battery;
+  const meter = whole?.name ?? (await energyCounter(tree));
   if (supply.source === null) tree.miss('power.source', 'no supply in /sys/class/power_supply');
   if (mode === null) tree.miss('power.mode', 'neither nvpmodel nor platform_profile');
-  if (rails.length === 0) tree.miss('power.watts', 'no power monitor in /sys/class/hwmon');
-  else if (whole === null) tree.miss('power.watts', 'no rail is known to be all that goes in');
+  if (whole === null && rails.length > 0) {
+    tree.miss('power.watts', 'no rail is known to be all that goes in');
+  } else if (meter === null) {
+    tree.miss('power.watts', 'no power monitor in /sys/class/hwmon');
+  }
   return {
-    ...{ ...supply, mode, modes: jetson.modes, rails },
-    ...{ watts: whole?.watts ?? null, meter: whole?.name ?? null },
+    ...{ ...supply, mode, modes: jetson.modes, rails, meter },
+    ...{ watts: whole?.watts ?? null, pmic: await readPmic(tree) },
   };
 }
 
-/** Documentation/ABI/testing/sysfs-class-power: type, online, status, capacity, scope. */
-async function readSupplies(tree: Tree): Promise<Pick<Power, 'source' | 'batteryPercent'>> {
-  const folder = '/sys/class/power_supply';
-  let mains: boolean | null = null;
-  let discharging: boolean | null = null;
-  let batteryPercent: number | null = null;
-  for (const supply of await tree.names(folder)) {
-    const type = await tree.text(`${folder}/${supply}/type`);
-    // A mouse has a battery too.
-    if ((await tree.text(`${folder}/${supply}/scope`)) === 'Device') continue;
-    if (type === 'Battery') {
-      const status = (await tree.text(`${folder}/${supply}/status`)) ?? '';
-      if (batteryStates.includes(status)) discharging = status === 'Discharging';
-      const percent = await tree.number(`${folder}/${supply}/capacity`);
-      if (percent !== null && percent >= 0 && percent <= 100) batteryPercent = percent;
-    } else if (type === 'Mains' || type === 'USB') {
-      mains = mains === true || (await tree.number(`${folder}/${supply}/online`)) === 1;
-    }
-  }
-  const source = mains || discharging === false ? 'mains' : discharging ? 'battery' : null;
-  return { source, batteryPercent };
+/** What the board takes now, in watts; null where nothing is known to measure all of it. */
+export async function readWatts(tree: Tree): Promise<number | null> {
+  const whole = wholeBoard(await readRails(tree)) ?? (await readSupplies(tree)).battery;
+  return whole?.watts ?? null;
 }
 
-/** Anything else is no answer. */
-const batteryStates = ['Charging', 'Discharging', 'Not charging', 'Full'];
+/**
+ * Documentation/power/powercap/powercap.rst. It counts joules of the processor's package alone,
+ * and tells watts only between two looks.
+ */
+async function energyCounter(tree: Tree): Promise<string | null> {
+  const file = '/sys/class/powercap/intel-rapl:0/energy_uj';
+  const trouble = await tree.trouble(file);
+  if (trouble === null) return 'RAPL package';
+  if (trouble !== 'absent') tree.miss('power.watts', `${file}: ${trouble}`);
+  return null;
+}
 
-/** What the board takes now, in watts; null where no rail is known to be all of it. */
-export async function readWatts(tree: Tree): Promise<number | null> {
-  return wholeBoard(await readRails(tree))?.watts ?? null;
+/** Names of drivers in the kernel's drivers/mfd and drivers/regulator. */
+const pmics =
+  /^(rk8\d\d|max77\d+|max20\d+|tps6\d+|pca94\d\d|pf\d{4}|axp\d+|bd718\d\d|da90\d\d|mt63\d\d)/;
+
+async function readPmic(tree: Tree): Promise<string | null> {
+  for (const [bus, file] of Object.entries({ i2c: 'name', spi: 'modalias' })) {
+    const folder = `/sys/bus/${bus}/devices`;
+    for (const device of await tree.names(folder)) {
+      const name = (await tree.label(`${folder}/${device}/${file}`))?.replace(/^spi:/, '') ?? '';
+      if (pmics.test(name)) return name;
+    }
+  }
+  return null;
 }

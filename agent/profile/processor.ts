@@ -1,8 +1,9 @@
 /** The processor as this process may use it: allowed cores, quota, model, features, frequency. */
 import { cpus } from 'node:os';
-import { type Cluster, readClusters } from './clusters.ts';
+import { type Cluster, plausibleMHz, readClusters } from './clusters.ts';
 import { parseCpuList } from './cpu-list.ts';
 import { type CpuInfo, parseCpuInfo } from './cpuinfo.ts';
+import { readThrottling } from './throttling.ts';
 import type { Tree } from './tree.ts';
 
 export interface Processor {
@@ -61,28 +62,32 @@ function physicalOf(info: CpuInfo, allowed: readonly number[]): number | null {
   return new Set(cores).size;
 }
 
-/** Documentation/admin-guide/pm/cpufreq.rst: cpuinfo_max_freq in kHz, scaling_governor. */
+/**
+ * Documentation/admin-guide/pm/cpufreq.rst: cpuinfo_max_freq and scaling_max_freq in kHz,
+ * scaling_governor. A limit that somebody set counts, one that heat sets for a while does not: a
+ * device would change its class with the weather.
+ */
 async function readFrequency(
   tree: Tree,
   allowed: readonly number[],
 ): Promise<Pick<Processor, 'frequencyMHzMax' | 'governor'>> {
-  const kilohertz: number[] = [];
+  const { now: slowed } = await readThrottling(tree);
+  const limit = slowed ? 'cpuinfo_max_freq' : 'scaling_max_freq';
+  const clocks: number[] = [];
   let governor: string | null = null;
   for (const core of allowed) {
     const folder = `/sys/devices/system/cpu/cpu${core}/cpufreq`;
-    const max =
-      (await tree.number(`${folder}/scaling_max_freq`)) ??
-      (await tree.number(`${folder}/cpuinfo_max_freq`));
-    if (max === null) break;
-    kilohertz.push(max);
-    governor ??= await tree.text(`${folder}/scaling_governor`);
+    const kilohertz =
+      (await tree.number(`${folder}/${limit}`)) ??
+      (await tree.number(`${folder}/cpuinfo_max_freq`)) ??
+      (await tree.number(`${folder}/scaling_max_freq`));
+    if (kilohertz === null) continue;
+    clocks.push(plausibleMHz(kilohertz) ?? 0);
+    governor ??= await tree.label(`${folder}/scaling_governor`);
   }
-  const plausible = kilohertz.filter((value) => value >= 10_000 && value <= 10_000_000);
-  if (plausible.length === 0) tree.miss('processor.frequencyMHzMax', 'no cpufreq in /sys');
-  return {
-    frequencyMHzMax: plausible.length > 0 ? Math.max(...plausible) / 1000 : null,
-    governor,
-  };
+  const fastest = Math.max(0, ...clocks);
+  if (fastest === 0) tree.miss('processor.frequencyMHzMax', 'no cpufreq in /sys');
+  return { frequencyMHzMax: fastest > 0 ? fastest : null, governor };
 }
 
 function lower(quota: number | null, limit: number | undefined): number | null {

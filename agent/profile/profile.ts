@@ -9,6 +9,7 @@ import { Profile } from '../../shared/protocol/profile.ts';
 import { readAccelerators } from './accelerators.ts';
 import { readBoard } from './board.ts';
 import { readCgroupLimits } from './cgroup.ts';
+import { memoryClock } from './clocks.ts';
 import { readDisk } from './disk.ts';
 import { hardwareClass } from './hardware-class.ts';
 import { readMemory } from './memory.ts';
@@ -17,6 +18,7 @@ import { type ProbeResult, runProbes } from './probes.ts';
 import { readProcessor } from './processor.ts';
 import { readRuntimeVersion } from './runtime-version.ts';
 import { readTemperatures } from './thermal.ts';
+import { readThrottling } from './throttling.ts';
 import { openTree, type Tree } from './tree.ts';
 
 export interface ProfileOptions {
@@ -66,38 +68,44 @@ export async function profileDevice(options: ProfileOptions): Promise<Profile> {
   });
 }
 
-async function readFacts(tree: Tree, options: ProfileOptions) {
+async function readFacts(tree: Tree, options: ProfileOptions): Promise<Facts> {
   const cgroup = await readCgroupLimits(tree);
-  const [board, processor, memory, disk, temperatures, power, accelerators] = await Promise.all([
-    readBoard(tree),
-    readProcessor(tree, {
-      quotaCores: cgroup.quotaCores,
-      limitCores: options.limits?.cores,
-    }),
-    readMemory(tree, {
-      cgroupMiB: cgroup.memoryMiB,
-      limitMiB: options.limits?.memoryMiB,
-    }),
-    readDisk(tree, options.dataFolder ?? options.root ?? '/'),
-    readTemperatures(tree),
-    readPower(tree),
-    readAccelerators(tree),
-  ]);
-  const { name, os } = board;
-  return tree.live && process.platform !== 'linux'
-    ? await askInstead(tree, {
-        ...{ board: name, os, processor, memory, disk, temperatures, power, accelerators },
-      })
-    : { board: name, os, processor, memory, disk, temperatures, power, accelerators };
+  const [board, processor, memory, disk, temperatures, throttling, power, accelerators] =
+    await Promise.all([
+      readBoard(tree),
+      readProcessor(tree, {
+        quotaCores: cgroup.quotaCores,
+        limitCores: options.limits?.cores,
+      }),
+      readMemory(tree, {
+        cgroupMiB: cgroup.memoryMiB,
+        limitMiB: options.limits?.memoryMiB,
+      }),
+      readDisk(tree, options.dataFolder ?? options.root ?? '/'),
+      readTemperatures(tree),
+      readThrottling(tree),
+      readPower(tree),
+      readAccelerators(tree),
+    ]);
+  const { name, module, compatible, os } = board;
+  const facts = {
+    ...{ board: name, module, compatible, os, processor, disk },
+    memory: { ...memory, ...(await memoryClock(tree)) },
+    ...{ temperatures, throttling, power, accelerators },
+  };
+  return tree.live && process.platform !== 'linux' ? await askInstead(tree, facts) : facts;
 }
 
 interface Facts {
   board: string | null;
+  module: string | null;
+  compatible: readonly string[];
   os: Awaited<ReturnType<typeof readBoard>>['os'];
   processor: Awaited<ReturnType<typeof readProcessor>>;
-  memory: Awaited<ReturnType<typeof readMemory>>;
+  memory: Awaited<ReturnType<typeof readMemory>> & Awaited<ReturnType<typeof memoryClock>>;
   disk: Awaited<ReturnType<typeof readDisk>>;
   temperatures: Awaited<ReturnType<typeof readTemperatures>>;
+  throttling: Awaited<ReturnType<typeof readThrottling>>;
   power: Awaited<ReturnType<typeof readPower>>;
   accelerators: Awaited<ReturnType<typeof readAccelerators>>;
 }

@@ -1,5 +1,6 @@
 /** Reads the small text files of /proc, /sys and /etc, below a folder that stands for `/`. */
-import { open, readdir, readlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '../../shared/errors.ts';
 
@@ -18,6 +19,8 @@ export interface Tree {
   /** The names in a folder, sorted; none where it cannot be read. */
   names(folder: string): Promise<string[]>;
   exists(path: string): Promise<boolean>;
+  /** Why a file cannot be read: `absent`, `permission denied`, …; null where it can be. */
+  trouble(path: string): Promise<string | null>;
   /** What a symbolic link points to; null where it is none. */
   link(path: string): Promise<string | null>;
   /** Notes a fact that could not be read. */
@@ -34,6 +37,8 @@ export interface Tree {
 const fileBytesMax = 1 << 20;
 /** Names of one folder that are looked at. */
 const namesMax = 1024;
+/** Facts that are said to be missing. */
+const missingMax = 128;
 /** Some sensors answer over a slow bus, and a broken one not at all. */
 const readTimeoutMs = 2000;
 
@@ -55,14 +60,15 @@ export function openTree(root = '/'): Tree {
       const names = await within(readdir(join(root, folder)).catch(() => null));
       return (names ?? []).sort(byNumber).slice(0, namesMax);
     },
-    async exists(path) {
-      const found = await within(open(join(root, path)).catch(() => null));
-      await found?.close();
-      return found !== null;
+    exists: async (path) => (await within(access(join(root, path)).then(yes, no))) === true,
+    async trouble(path) {
+      const said = await within(readSome(join(root, path)).then(() => '', troubleOf));
+      return said === '' ? null : (said ?? `no answer within ${readTimeoutMs} ms`);
     },
     link: (path) => within(readlink(join(root, path)).catch(() => null)),
     miss(what, reason) {
-      if (!missing.some((one) => one.what === what)) missing.push({ what, reason });
+      const known = missing.some((one) => one.what === what);
+      if (!known && missing.length < missingMax) missing.push({ what, reason });
     },
   };
 }
@@ -76,27 +82,24 @@ export function printable(text: string): string {
     .slice(0, 128);
 }
 
-/** The value of a reader; null, with the reason noted, where it throws. */
-export async function orMissing<T>(
-  tree: Tree,
-  what: string,
-  read: () => Promise<T>,
-): Promise<T | null> {
-  try {
-    return await read();
-  } catch (thrown) {
-    tree.miss(what, reasonOf(thrown));
-    return null;
-  }
+const yes = () => true;
+const no = () => false;
+
+function troubleOf(thrown: unknown): string {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+  return code === 'EACCES' || code === 'EPERM' ? 'permission denied' : reasonOf(thrown);
 }
 
-async function readSome(path: string): Promise<string | null> {
-  const file = await open(path, 'r');
+async function readSome(path: string): Promise<string> {
+  // A pipe that nobody writes to would hold the thread that opens it for ever.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     // The size that /proc and /sys state is 0 or a page: read until nothing more comes.
     const buffer = Buffer.alloc(4096);
     const chunks: Buffer[] = [];
-    for (let total = 0; total < fileBytesMax; ) {
+    const end = performance.now() + readTimeoutMs;
+    for (let total = 0; total < fileBytesMax && performance.now() < end; ) {
       const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
       if (bytesRead === 0) break;
       chunks.push(Buffer.from(buffer.subarray(0, bytesRead)));

@@ -1,8 +1,10 @@
 /** What the device's sensors say at the end of a window; what cannot be read is left out. */
 import { statfs } from 'node:fs/promises';
+import { gpuLoad } from '../profile/clocks.ts';
 import { parseCpuList } from '../profile/cpu-list.ts';
 import { readWatts } from '../profile/power.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
+import { readThrottling } from '../profile/throttling.ts';
 import { openTree, type Tree } from '../profile/tree.ts';
 
 export interface DeviceReadings {
@@ -11,6 +13,8 @@ export interface DeviceReadings {
   readonly throttled?: boolean;
   readonly powerW?: number;
   readonly diskFreeMiB?: number;
+  /** The share of the GPU's time that it was busy, 0 to 1. */
+  readonly gpuLoad?: number;
 }
 
 /** Cores whose frequency is read: reading those of a server takes longer than it is worth. */
@@ -23,19 +27,21 @@ export function deviceReader(dataFolder: string, root = '/'): () => Promise<Devi
     const tree = openTree(root);
     const cores = await ownCores(tree);
     const count = await throttleCount(tree, cores);
-    const slowed = await isSlowed(tree);
+    const { now: slowed } = await readThrottling(tree);
     const rose = count !== null && before !== null ? count > before : null;
     before = count;
     const throttled = slowed === null ? rose : slowed || rose === true;
     const frequencyMHz = await slowestMHz(tree, cores);
     const powerW = await readWatts(tree);
     const diskFreeMiB = await freeMiB(dataFolder);
+    const gpu = await gpuLoad(tree);
     return {
       temperatureC: await hottestCelsius(root),
       ...(frequencyMHz !== null && { frequencyMHz }),
       ...(throttled !== null && { throttled }),
       ...(powerW !== null && { powerW }),
       ...(diskFreeMiB !== null && { diskFreeMiB }),
+      ...(gpu.loadPercent !== undefined && { gpuLoad: gpu.loadPercent / 100 }),
     };
   };
 }
@@ -62,23 +68,6 @@ async function ofCores(tree: Tree, cores: readonly number[], path: string): Prom
   const folder = '/sys/devices/system/cpu';
   const read = cores.map((core) => tree.number(`${folder}/cpu${core}/${path}`));
   return (await Promise.all(read)).filter((value) => value !== null);
-}
-
-/**
- * Documentation/driver-api/thermal/sysfs-api.rst: a cooling device of cpufreq (`cpufreq-cpu0`, or
- * `thermal-cpufreq-0` before Linux 5.12) is above 0 while it holds the processor back.
- */
-async function isSlowed(tree: Tree): Promise<boolean | null> {
-  const folder = '/sys/class/thermal';
-  let slowed: boolean | null = null;
-  for (const name of await tree.names(folder)) {
-    if (!name.startsWith('cooling_device')) continue;
-    const type = (await tree.text(`${folder}/${name}/type`)) ?? '';
-    if (!/^(thermal-)?cpufreq-/.test(type)) continue;
-    const state = await tree.number(`${folder}/${name}/cur_state`);
-    if (state !== null) slowed = slowed === true || state > 0;
-  }
-  return slowed;
 }
 
 async function freeMiB(folder: string): Promise<number | null> {

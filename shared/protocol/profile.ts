@@ -4,6 +4,12 @@ import { Count, Instant, Labels, Name } from './fields.ts';
 
 const Gauge = v.nullable(v.number());
 
+/** Absent where nobody says. */
+const clock = {
+  frequencyMHz: v.optional(v.number()),
+  frequencyMHzMax: v.optional(v.number()),
+} as const;
+
 export const Profile = v.looseObject({
   v: v.literal(1),
   device: Name,
@@ -18,11 +24,16 @@ export const Profile = v.looseObject({
     release: v.string(),
     distribution: v.nullable(v.string()),
     container: v.boolean(),
-    /** Jetson Linux version. */
+    /** Jetson Linux version, and the JetPack that came with it. */
     l4t: v.optional(v.nullable(v.string())),
+    jetpack: v.optional(v.nullable(v.string())),
   }),
   /** Board or machine model, as the device tree or DMI names it. */
   board: v.nullable(v.string()),
+  /** The module that a Jetson's board carries, with its part number. */
+  module: v.optional(v.nullable(v.string())),
+  /** Of the device tree, the most particular first. */
+  compatible: v.optional(v.array(v.string())),
   processor: v.looseObject({
     model: v.string(),
     /** Cores this process may run on. */
@@ -60,10 +71,42 @@ export const Profile = v.looseObject({
     availableMiB: v.number(),
     /** The cgroup's limit or the device's own setting, the lower; null is none. */
     limitMiB: Gauge,
+    /** All swap, and what of it is compressed in memory. */
     swapMiB: v.optional(Gauge),
+    zramMiB: v.optional(v.number()),
+    ...clock,
   }),
-  disk: v.looseObject({ totalMiB: Gauge, freeMiB: Gauge }),
-  temperatures: v.array(v.looseObject({ name: v.string(), celsius: v.number() })),
+  disk: v.looseObject({
+    totalMiB: Gauge,
+    freeMiB: Gauge,
+    /** `sd`, `emmc`, `nvme`, …; of the block device that holds the data. */
+    kind: v.optional(v.nullable(v.string())),
+    device: v.optional(v.nullable(v.string())),
+    model: v.optional(v.nullable(v.string())),
+    /** How much of the promised life is used, in steps of 10. */
+    wearPercent: v.optional(Gauge),
+  }),
+  temperatures: v.array(
+    v.looseObject({
+      name: v.string(),
+      celsius: v.number(),
+      /** Where the kernel begins to slow down, and where it switches off. */
+      throttleCelsius: v.optional(Gauge),
+      criticalCelsius: v.optional(Gauge),
+    }),
+  ),
+  throttling: v.optional(
+    v.looseObject({
+      /** null where nothing tells. */
+      now: v.nullable(v.boolean()),
+      reasons: v.array(v.string()),
+      /** What held the processor back at any time since the start. */
+      since: v.array(v.string()),
+      cooling: v.array(
+        v.looseObject({ name: v.string(), state: v.number(), stateMax: v.nullable(v.number()) }),
+      ),
+    }),
+  ),
   power: v.looseObject({
     source: v.nullable(v.picklist(['mains', 'battery'])),
     batteryPercent: Gauge,
@@ -72,12 +115,21 @@ export const Profile = v.looseObject({
     modes: v.optional(v.array(v.string())),
     /** What the whole board takes now. */
     watts: Gauge,
-    /** The rail, or the rails added up, that `watts` is of. */
+    /** The rail, the rails added up, the battery or the counter that tells it. */
     meter: v.optional(v.nullable(v.string())),
     /** What each rail takes now; rails overlap. */
     rails: v.optional(v.array(v.looseObject({ name: v.string(), watts: v.number() }))),
+    /** The chip that makes the board's voltages. */
+    pmic: v.optional(v.nullable(v.string())),
   }),
-  accelerators: v.array(v.looseObject({ kind: v.string(), name: v.string() })),
+  accelerators: v.array(
+    v.looseObject({
+      kind: v.string(),
+      name: v.string(),
+      ...clock,
+      loadPercent: v.optional(v.number()),
+    }),
+  ),
   /** Execution providers that opened when tried. */
   providers: v.array(v.string()),
   /** Short measurements; null where they were not run. */

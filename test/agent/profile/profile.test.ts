@@ -9,19 +9,6 @@ function recorded(name: string) {
 }
 
 const expected = {
-  'raspberry-pi-4': {
-    hardwareClass: /^arm64-asimd-4c-4g-[0-9a-f]{4}$/,
-    board: 'Raspberry Pi 4 Model B Rev 1.4',
-    model: 'Cortex-A72 ×4',
-    cores: 4,
-    quotaCores: null,
-    features: ['asimd'],
-    frequencyMHzMax: 1800,
-    limitMiB: null,
-    temperatures: [{ name: 'cpu-thermal', celsius: 48.686 }],
-    power: { source: null, batteryPercent: null, mode: null, watts: null },
-    accelerators: [{ kind: 'gpu', name: 'v3d' }],
-  },
   'raspberry-pi-5': {
     hardwareClass: /^arm64-asimddp-4c-8g-/,
     board: 'Raspberry Pi 5 Model B Rev 1.0',
@@ -37,23 +24,6 @@ const expected = {
     ],
     power: { source: null, batteryPercent: null, mode: null, watts: null },
     accelerators: [],
-  },
-  'jetson-orin-nano': {
-    hardwareClass: /^arm64-asimddp-6c-8g-/,
-    board: 'NVIDIA Jetson Orin Nano Developer Kit',
-    model: 'Cortex-A78AE ×6',
-    cores: 6,
-    quotaCores: null,
-    features: ['asimd', 'asimdhp', 'fphp', 'asimddp'],
-    frequencyMHzMax: 1510.4,
-    limitMiB: null,
-    temperatures: [
-      { name: 'CPU-therm', celsius: 47.406 },
-      { name: 'GPU-therm', celsius: 46.187 },
-      { name: 'tj-therm', celsius: 47.406 },
-    ],
-    power: { source: null, batteryPercent: null, mode: '15W', watts: 4.828544 },
-    accelerators: [{ kind: 'gpu', name: 'Orin GPU (Ampere)' }],
   },
   'vm-x64': {
     hardwareClass: /^x64-avx512vnni-3c-2g-/,
@@ -87,19 +57,6 @@ const expected = {
     power: { source: null, batteryPercent: null, mode: null, watts: null },
     accelerators: [],
   },
-  nonsense: {
-    hardwareClass: /^\w+-base-1c-1m-/,
-    board: null,
-    model: 'unknown',
-    cores: 1,
-    quotaCores: null,
-    features: [],
-    frequencyMHzMax: null,
-    limitMiB: null,
-    temperatures: [],
-    power: { source: null, batteryPercent: null, mode: null, watts: null },
-    accelerators: [],
-  },
 } as const;
 
 for (const [name, facts] of Object.entries(expected)) {
@@ -116,46 +73,29 @@ for (const [name, facts] of Object.entries(expected)) {
       },
     );
     t.is(profile.memory.limitMiB, facts.limitMiB);
-    t.deepEqual(profile.temperatures, [...facts.temperatures]);
+    t.deepEqual(
+      profile.temperatures.map(({ name, celsius }) => ({ name, celsius })),
+      [...facts.temperatures],
+    );
     t.like(profile.power, facts.power);
     t.deepEqual(profile.accelerators, [...facts.accelerators]);
     t.is(profile.probes, null);
   });
 }
 
-test('what cannot be read is listed with the reason', async (t) => {
-  const { missing } = await recorded('nonsense');
-  const reasons = Object.fromEntries(missing.map(({ what, reason }) => [what, reason]));
-  t.like(reasons, {
-    board: 'neither a device tree nor DMI names it',
-    'processor.model': '/proc/cpuinfo names none',
-    'processor.features': '/proc/cpuinfo lists none',
-    'memory.totalMiB': '/proc/meminfo has no MemTotal',
-    'temperature broken': '999999.999 °C is not plausible',
-    'temperature deaf': 'cannot be read',
-  });
-});
-
-test('a sensor that is off is told apart from one that is absent', async (t) => {
-  const { missing } = await recorded('jetson-orin-nano');
-  const off = missing.find(({ what }) => what === 'temperature CV0-therm');
-  t.is(off?.reason, '-256 °C is not plausible');
-});
-
-test('a Jetson names its Linux, a container is known as one', async (t) => {
-  t.is((await recorded('jetson-orin-nano')).os.l4t, '35.4.1');
+test('a container is known as one', async (t) => {
   t.true((await recorded('container-quota')).os.container);
   t.false((await recorded('vm-x64')).os.container);
 });
 
 test("the device's own settings lower what it may use, and change its class", async (t) => {
-  const root = join(devices, 'raspberry-pi-4');
+  const root = join(devices, 'raspberry-pi-5');
   const limits = { cores: 1, memoryMiB: 512 };
-  const whole = await recorded('raspberry-pi-4');
+  const whole = await recorded('raspberry-pi-5');
   const limited = await profileDevice({ device: 'limited', root, limits, probes: false });
   t.is(limited.processor.quotaCores, 1);
   t.is(limited.memory.limitMiB, 512);
-  t.regex(limited.hardwareClass, /^arm64-asimd-1c-512m-/);
+  t.regex(limited.hardwareClass, /^arm64-asimddp-1c-512m-/);
   t.not(limited.hardwareClass, whole.hardwareClass);
 });
 
