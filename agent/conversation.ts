@@ -2,7 +2,7 @@
 import { reportError } from '../shared/errors.ts';
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
-import { judgeDesired } from './desired.ts';
+import { type Goal, judgeDesired } from './desired.ts';
 import { enrol, findBroker, type Identity } from './enrol.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Journal } from './journal.ts';
@@ -31,6 +31,8 @@ export interface Hearing {
   readonly telemetry: Telemetry;
   /** A newer document is in the journal. */
   readonly onDesired: () => void;
+  /** A newer release is in the journal. */
+  readonly onRelease: () => void;
   readonly onReachable: () => void;
   readonly onInfer: (request: Message<'infer'>) => void;
 }
@@ -87,6 +89,7 @@ function begin(line: Line, hearing: Hearing): void {
     ...{ identity, boot, tls: settings.mqttTls },
     handlers: {
       onDesired: (desired) => followDesired(line, desired, hearing),
+      onRelease: (release) => followRelease(line, release, hearing),
       onAck: (ack) => followAck(line, ack, hearing),
       onInfer: hearing.onInfer,
       onConnected() {
@@ -119,19 +122,31 @@ function sendTuning({ journal, link }: Line): void {
   if (known && !known.acknowledged) void link?.send('tuning', known.tuning);
 }
 
-function followDesired(line: Line, desired: Message<'desired'>, hearing: Hearing): void {
+function followRelease(line: Line, release: Message<'release'>, hearing: Hearing): void {
+  if (!isToFollow(line, 'release', release)) return;
+  // What cannot be stored comes again with the next connection.
+  line.journal.change({ release });
+  line.log('info', `release revision ${release.revision}: agent ${release.version}`);
+  hearing.onRelease();
+}
+
+function isToFollow(line: Line, channel: 'desired' | 'release', document: Goal): boolean {
   const { journal, log, settings, identity } = line;
-  const verdict = judgeDesired(desired, {
+  const verdict = judgeDesired(document, {
     device: settings.device,
     controllerKey: identity.controllerKey,
-    desired: journal.get('desired'),
+    desired: journal.get(channel),
   });
-  if (!verdict.follow) {
-    const { error, reason } = verdict;
-    log(error ? 'warn' : 'debug', `desired ${desired.revision}: ${reason}`);
-    if (error) line.events.add('warn', error.code, error.message);
-    return;
-  }
+  if (verdict.follow) return true;
+  const { error, reason } = verdict;
+  log(error ? 'warn' : 'debug', `${channel} ${document.revision}: ${reason}`);
+  if (error) line.events.add('warn', error.code, error.message);
+  return false;
+}
+
+function followDesired(line: Line, desired: Message<'desired'>, hearing: Hearing): void {
+  const { journal, log } = line;
+  if (!isToFollow(line, 'desired', desired)) return;
   const known = line.unstored !== null;
   if (line.unstored) clearTimeout(line.unstored);
   line.unstored = null;

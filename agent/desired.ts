@@ -1,10 +1,15 @@
 /**
- * Whether a desired document is to be followed: for this device, from the pinned controller, and
- * newer. Pure.
+ * Whether a signed document, of a model or of a release, is to be followed: for this device, from
+ * the pinned controller, and newer. Pure.
  */
 import { FettleError } from '../shared/errors.ts';
-import type { Desired } from '../shared/protocol/messages.ts';
-import { verify } from '../shared/signature.ts';
+import { type Signature, verify } from '../shared/signature.ts';
+
+export interface Goal {
+  readonly device: string;
+  readonly revision: number;
+  readonly signature: Signature;
+}
 
 export type Verdict =
   | { readonly follow: true }
@@ -14,10 +19,10 @@ export interface Known {
   readonly device: string;
   readonly controllerKey: string;
   /** The last accepted document. */
-  readonly desired: Desired | null;
+  readonly desired: Pick<Goal, 'revision'> | null;
 }
 
-export function judgeDesired(next: Desired, known: Known): Verdict {
+export function judgeDesired(next: Goal, known: Known): Verdict {
   const { revision } = next;
   if (next.device !== known.device) {
     const reason = `it is for ${next.device}`;

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { reasonOf } from '../shared/errors.ts';
 import { Count, DigestText, ErrorReportSchema } from '../shared/protocol/fields.ts';
-import { Desired, Serving } from '../shared/protocol/messages.ts';
+import { Desired, Release, Serving } from '../shared/protocol/messages.ts';
 import { Profile } from '../shared/protocol/profile.ts';
 import { Tuning } from '../shared/protocol/tuning.ts';
 import type { Store } from './store.ts';
@@ -22,9 +22,22 @@ export const Slot = v.object({
 });
 export type Slot = v.InferOutput<typeof Slot>;
 
+/** Why a revision could not be reached. */
+const Failure = v.object({
+  revision: Count,
+  error: ErrorReportSchema,
+  attempts: Count,
+  /** A fault of the way there, that is tried again by itself: the revision has not failed. */
+  waiting: v.boolean(),
+});
+
 const rows = {
   /** The last accepted desired document. */
   desired: Desired,
+  /** The last accepted release document: which agent is wanted. */
+  release: Release,
+  /** Why that agent could not be reached; as `failure`. */
+  update: Failure,
   current: Slot,
   previous: Slot,
   /** What tuning chose for a goal, kept so that a restart doesn't tune again. */
@@ -33,14 +46,7 @@ const rows = {
   tuning: v.object({ tuning: Tuning, acknowledged: v.boolean() }),
   /** How often what serves was found to have drifted from its tuning, and why the last time. */
   drift: v.object({ model: DigestText, times: Count, reason: v.string() }),
-  /** Why the revision could not be reached. */
-  failure: v.object({
-    revision: Count,
-    error: ErrorReportSchema,
-    attempts: Count,
-    /** A fault of the way there, that is tried again by itself: the revision has not failed. */
-    waiting: v.boolean(),
-  }),
+  failure: Failure,
   /**
    * What was loaded last, and how many processes died one after the other: loading it, running it.
    */

@@ -5,10 +5,11 @@ import { decodeMessage, encodeMessage, type Message } from '../shared/protocol/m
 import { type Channel, parseTopic, retainedChannels, topicOf } from '../shared/protocol/topics.ts';
 import type { Identity } from './enrol.ts';
 
-export type UpChannel = Exclude<Channel, 'desired' | 'ack' | 'infer'>;
+export type UpChannel = Exclude<Channel, 'desired' | 'release' | 'ack' | 'infer'>;
 
 export interface LinkHandlers {
   readonly onDesired: (desired: Message<'desired'>) => void;
+  readonly onRelease: (release: Message<'release'>) => void;
   readonly onAck: (ack: Message<'ack'>) => void;
   readonly onInfer: (request: Message<'infer'>) => void;
   /** A connection was made: whatever should be known there is to be sent again. */
@@ -65,7 +66,8 @@ export function openLink({ identity, boot, handlers, tls }: LinkOptions): Link {
   const publish = (channel: UpChannel, payload: Buffer) =>
     bus.publish(topic(channel), payload, { qos: 1, retain: retainedChannels.includes(channel) });
   // Sent with every connection; it needs no waiting for.
-  bus.subscribe([topic('desired'), topic('ack'), topic('infer')], 1).catch(handlers.onFault);
+  const down = [topic('desired'), topic('release'), topic('ack'), topic('infer')];
+  bus.subscribe(down, 1).catch(handlers.onFault);
   return {
     async send(channel, document) {
       if (!bus.connected) return false;
@@ -102,6 +104,7 @@ function receive({ device, from, payload }: Received, handlers: LinkHandlers): v
   if (address === null || address.device !== device || payload.length === 0) return;
   const { channel } = address;
   if (channel === 'desired') handlers.onDesired(decodeMessage({ device, channel }, payload));
+  else if (channel === 'release') handlers.onRelease(decodeMessage({ device, channel }, payload));
   else if (channel === 'ack') handlers.onAck(decodeMessage({ device, channel }, payload));
   else if (channel === 'infer') handlers.onInfer(decodeMessage({ device, channel }, payload));
 }

@@ -10,6 +10,7 @@ import { identify } from './enrol.ts';
 import { rollBack } from './fallback.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
+import { keyOf } from './look.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
 import { createReporter, type Reported, type Reporter } from './report.ts';
 import { type Http, openHttp } from './serve/http.ts';
@@ -21,6 +22,8 @@ import { openState, type State } from './state.ts';
 import { createMeter, type Meter } from './telemetry/meter.ts';
 import { deviceReader } from './telemetry/readings.ts';
 import { type LastReadings, startTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+import type { Health } from './update/decide.ts';
+import { startUpdater, type Updater } from './update/updater.ts';
 
 export interface AgentOptions {
   readonly settings: AgentSettings;
@@ -30,6 +33,8 @@ export interface AgentOptions {
   readonly onReport?: (reported: Reported) => void;
   /** What the device is, where looking at it is not wanted. */
   readonly profile?: Profile;
+  /** Called where another version of the agent is to be started in the place of this one. */
+  readonly onRestart?: () => void;
 }
 
 export interface Agent {
@@ -47,6 +52,7 @@ interface Parts {
   readonly server: Server;
   readonly conversation: Conversation;
   readonly profile: () => Promise<Profile>;
+  readonly updater: Updater;
 }
 
 /** Of one inference request; a batch of images is large. */
@@ -69,13 +75,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { events } = state.store;
   const speaking = { settings, identity, boot: randomUUID(), journal, events, log, profile };
   const conversation = openConversation({ ...speaking, signal: ending.signal });
-  const parts: Parts = { options, state, meter, server, conversation, profile };
   let reporter: Reporter | null = null;
   let telemetry: Telemetry | null = null;
-  const http = await openDoor(parts, {
+  const made = { options, state, meter, server, conversation, profile };
+  const http = await openDoor(made, {
     report: () => reporter?.last() ?? null,
     readings: () => telemetry?.last() ?? {},
   });
+  const updater = startUpdater({
+    ...{ journal, log, identity: conversation.identity, event: conversation.event },
+    health: () => healthOf(made),
+    onReport: () => reporter?.repeat(),
+    onRestart: () => options.onRestart?.(),
+  });
+  const parts: Parts = { ...made, updater };
   reporter = startReporter(parts, http);
   announce(reporter, journal);
   const counting = startCounting(parts);
@@ -84,14 +97,22 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
     void answerMessage(request, { server, link: conversation.link });
   const endDrift = watchDrift(parts, reconciler);
-  const { preempt: onDesired, reachable: onReachable } = reconciler;
-  conversation.begin({ reporter, telemetry: counting, onDesired, onReachable, onInfer });
+  conversation.begin({
+    ...{ reporter, telemetry: counting, onInfer },
+    onDesired: reconciler.preempt,
+    onRelease: updater.wake,
+    onReachable() {
+      reconciler.reachable();
+      updater.reachable();
+    },
+  });
   return {
     device,
     endpoint: http.url,
     async stop() {
       ending.abort();
       endDrift();
+      await updater.end();
       await reconciler.end();
       await http.close();
       await counting.end();
@@ -120,7 +141,7 @@ interface Known {
   readonly readings: () => LastReadings;
 }
 
-async function openDoor(parts: Parts, { report, readings }: Known): Promise<Http> {
+async function openDoor(parts: Omit<Parts, 'updater'>, { report, readings }: Known): Promise<Http> {
   const { options, state, meter, server } = parts;
   const { httpHost: host, httpPort: port } = options.settings;
   const { spool } = state;
@@ -135,7 +156,18 @@ async function openDoor(parts: Parts, { report, readings }: Known): Promise<Http
   }
 }
 
-function startReporter({ options, state, server, conversation }: Parts, http: Http): Reporter {
+/** What a version on trial has to show: see `agent/update/decide.ts`. */
+function healthOf({ state, server, conversation }: Omit<Parts, 'updater'>): Health {
+  const slot = state.journal.get('current');
+  return {
+    connected: conversation.link()?.connected === true,
+    served: slot && keyOf(slot),
+    serves: server.loaded(),
+  };
+}
+
+function startReporter(parts: Parts, http: Http): Reporter {
+  const { options, state, server, conversation, updater } = parts;
   const { settings, onReport } = options;
   return createReporter({
     device: settings.device,
@@ -143,6 +175,7 @@ function startReporter({ options, state, server, conversation }: Parts, http: Ht
     link: conversation.link,
     serving: () => server.active()?.serving ?? null,
     endpoint: () => http.url,
+    agent: updater.report,
     ...(onReport && { onReport }),
   });
 }

@@ -2,7 +2,7 @@
  * What this device says of itself: every change of state at once, progress at most once a second.
  */
 import type { ErrorReport } from '../shared/errors.ts';
-import type { Message, Serving } from '../shared/protocol/messages.ts';
+import type { AgentReport, Message, Serving } from '../shared/protocol/messages.ts';
 import type { DeviceState } from '../shared/protocol/states.ts';
 import type { Progress } from '../shared/variants.ts';
 import type { Journal } from './journal.ts';
@@ -36,6 +36,8 @@ export interface ReporterOptions {
   readonly link: () => Link | null;
   readonly serving: () => Serving | null;
   readonly endpoint: () => string | null;
+  /** How the agent itself stands. */
+  readonly agent: () => AgentReport;
   readonly onReport?: (reported: Reported) => void;
 }
 
@@ -73,6 +75,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       serving: options.serving(),
       error: status.error ? { ...status.error } : null,
       endpoint: options.endpoint(),
+      agent: options.agent(),
     };
     options.onReport?.(last);
     options.link()?.send('reported', last);

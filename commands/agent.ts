@@ -1,7 +1,11 @@
 /** `fettle agent`: the daemon on a device. */
-import { resolve } from 'node:path';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { isLogLevel, jsonLog, type Log, lineLog } from '../agent/log.ts';
-import { type AgentInput, agentSettings } from '../agent/settings.ts';
+import { tellServiceManager } from '../agent/service.ts';
+import { type AgentInput, type AgentSettings, agentSettings } from '../agent/settings.ts';
 import { keepHeapSmall } from '../agent/small-heap.ts';
 import { FettleError } from '../shared/errors.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -14,12 +18,8 @@ export const command: Command = {
     { flags: '--token <token>', help: 'enrolment token; needed once' },
     { flags: '--data <folder>', help: 'where its state lies (~/.local/state/fettle/agent)' },
     { flags: '--label <name=value...>', help: 'labels that rollouts select by' },
-    {
-      flags: '--http-host <host>',
-      help: 'address of the inference endpoint',
-      default: '127.0.0.1',
-    },
-    { flags: '--http-port <port>', help: 'port of it; 0 takes a free one', default: '8910' },
+    { flags: '--http-host <host>', help: 'address of the inference endpoint (127.0.0.1)' },
+    { flags: '--http-port <port>', help: 'port of it; 0 takes a free one (8910)' },
     { flags: '--memory-mib <n>', help: 'use no more memory than this, whatever the machine has' },
     { flags: '--cores <n>', help: 'use no more processor cores than this' },
     { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts://, in PEM' },
@@ -30,22 +30,70 @@ export const command: Command = {
       help: 'where memory is too short for two, stop the old model before the new one is loaded',
     },
     { flags: '--re-enrol', help: 'forget the pinned controller key and enrol anew' },
+    { flags: '--enrol-only', help: 'enrol if need be, and end' },
+    { flags: '--check', help: 'see that the native libraries load here, and end' },
   ],
-  async run({ options, io, signal }) {
+  async run(context) {
+    if (context.options.check === true) return await check(context);
     keepHeapSmall();
+    const options = { ...fromEnvironment(process.env), ...context.options };
     const settings = agentSettings(inputOf(options));
-    const { device } = settings;
-    const log = io.terminal ? lineLog(io.line) : serviceLog(device);
-    const { startAgent } = await import('../agent/main.ts');
-    const agent = await startAgent({ settings, log, signal });
-    log('info', `${device} answers at ${agent.endpoint}`, { endpoint: agent.endpoint });
-    if (!signal.aborted) {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-    }
-    await agent.stop();
-    io.result({ device, endpoint: agent.endpoint });
+    if (options.enrolOnly === true) return await enrolOnly(settings, context);
+    await serve(settings, context);
   },
 };
+
+async function serve(settings: AgentSettings, { io, signal }: CommandContext): Promise<void> {
+  const { device } = settings;
+  const log = io.terminal ? lineLog(io.line) : serviceLog(device);
+  const { startAgent } = await import('../agent/main.ts');
+  const ending = new AbortController();
+  signal.addEventListener('abort', () => ending.abort(), { once: true });
+  const onRestart = () => ending.abort();
+  const agent = await startAgent({ settings, log, signal, onRestart });
+  log('info', `${device} answers at ${agent.endpoint}`, { endpoint: agent.endpoint });
+  const silence = tellServiceManager(process.env, log);
+  if (!signal.aborted && !ending.signal.aborted) await once(ending.signal, 'abort');
+  silence();
+  await agent.stop();
+  io.result({ device, endpoint: agent.endpoint });
+}
+
+async function enrolOnly(settings: AgentSettings, { io, signal }: CommandContext): Promise<void> {
+  const { identify } = await import('../agent/enrol.ts');
+  const { device, controller } = await identify(settings, signal);
+  io.line(`${device} is enrolled with ${controller}`);
+  io.result({ device, controller });
+}
+
+/** The two libraries in machine code that an agent needs: each is loaded and used. */
+async function check({ io }: CommandContext): Promise<void> {
+  const { openStore } = await import('../agent/store.ts');
+  const folder = await mkdtemp(join(tmpdir(), 'fettle-check-'));
+  try {
+    openStore(folder).close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  await import('../shared/evaluate/runtime.ts');
+  const { readRuntimeVersion } = await import('../agent/profile/runtime-version.ts');
+  const version = await readRuntimeVersion();
+  io.line(`ONNX Runtime ${version} and SQLite load here`);
+  io.result({ runtime: version });
+}
+
+/** Options as a service is given them: `FETTLE_AGENT_HTTP_PORT` is `--http-port`. */
+function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, string | string[]> {
+  const prefix = 'FETTLE_AGENT_';
+  const given: Record<string, string | string[]> = {};
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith(prefix) || !value) continue;
+    const words = variable.slice(prefix.length).toLowerCase();
+    const name = words.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    given[name] = name === 'label' ? value.split(',') : value;
+  }
+  return given;
+}
 
 function serviceLog(device: string): Log {
   const asked = process.env.FETTLE_LOG ?? '';

@@ -57,6 +57,14 @@ export const errorTable = {
     'Run npm install in the checkout, and again where npm reaches its registry.',
   ),
   // Device
+  AGENT_REFUSED: kind(
+    'agent {version}: {reason}',
+    'The agent before it runs on. Look at its log, and roll out a release that is mended.',
+  ),
+  AGENT_FIXED: kind(
+    'agent {version}: this agent cannot replace itself ({reason})',
+    'Put it on the device with the install command; see docs/devices.md.',
+  ),
   DISK_FULL: kind(
     '{path}: {needed} bytes needed, {free} free',
     'Free some space on the device.',

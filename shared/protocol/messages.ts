@@ -8,7 +8,7 @@ import { FettleError } from '../errors.ts';
 import { Count, DigestText, ErrorReportSchema, Instant, Name, TensorInfo, Text } from './fields.ts';
 import { Profile } from './profile.ts';
 import { readings } from './readings.ts';
-import { deviceStates } from './states.ts';
+import { agentStates, deviceStates } from './states.ts';
 import { type Address, type Channel, topicOf } from './topics.ts';
 import { objectives, Plan, Quality, Tuning } from './tuning.ts';
 
@@ -63,6 +63,38 @@ export const Desired = v.looseObject({
 });
 export type Desired = v.InferOutput<typeof Desired>;
 
+/** Which agent a device should run. Retained and signed; its revision only rises. */
+export const Release = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  revision: Count,
+  at: Instant,
+  rollout: v.nullable(v.string()),
+  /** The release, and the product's version in it. */
+  release: Count,
+  version: v.string(),
+  /** The bundle for this device's architecture. */
+  digest: DigestText,
+  bytes: Count,
+  /** It has to be connected, and to serve what was served before, within this time. */
+  healthySeconds: v.number(),
+  signature: v.looseObject({ keyId: v.string(), ed25519: v.string() }),
+});
+export type Release = v.InferOutput<typeof Release>;
+
+/** How the agent itself stands. */
+export const AgentReport = v.looseObject({
+  version: v.string(),
+  /** The bundle that runs; null where the agent was not put there by the install command. */
+  digest: v.nullable(DigestText),
+  /** The newest revision of `release` that it has taken up. */
+  revision: Count,
+  state: v.picklist(agentStates),
+  reason: Text,
+  error: v.nullable(ErrorReportSchema),
+});
+export type AgentReport = v.InferOutput<typeof AgentReport>;
+
 /** How far a new variant said the same as the one before it, on requests of that moment. */
 export const LiveAgreement = v.looseObject({
   /** Runs that both were given. */
@@ -114,6 +146,7 @@ export const Reported = v.looseObject({
   error: v.nullable(ErrorReportSchema),
   /** Where its inference endpoint listens, as the device sees it. */
   endpoint: v.nullable(v.string()),
+  agent: v.optional(AgentReport),
 });
 export type Reported = v.InferOutput<typeof Reported>;
 
@@ -200,6 +233,7 @@ export type InferMessage = v.InferOutput<typeof InferMessage>;
 
 export const messages = {
   desired: Desired,
+  release: Release,
   ack: Ack,
   infer: InferMessage,
   reported: Reported,

@@ -8,6 +8,13 @@
 export const deviceStates = ['idle', 'fetching', 'tuning', 'proving', 'serving', 'failed'] as const;
 export type DeviceState = (typeof deviceStates)[number];
 
+/**
+ * Of the agent itself. `trying`: a new one runs and has not proven itself; `current`: this one has;
+ * `failed`: the one that was wanted has not, and this one runs on.
+ */
+export const agentStates = ['current', 'fetching', 'trying', 'failed'] as const;
+export type AgentState = (typeof agentStates)[number];
+
 export const rolloutStates = ['running', 'paused', 'succeeded', 'failed', 'aborted'] as const;
 export type RolloutState = (typeof rolloutStates)[number];
 

@@ -2,6 +2,7 @@
 
 export const channels = {
   desired: 'down',
+  release: 'down',
   ack: 'down',
   infer: 'down',
   reported: 'up',
@@ -23,7 +24,13 @@ export interface Address {
 const prefix = 'fettle/v1';
 
 /** Channels that a broker keeps for who subscribes later. */
-export const retainedChannels: readonly Channel[] = ['desired', 'reported', 'profile', 'presence'];
+export const retainedChannels: readonly Channel[] = [
+  'desired',
+  'release',
+  'reported',
+  'profile',
+  'presence',
+];
 
 export function topicOf(address: Address): string {
   return `${prefix}/${address.device}/${address.channel}`;

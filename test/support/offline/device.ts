@@ -81,7 +81,7 @@ async function send({ identity, folder }: OfflineOptions, timeMs: number): Promi
     identity,
     boot: 'one',
     handlers: {
-      ...{ onDesired() {}, onInfer() {}, onState() {}, onFault() {} },
+      ...{ onDesired() {}, onRelease() {}, onInfer() {}, onState() {}, onFault() {} },
       onAck: ({ telemetry: ack }) => ack && telemetry.acknowledge(ack),
       onConnected: () => telemetry.again(),
     },
