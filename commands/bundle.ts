@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { bundleName, makeBundle } from '../controller/bundle/bundle.ts';
-import { architectures } from '../controller/bundle/node-package.ts';
 import { FettleError } from '../shared/errors.ts';
 import { productRoot } from '../shared/product.ts';
+import { architectures } from '../shared/protocol/releases.ts';
 import type { Command } from './command.ts';
 
 const buildTimeoutMs = 5 * 60_000;

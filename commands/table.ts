@@ -86,6 +86,16 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle models digits',
     load: () => import('./models.ts'),
   },
+  'release push': {
+    help: 'Bring bundles of the agent to the controller, to be installed and rolled out',
+    example: 'fettle release push fettle-0.1.0-linux-arm64.tar.zst fettle-0.1.0-linux-x64.tar.zst',
+    load: () => import('./release/push.ts'),
+  },
+  'release list': {
+    help: 'The releases of the agent; rollout start fettle-agent rolls one out',
+    example: 'fettle release list',
+    load: () => import('./release/list.ts'),
+  },
   'rollout start': {
     help: 'Roll a model out in waves to the devices that a selector names',
     example: 'fettle rollout start digits --selector room=lab --waves 1,50%,100%',

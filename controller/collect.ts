@@ -39,8 +39,9 @@ export async function namedDigests(db: Database): Promise<ReadonlySet<string>> {
   const models = await db.selectFrom('models').select('record').execute();
   const variants = await db.selectFrom('variants').select('record').execute();
   const devices = await db.selectFrom('devices').select(['desired', 'reported']).execute();
+  const releases = await db.selectFrom('releases').select('record').execute();
   const texts = [
-    ...[...models, ...variants].map(({ record }) => record),
+    ...[...models, ...variants, ...releases].map(({ record }) => record),
     ...devices.flatMap(({ desired, reported }) => [desired ?? '', reported ?? '']),
   ];
   return new Set(texts.flatMap((text) => text.match(/sha256:[0-9a-f]{64}/g) ?? []));

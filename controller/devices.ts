@@ -16,7 +16,7 @@ const detailEvents = 50;
 /** Tables that hold something of a device. */
 const deviceTables = [
   ...(['windows', 'rollups', 'spools', 'tunings'] as const),
-  ...(['events', 'members', 'devices'] as const),
+  ...(['events', 'members', 'release_goals', 'devices'] as const),
 ];
 
 type EventRow = DeviceDetail['events'][number];

@@ -3,11 +3,12 @@
  * whenever it may be lost.
  */
 import { FettleError } from '../shared/errors.ts';
-import type { Desired, ModelGoal } from '../shared/protocol/messages.ts';
+import type { Desired, ModelGoal, Release } from '../shared/protocol/messages.ts';
 import type { Channel } from '../shared/protocol/topics.ts';
 import { sign } from '../shared/signature.ts';
 import type { Device } from './fleet.ts';
 import type { Link } from './link.ts';
+import type { ReleaseGoal } from './releases/releases.ts';
 import { instant, type World } from './world.ts';
 
 /** The content of a desired document, before it has a number. */
@@ -25,6 +26,8 @@ export interface Dispatcher {
    * revisions.
    */
   assign(goals: readonly Assignment[]): Promise<ReadonlyMap<string, number>>;
+  /** The same for the agent itself. */
+  assignReleases(goals: readonly Assignment<ReleaseGoal>[]): Promise<void>;
   /** Publishes every desired document again: the broker may have lost them. */
   republish(): Promise<void>;
   /**
@@ -34,22 +37,22 @@ export interface Dispatcher {
   forget(device: string): void;
 }
 
-export interface Assignment {
+export interface Assignment<G = Goal> {
   readonly device: string;
-  readonly goal: Goal;
+  readonly goal: G;
 }
 
 /** Publications under way at once while everything is published again. */
 const republishWidth = 200;
 
 export function createDispatcher(world: World, link: () => Link): Dispatcher {
-  const publish = async (desired: Desired) => {
-    const address = { device: desired.device, channel: 'desired' } as const;
-    await link().publish(address, desired);
+  const publish = async (document: Desired | Release) => {
+    const channel = 'release' in document ? 'release' : 'desired';
+    await link().publish({ device: document.device, channel }, document);
   };
-  const publishLater = (desired: Desired) => {
+  const publishLater = (document: Desired | Release) => {
     // A failed publication is made good at the next connection.
-    publish(desired).catch((thrown) => world.log.warn({ err: thrown }, 'desired not published'));
+    publish(document).catch((thrown) => world.log.warn({ err: thrown }, 'desired not published'));
   };
   return {
     async assign(assignments) {
@@ -80,18 +83,45 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
       }
       return new Map(documents.map(({ device, revision }) => [device, revision]));
     },
+    async assignReleases(assignments) {
+      const documents = assignments.map(({ device, goal }) => {
+        const known = world.fleet.get(device);
+        if (!known) throw new FettleError('NOT_FOUND', { what: `device ${device}` });
+        return { known, document: nextRelease(world, known, goal) };
+      });
+      const at_ms = world.now();
+      await world.db.transaction().execute(async (db) => {
+        for (const { known, document } of documents) {
+          const row = { document: JSON.stringify(document), at_ms };
+          await db
+            .insertInto('release_goals')
+            .values({ device: known.device, ...row })
+            .onConflict((conflict) => conflict.column('device').doUpdateSet(row))
+            .execute();
+        }
+      });
+      for (const { known, document } of documents) {
+        Object.assign(known, { release: document, releaseMs: at_ms });
+        publishLater(document);
+      }
+    },
     async republish() {
-      const documents = [...world.fleet.devices.values()].flatMap(({ desired }) => desired ?? []);
+      const documents = [...world.fleet.devices.values()].flatMap(({ desired, release }) =>
+        [desired, release].flatMap((one) => one ?? []),
+      );
       for (let at = 0; at < documents.length; at += republishWidth) {
         await Promise.all(documents.slice(at, at + republishWidth).map(publish));
       }
     },
     forget(device) {
-      const known = world.fleet.get(device)?.desired;
-      if (known) publishLater(known);
+      const known = world.fleet.get(device);
       const stale: Channel[] = ['reported', 'profile', 'presence'];
-      const channels = known ? stale : [...stale, 'desired' as const];
-      for (const channel of channels) {
+      for (const channel of ['desired', 'release'] as const) {
+        const document = known?.[channel];
+        if (document) publishLater(document);
+        else stale.push(channel);
+      }
+      for (const channel of stale) {
         link()
           .publish({ device, channel })
           .catch((thrown) => world.log.warn({ err: thrown }, 'retained document not cleared'));
@@ -109,6 +139,17 @@ function nextDesired(world: World, device: Device, goal: Goal): Desired {
     at: instant(world.now()),
     ...goal,
     telemetrySeconds: world.settings.telemetrySeconds,
+  };
+  return { ...document, signature: { ...sign(document, world.secrets.keys).signature } };
+}
+
+function nextRelease(world: World, device: Device, goal: ReleaseGoal): Release {
+  const document = {
+    v: 1 as const,
+    device: device.device,
+    revision: Math.max(device.release?.revision ?? 0, device.reported?.agent?.revision ?? 0) + 1,
+    at: instant(world.now()),
+    ...goal,
   };
   return { ...document, signature: { ...sign(document, world.secrets.keys).signature } };
 }

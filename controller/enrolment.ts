@@ -97,15 +97,21 @@ export async function enrol(world: World, claim: Claim): Promise<Enrolled> {
   return { device: known, deviceToken, mqttPassword, again: true };
 }
 
-async function spendToken(db: World['db'], token: string, now: number): Promise<LabelMap> {
+/** Throws `ENROLMENT_REFUSED` where a device could not enrol with this token now. */
+export async function requireToken({ db, now }: Pick<World, 'db' | 'now'>, token: string) {
   const row = await db
     .selectFrom('enrolment_tokens')
     .selectAll()
     .where('hash', '=', hashToken(token))
     .executeTakeFirst();
   if (!row) throw refused('unknown token');
-  if (row.expires_ms <= now) throw refused('the token has expired');
+  if (row.expires_ms <= now()) throw refused('the token has expired');
   if (row.uses_left <= 0) throw refused('the token has no uses left');
+  return row;
+}
+
+async function spendToken(db: World['db'], token: string, now: number): Promise<LabelMap> {
+  const row = await requireToken({ db, now: () => now }, token);
   await db
     .updateTable('enrolment_tokens')
     .set({ uses_left: row.uses_left - 1 })
@@ -133,6 +139,8 @@ function newDevice(
     desired: null,
     rollout: null,
     desiredMs: null,
+    release: null,
+    releaseMs: null,
     golden: null,
     recent: [],
   };

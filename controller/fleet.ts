@@ -4,7 +4,7 @@
  */
 import type * as v from 'valibot';
 import type { Labels } from '../shared/protocol/fields.ts';
-import { Desired, Reported, type Window } from '../shared/protocol/messages.ts';
+import { Desired, Release, Reported, type Window } from '../shared/protocol/messages.ts';
 import { Profile } from '../shared/protocol/profile.ts';
 import { type Database, decodeStored } from './store/database.ts';
 
@@ -27,6 +27,9 @@ export interface Device {
   desired: Desired | null;
   rollout: string | null;
   desiredMs: number | null;
+  /** Which agent it should run, and since when it is told so; null: whichever it has. */
+  release: Release | null;
+  releaseMs: number | null;
   /** On which share of its golden samples the newest choice agreed; null: not heard of yet. */
   golden: { readonly model: string; readonly version: number; readonly agreement: number } | null;
   /** The last minute of telemetry, oldest first. */
@@ -52,7 +55,10 @@ export async function loadFleet(db: Database): Promise<Fleet> {
     byToken.set(device.tokenHash, device);
   };
   const rows = await db.selectFrom('devices').selectAll().orderBy('device').execute();
+  const releases = await db.selectFrom('release_goals').selectAll().execute();
+  const releaseOf = new Map(releases.map((row) => [row.device, row]));
   for (const row of rows) {
+    const release = releaseOf.get(row.device);
     add({
       device: row.device,
       labels: parseLabels(row.labels),
@@ -69,6 +75,8 @@ export async function loadFleet(db: Database): Promise<Fleet> {
       desired: row.desired === null ? null : decodeStored(Desired, row.desired),
       rollout: row.rollout,
       desiredMs: row.desired_ms,
+      release: release ? decodeStored(Release, release.document) : null,
+      releaseMs: release?.at_ms ?? null,
       golden: null,
       recent: [],
     });

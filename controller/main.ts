@@ -10,8 +10,10 @@ import { addDeviceRoutes } from './api/devices.ts';
 import { addEnrolRoutes } from './api/enrol.ts';
 import { addEventRoutes } from './api/events.ts';
 import { addHealthRoutes } from './api/health.ts';
+import { addInstallRoutes } from './api/install.ts';
 import { addModelRoutes } from './api/models.ts';
 import { addPeopleRoutes } from './api/people.ts';
+import { addReleaseRoutes } from './api/releases.ts';
 import { addRolloutRoutes } from './api/rollouts.ts';
 import { type Server, startServer } from './api/server.ts';
 import { addWebhookRoutes } from './api/webhooks.ts';
@@ -27,6 +29,7 @@ import { createLive } from './live.ts';
 import { createMetrics } from './metrics.ts';
 import { loadPeople } from './people.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import { openReleases, type Releases } from './releases/releases.ts';
 import { candidatesFor } from './rollout/candidates.ts';
 import { openRollouts, type Rollouts } from './rollouts.ts';
 import { newToken, openSecrets } from './secrets.ts';
@@ -139,6 +142,7 @@ async function startMessaging(world: World, closers: Closers): Promise<Messaging
 interface Engine {
   readonly registry: Registry;
   readonly variants: Variants;
+  readonly releases: Releases;
   readonly rollouts: Rollouts;
   readonly webhooks: Webhooks;
 }
@@ -155,9 +159,9 @@ async function startEngine(
   closers.push(() => variants.stop());
   await registry.resume();
   await variants.resume();
+  const releases = await openReleases(world);
   const rollouts = await openRollouts(world, {
-    dispatcher,
-    registry,
+    ...{ dispatcher, registry, releases },
     onStarted: (model) => {
       buildAhead(model, variants).catch((thrown) => world.log.warn({ err: thrown }, 'not built'));
     },
@@ -166,7 +170,7 @@ async function startEngine(
   onChanged.add(rollouts.poke);
   const webhooks = await openWebhooks(world, () => rollouts.list());
   closers.push(() => webhooks.stop());
-  return { registry, variants, rollouts, webhooks };
+  return { registry, variants, releases, rollouts, webhooks };
 }
 
 /** Devices will ask for all of them in this order: who asks first then waits less. */
@@ -224,7 +228,7 @@ async function openBroker(world: World, closers: Closers): Promise<BrokerAccount
 function serve(
   world: World,
   { broker, link, dispatcher, ingest }: Messaging,
-  { registry, variants, rollouts, webhooks }: Engine,
+  { registry, variants, releases, rollouts, webhooks }: Engine,
 ): Promise<Server> {
   return startServer(world, async (api) => {
     const metrics = createMetrics(world, ingest);
@@ -249,6 +253,8 @@ function serve(
     addBlobRoutes(api, world.blobs);
     addModelRoutes(api, registry, variants);
     addRolloutRoutes(api, rollouts);
+    addReleaseRoutes(api, releases);
+    addInstallRoutes(api, world, { releases, rollouts });
     addEventRoutes(api, world.live);
     addPeopleRoutes(api, world);
     addWebhookRoutes(api, webhooks);

@@ -2,6 +2,7 @@
 import { type Digest, digestOfJson } from '../shared/digest.ts';
 import { FettleError, reportError } from '../shared/errors.ts';
 import type { ModelRecord, PushRequest } from '../shared/protocol/api.ts';
+import { requireNotAgent } from './releases/releases.ts';
 import {
   findContent,
   findModel,
@@ -37,6 +38,7 @@ export function createRegistry(world: World): Registry {
     measuring.start(files, (progress) => keeper.step(record(), progress));
   return {
     async push(request) {
+      requireNotAgent(request.manifest.name);
       const sizes = await requireFiles(world, request);
       const content = contentOf(request);
       const known = await findContent(world.db, request.manifest.name, content);

@@ -8,12 +8,13 @@ import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/pr
 import type { Dispatcher } from './dispatch.ts';
 import { loadRecent } from './recent.ts';
 import type { Registry } from './registry.ts';
+import type { Releases } from './releases/releases.ts';
 import { act, type RolloutAction } from './rollout/act.ts';
+import { isOfAgent } from './rollout/agent-lane.ts';
 import { shown } from './rollout/keep.ts';
 import { createLooker } from './rollout/looker.ts';
 import { previewOf } from './rollout/preview.ts';
-import { lookAtAll, type Runner, viewsOf } from './rollout/run.ts';
-import { parseSelector } from './rollout/selector.ts';
+import { governingOf, lookAtAll, type Runner, viewsOf } from './rollout/run.ts';
 import { newRollout } from './rollout/terms.ts';
 import { governed } from './rollout/view.ts';
 import { loadRollouts, putRollout } from './store/rollouts.ts';
@@ -38,17 +39,18 @@ export interface Rollouts {
 export interface RolloutDoors {
   readonly dispatcher: Dispatcher;
   readonly registry: Registry;
+  readonly releases: Releases;
   /** A model is about to reach devices, which will ask for its variants. */
   readonly onStarted: (model: ModelRecord) => void;
 }
 
 export async function openRollouts(
   world: World,
-  { dispatcher, registry, onStarted }: RolloutDoors,
+  { dispatcher, registry, releases, onStarted }: RolloutDoors,
 ): Promise<Rollouts> {
   const all = await loadRollouts(world.db);
   await loadRecent(world);
-  const runner: Runner = { world, dispatcher, registry, all };
+  const runner: Runner = { world, dispatcher, registry, releases, all };
   const looker = createLooker(() => lookAtAll(runner), {
     now: world.now,
     onFault: (thrown) => world.log.error({ err: thrown }, 'rollouts'),
@@ -63,10 +65,10 @@ export async function openRollouts(
     preview: (request) => preview(runner, request),
     start(request) {
       return looker.exclusive(async () => {
-        const model = await readyModel(registry, request);
+        const model = await subjectOf(runner, request);
         const order = (all.at(-1)?.record.order ?? 0) + 1;
         const record = newRollout(request, model, { order, nowMs: world.now() });
-        onStarted(model);
+        if (model.type === 'model') onStarted(model.record);
         await putRollout(world.db, record);
         const rollout = { record, members: new Map(), verdicts: [] };
         all.push(rollout);
@@ -91,6 +93,24 @@ export async function openRollouts(
   };
 }
 
+type Subject = { readonly name: string; readonly version: number } & (
+  | { readonly type: 'model'; readonly record: ModelRecord }
+  | { readonly type: 'agent' }
+);
+
+/** What is rolled out: a model that is ready, or a release of the agent. */
+async function subjectOf(
+  { registry, releases }: Runner,
+  request: RolloutRequest,
+): Promise<Subject> {
+  if (isOfAgent(request)) {
+    const { release } = releases.find(request.version);
+    return { type: 'agent', name: request.model, version: release };
+  }
+  const record = await readyModel(registry, request);
+  return { type: 'model', name: record.name, version: record.version, record };
+}
+
 async function readyModel(registry: Registry, request: RolloutRequest): Promise<ModelRecord> {
   const model = await registry.find(request.model, request.version);
   if (model.state === 'ready') return model;
@@ -104,9 +124,9 @@ async function preview(runner: Runner, request: RolloutRequest): Promise<Rollout
   const model = await readyModel(registry, request);
   const nowMs = world.now();
   const record = newRollout(request, model, { order: 0, nowMs });
-  const selects = parseSelector(record.selector);
   const { devices } = world.fleet;
-  const wanted = governed(devices.values(), [{ id: record.id, selects }]).get(record.id) ?? [];
+  const governing = governingOf(record, runner.releases);
+  const wanted = governed(devices.values(), [governing]).get(record.id) ?? [];
   const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
   const rollout = { ...record, settled: false, members: [] };
   return previewOf({ model, rollout, devices, views, nowMs });

@@ -52,6 +52,10 @@ export const errorTable = {
     'Give it with --calibration FILE.npz; without it there are --weight-only and --bits 4, 16, 32.',
   ),
   VARIANT_FAILED: kind('variant {recipe}: {reason}', 'See the layers that the report names.'),
+  BUNDLE_INVALID: kind(
+    'file {digest} is no bundle of the agent: {reason}',
+    'Make one with: fettle bundle --arch arm64.',
+  ),
   BUNDLE_IMPOSSIBLE: kind(
     'bundle for {arch}: {reason}',
     'Run npm install in the checkout, and again where npm reaches its registry.',

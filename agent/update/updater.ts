@@ -143,7 +143,8 @@ function rest({ options, versions, say }: Updating, release: Release | null, pla
   const failed = release !== null && failure?.revision === release.revision;
   if (failed && release.digest !== versions.digest) {
     const state = failure.waiting ? 'fetching' : 'failed';
-    return say({ state, reason: failure.error.message, error: failure.error });
+    say({ state, reason: failure.error.message, error: failure.error });
+    return;
   }
   say({ state: 'current', reason: plan.reason, error: null });
 }
@@ -197,7 +198,10 @@ async function hearRefusal(updating: Updating): Promise<void> {
 
 function sayFixed({ journal }: UpdaterOptions, say: (standing: Standing) => void): void {
   const release = journal.get('release');
-  if (release === null) return say({ state: 'current', reason: 'runs', error: null });
+  if (release === null) {
+    say({ state: 'current', reason: 'runs', error: null });
+    return;
+  }
   const reason = 'it was not put there by the install command';
   const error = new FettleError('AGENT_FIXED', { version: release.version, reason });
   say({ state: 'failed', reason: error.message, error: { ...reportError(error) } });

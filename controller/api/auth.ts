@@ -54,7 +54,7 @@ function allows(access: Exclude<Access, 'anyone'>, { role }: Principal): boolean
   return personRoles.indexOf(role) >= personRoles.indexOf(least);
 }
 
-function bearerOf(header: string | undefined): string | null {
+export function bearerOf(header: string | undefined): string | null {
   const match = /^Bearer +([\w.~+/=-]{1,512})$/i.exec(header ?? '');
   return match?.[1] ?? null;
 }

@@ -53,7 +53,7 @@ export function addBlobRoutes(api: Api, blobs: Blobs): void {
   });
 }
 
-async function sendBlob(
+export async function sendBlob(
   blobs: Blobs,
   digest: string,
   { request, reply }: { request: FastifyRequest; reply: FastifyReply },

@@ -10,8 +10,9 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import { type Digest, digestOf, digestOfFile } from '../../shared/digest.ts';
 import { productRoot, productVersion } from '../../shared/product.ts';
+import type { Architecture } from '../../shared/protocol/releases.ts';
 import { windowLog } from '../../shared/zstd.ts';
-import { type Architecture, nodePackage, nodeVersion } from './node-package.ts';
+import { nodePackage, nodeVersion } from './node-package.ts';
 import { packageFiles } from './packages.ts';
 import { type TarFile, tarOf } from './tar.ts';
 
@@ -35,7 +36,9 @@ export interface Bundle {
 /** Parts of the compiled product that no process of a device loads. */
 const foreign = /^(controller|dashboard)(\/|$)/;
 
-const executables = ['bin/fettle', 'bin/node'];
+const executables = ['bin/fettle', 'bin/node', 'deploy/launch.sh'];
+/** What the install command puts outside of any version. */
+const installed = ['launch.sh', 'fettle-agent.service'];
 
 /** Runs the bundle's Node, wherever the folder lies and through whichever link it was found. */
 const launcher = `#!/bin/sh
@@ -90,6 +93,9 @@ async function sourcesOf(arch: Architecture, compiled: string): Promise<Map<stri
   for (const name of ['package.json', 'LICENSE']) sources.set(name, join(productRoot(), name));
   const licence = join(node, 'LICENSE');
   if (existsSync(licence)) sources.set('bin/LICENSE', licence);
+  for (const name of installed) {
+    sources.set(join('deploy', name), join(productRoot(), 'deploy', 'device', name));
+  }
   sources.set('bin/node', join(node, 'bin', 'node'));
   sources.set('bin/fettle', Buffer.from(launcher));
   return new Map([...sources].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -7,9 +7,7 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import { productRoot } from '../../shared/product.ts';
-
-export const architectures = ['arm64', 'x64'] as const;
-export type Architecture = (typeof architectures)[number];
+import type { Architecture } from '../../shared/protocol/releases.ts';
 
 const Description = v.object({ devDependencies: v.object({ node: v.string() }) });
 const run = promisify(execFile);

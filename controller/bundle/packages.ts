@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
-import type { Architecture } from './node-package.ts';
+import type { Architecture } from '../../shared/protocol/releases.ts';
 
 /** What the agent and the commands beside it import; the rest follows from these. */
 const needed = [

@@ -1,5 +1,6 @@
 /** What a look decided, as it is stored, remembered and told to who watches. */
 import type { RolloutRecord } from '../../shared/protocol/rollouts.ts';
+import type { Releases } from '../releases/releases.ts';
 import {
   type LoadedRollout,
   type Previous,
@@ -8,11 +9,13 @@ import {
   saveProgress,
 } from '../store/rollouts.ts';
 import { instant, type World } from '../world.ts';
+import { agentBefore, isOfAgent } from './agent-lane.ts';
 import type { DeviceView, Member, RolloutPlan } from './plan.ts';
 
 interface Decided {
   readonly plan: RolloutPlan;
   readonly views: ReadonlyMap<string, DeviceView>;
+  readonly releases: Releases;
 }
 
 /**
@@ -22,7 +25,7 @@ interface Decided {
 export async function keep(
   world: World,
   rollout: LoadedRollout,
-  { plan, views }: Decided,
+  { plan, views, releases }: Decided,
 ): Promise<void> {
   const { record } = rollout;
   const admitted = new Set(plan.admit);
@@ -34,8 +37,12 @@ export async function keep(
     // One that is tried anew has this rollout's own goal now: what it had before stays said.
     const isFirst = admitted.has(member.device) && member.retried === 0;
     const next = isFirst
-      ? { ...member, ...before(world, record, views.get(member.device)) }
-      : { ...member, previous: known?.previous ?? null };
+      ? { ...member, ...before(world, record, { view: views.get(member.device), releases }) }
+      : {
+          ...member,
+          previous: known?.previous ?? null,
+          previousRelease: known?.previousRelease ?? null,
+        };
     if (!known || !sameMember(known, next)) changed.push(next);
   }
   const gone = [...rollout.members.keys()].filter((device) => !present.has(device));
@@ -103,18 +110,25 @@ function publish(world: World, rollout: LoadedRollout): void {
 /** What a device was to run, and how that behaved. */
 function before(
   world: World,
-  { model, version }: StoredRollout,
-  view: DeviceView | undefined,
-): Pick<StoredMember, 'previous' | 'ranSame' | 'baseline'> {
-  const desired = view ? world.fleet.get(view.device)?.desired : null;
-  if (!desired) return { previous: null, ranSame: false, baseline: null };
+  record: StoredRollout,
+  { view, releases }: { view: DeviceView | undefined; releases: Releases },
+): Pick<StoredMember, 'previous' | 'previousRelease' | 'ranSame' | 'baseline'> {
+  const { model, version } = record;
+  const device = view ? world.fleet.get(view.device) : null;
+  const baseline = view?.otherUsage ?? null;
+  if (isOfAgent(record)) {
+    return { previous: null, baseline, ...agentBefore(device, releases, version) };
+  }
+  const desired = device?.desired ?? null;
+  const previousRelease = null;
+  if (!desired) return { previous: null, previousRelease, ranSame: false, baseline: null };
   const { rollout, hint, tuningBudgetSeconds, soakSeconds } = desired;
   const previous: Previous = {
     ...{ rollout, model: desired.model, hint },
     ...{ tuningBudgetSeconds, soakSeconds },
   };
   const ranSame = desired.model?.name === model && desired.model.version === version;
-  return { previous, ranSame, baseline: view?.otherUsage ?? null };
+  return { previous, previousRelease, ranSame, baseline };
 }
 
 export function shown({ record, members, verdicts }: LoadedRollout): RolloutRecord {

@@ -3,19 +3,22 @@ import type { Assignment, Dispatcher } from '../dispatch.ts';
 import type { Device } from '../fleet.ts';
 import { goalsFor } from '../goals.ts';
 import type { Registry } from '../registry.ts';
+import type { Releases } from '../releases/releases.ts';
 import { variantDigests } from '../store/models.ts';
 import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollouts.ts';
 import { recentMs } from '../summary.ts';
 import type { World } from '../world.ts';
+import { agentGoals, agentGoalsBack, agentViewOf, canTake, isOfAgent } from './agent-lane.ts';
 import { keep } from './keep.ts';
-import { type DeviceView, planRollout } from './plan.ts';
+import { type DeviceView, planRollout, type RolloutPlan } from './plan.ts';
 import { parseSelector } from './selector.ts';
-import { governed, viewOf } from './view.ts';
+import { type Governing, governed, viewOf as modelViewOf } from './view.ts';
 
 export interface Runner {
   readonly world: World;
   readonly dispatcher: Dispatcher;
   readonly registry: Registry;
+  readonly releases: Releases;
   /** The earliest first. */
   readonly all: LoadedRollout[];
 }
@@ -27,11 +30,7 @@ export interface Runner {
 export async function lookAtAll(runner: Runner): Promise<number | null> {
   const { world, all } = runner;
   await catchUp(runner);
-  const standing = all
-    .filter(({ record }) => record.state !== 'aborted' && record.state !== 'failed')
-    .toReversed()
-    .map(({ record }) => ({ id: record.id, selects: parseSelector(record.selector) }));
-  const groups = governed(world.fleet.devices.values(), standing);
+  const groups = groupsOf(runner);
   const states = new Set<StoredRollout['state']>();
   for (const rollout of all.toReversed()) {
     const wanted = groups.get(rollout.record.id) ?? [];
@@ -44,6 +43,29 @@ export async function lookAtAll(runner: Runner): Promise<number | null> {
   return states.has('succeeded') ? lookMs.watched : null;
 }
 
+/** The devices that each rollout governs: a newer one of its own kind has taken the others. */
+function groupsOf({ world, all, releases }: Runner): ReadonlyMap<string, readonly Device[]> {
+  const standing = all
+    .map(({ record }) => record)
+    .filter(({ state }) => state !== 'aborted' && state !== 'failed')
+    .toReversed();
+  const lanes = [standing.filter(isOfAgent), standing.filter((record) => !isOfAgent(record))];
+  const groups = lanes.flatMap((lane) => {
+    const governing = lane.map((record) => governingOf(record, releases));
+    return [...governed(world.fleet.devices.values(), governing)];
+  });
+  return new Map(groups);
+}
+
+export function governingOf(
+  record: Pick<StoredRollout, 'id' | 'selector' | 'model' | 'version'>,
+  releases: Releases,
+): Governing {
+  const selects = parseSelector(record.selector);
+  const takes = isOfAgent(record) ? canTake(releases, record.version) : () => true;
+  return { id: record.id, selects, takes };
+}
+
 /** One that has succeeded is only watched for telemetry that got worse. */
 const lookMs = { underway: 1000, watched: 10_000 } as const;
 
@@ -52,6 +74,13 @@ const lookMs = { underway: 1000, watched: 10_000 } as const;
  * which has been restored: what it should run is said again, above what it knows.
  */
 async function catchUp({ world, dispatcher }: Runner): Promise<void> {
+  const later = [...world.fleet.devices.values()].flatMap(({ device, release, reported }) => {
+    if (!release || (reported?.agent?.revision ?? 0) <= release.revision) return [];
+    const { rollout, version, digest, bytes, healthySeconds } = release;
+    const goal = { rollout, release: release.release, version, digest, bytes, healthySeconds };
+    return [{ device, goal }];
+  });
+  if (later.length > 0) await dispatcher.assignReleases(later);
   const ahead = [...world.fleet.devices.values()].flatMap((device): Assignment[] => {
     const { desired, reported, revision } = device;
     if (!desired || !reported || reported.revision <= revision) return [];
@@ -69,8 +98,12 @@ function isOver(
   wanted: readonly Device[],
 ): boolean {
   if (record.state === 'aborted') {
+    const governor = (name: string) => {
+      const device = fleet.get(name);
+      return isOfAgent(record) ? device?.release?.rollout : device?.rollout;
+    };
     const isDone = ({ device, state, ranSame }: StoredMember) =>
-      state === 'reverted' || ranSame || fleet.get(device)?.rollout !== record.id;
+      state === 'reverted' || ranSame || governor(device) !== record.id;
     return !record.reverting || [...members.values()].every(isDone);
   }
   return isSettled(record, now()) && wanted.every(({ device }) => members.has(device));
@@ -84,23 +117,44 @@ function isSettled({ state, endedAt, watchSeconds }: StoredRollout, now: number)
 
 /** One look at one rollout. Returns whether devices were given something. */
 async function step(
-  { world, dispatcher, registry }: Runner,
+  runner: Runner,
   rollout: LoadedRollout,
   wanted: readonly Device[],
 ): Promise<boolean> {
+  const { world, releases } = runner;
   const { record, members } = rollout;
   const views = await viewsOf(world, rollout, wanted);
   const now = world.now();
   const input = { ...record, settled: isSettled(record, now), members: [...members.values()] };
   const plan = planRollout(input, views, now);
-  await keep(world, rollout, { plan, views });
-  if (plan.revert.length > 0) await dispatcher.assign(goalsBack(rollout, plan.revert));
-  if (plan.admit.length > 0) {
-    const model = await registry.find(record.model, record.version);
-    const devices = plan.admit.flatMap((device) => world.fleet.get(device) ?? []);
-    await dispatcher.assign(await goalsFor(world.db, { model, rollout: record }, devices));
-  }
+  await keep(world, rollout, { plan, views, releases });
+  await (isOfAgent(record) ? giveReleases : giveModels)(runner, rollout, plan);
   return plan.admit.length + plan.revert.length > 0;
+}
+
+type Given = Pick<RolloutPlan, 'admit' | 'revert'>;
+
+async function giveModels(
+  { world, dispatcher, registry }: Runner,
+  rollout: LoadedRollout,
+  { admit, revert }: Given,
+): Promise<void> {
+  const { record } = rollout;
+  if (revert.length > 0) await dispatcher.assign(goalsBack(rollout, revert));
+  if (admit.length === 0) return;
+  const model = await registry.find(record.model, record.version);
+  const devices = admit.flatMap((device) => world.fleet.get(device) ?? []);
+  await dispatcher.assign(await goalsFor(world.db, { model, rollout: record }, devices));
+}
+
+async function giveReleases(
+  { world, dispatcher, releases }: Runner,
+  rollout: LoadedRollout,
+  { admit, revert }: Given,
+): Promise<void> {
+  const back = agentGoalsBack(world, releases, rollout)(revert);
+  const to = agentGoals(world, releases, { rollout: rollout.record, devices: admit });
+  if (back.length + to.length > 0) await dispatcher.assignReleases([...back, ...to]);
 }
 
 /** Every device that the rollout has or would take in, as the planner sees it. */
@@ -111,6 +165,7 @@ export async function viewsOf(
 ): Promise<ReadonlyMap<string, DeviceView>> {
   const variants = await variantDigests(world.db, record.model, record.version);
   const looking = { rollout: record, variants, sinceMs: world.now() - recentMs };
+  const viewOf = isOfAgent(record) ? agentViewOf : modelViewOf;
   const views = new Map<string, DeviceView>();
   for (const name of members.keys()) {
     const device = world.fleet.get(name);

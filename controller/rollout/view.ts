@@ -10,6 +10,8 @@ import { usageOf } from './usage.ts';
 export interface Governing {
   readonly id: string;
   readonly selects: Selects;
+  /** Whether it has anything for the device. */
+  readonly takes: (device: Device) => boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export function governed(
     if (!device.profile) continue;
     const labels = labelsOf(device);
     const facts = () => factsOf(device);
-    const governor = standing.find(({ selects }) => selects(labels, facts));
+    const governor = standing.find(({ selects, takes }) => takes(device) && selects(labels, facts));
     if (governor) found.get(governor.id)?.push(device);
   }
   return found;

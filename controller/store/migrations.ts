@@ -202,6 +202,21 @@ const steps: Readonly<Record<string, Step>> = {
       await sql`create index deliveries_in_order on deliveries (webhook, seq)`.execute(db);
     },
   },
+  '0008-releases': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('releases')
+        .addColumn('release', 'integer', (c) => c.primaryKey())
+        .addColumn('record', 'text', (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable('release_goals')
+        .addColumn('device', 'text', (c) => c.primaryKey())
+        .addColumn('document', 'text', (c) => c.notNull())
+        .addColumn('at_ms', 'bigint', (c) => c.notNull())
+        .execute();
+    },
+  },
 };
 
 type Column = [

@@ -43,9 +43,12 @@ const StoredMember = v.object({
   baseline: v.optional(v.nullable(Usage), null),
   golden: v.optional(v.nullable(v.number()), null),
   previous: v.nullable(Previous),
+  previousRelease: v.optional(v.nullable(Count), null),
 });
 export interface StoredMember extends Member {
   readonly previous: Previous | null;
+  /** In a rollout of the agent: the release that it ran before. */
+  readonly previousRelease: number | null;
 }
 
 export interface LoadedRollout {

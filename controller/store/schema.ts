@@ -67,6 +67,17 @@ export interface Tables {
     rollout: string | null;
     desired_ms: number | null;
   };
+  /** Bundles of the agent that were pushed together. */
+  releases: {
+    release: number;
+    record: string;
+  };
+  release_goals: {
+    device: string;
+    /** The newest signed release document. */
+    document: string;
+    at_ms: number;
+  };
   events: {
     id: Generated<number>;
     device: string;

@@ -1,0 +1,31 @@
+/** Releases of the agent: what is pushed, and what a device may be given of it. */
+import * as v from 'valibot';
+import { Count, DigestText, Instant } from './fields.ts';
+
+/** The name under which releases are rolled out, as if the agent were a model. */
+export const agentModel = 'fettle-agent';
+
+export const architectures = ['arm64', 'x64'] as const;
+export type Architecture = (typeof architectures)[number];
+
+export const BundleRecord = v.looseObject({
+  arch: v.picklist(architectures),
+  digest: DigestText,
+  bytes: Count,
+  unpackedBytes: Count,
+});
+export type BundleRecord = v.InferOutput<typeof BundleRecord>;
+
+/** Numbered from 1, in the order in which they were pushed. */
+export const ReleaseRecord = v.looseObject({
+  release: Count,
+  version: v.string(),
+  bundles: v.array(BundleRecord),
+  createdAt: Instant,
+});
+export type ReleaseRecord = v.InferOutput<typeof ReleaseRecord>;
+
+/** Digests of bundles that were uploaded before, of one version, one for an architecture. */
+export const ReleaseRequest = v.strictObject({
+  bundles: v.pipe(v.array(DigestText), v.minLength(1), v.maxLength(architectures.length)),
+});
