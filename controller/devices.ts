@@ -78,8 +78,21 @@ export function explainDevice(world: World, device: Device): Explanation {
   const runs = serving
     ? `serves ${serving.model} ${serving.version} as ${variant}: ${serving.reason}`
     : 'serves nothing';
-  const sentence = `${device.device} ${runs}`;
+  const sentence = `${device.device} ${runs}${agentClause(device)}`;
   return { device: device.device, sentence, ...waiting(world, device) };
+}
+
+/** Said where the agent itself is not as it should be. */
+function agentClause({ reported, release }: Device): string {
+  const agent = reported?.agent;
+  if (!agent || !release) return '';
+  if (agent.revision < release.revision) {
+    return `. Its agent ${agent.version} has not heard yet that ${release.version} is wanted`;
+  }
+  if (agent.state === 'current') return '';
+  const why = agent.error ? `${agent.error.message}. ${agent.error.hint}` : agent.reason;
+  const doing = { fetching: 'fetches', trying: 'tries', failed: 'has not got' }[agent.state];
+  return `. It ${doing} the agent ${release.version}: ${why}`;
 }
 
 function waiting(world: World, device: Device): { waitsFor: string | null; since: string | null } {

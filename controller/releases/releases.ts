@@ -29,7 +29,7 @@ export interface Releases {
 }
 
 /** A device that is slow and loads a large model needs minutes until it serves again. */
-const healthySeconds = 300;
+const healthySecondsMax = 300;
 
 export async function openReleases(world: World): Promise<Releases> {
   const rows = await world.db.selectFrom('releases').selectAll().orderBy('release').execute();
@@ -72,16 +72,21 @@ export function bundleFor(release: ReleaseRecord, device: Device): BundleRecord 
   return release.bundles.find((bundle) => bundle.arch === arch) ?? null;
 }
 
+/** The device knows that it failed before the rollout loses patience. */
 export function releaseGoal(
   release: ReleaseRecord,
   device: Device,
-  rollout: string | null,
+  rollout: { readonly id: string; readonly timeoutSeconds: number },
 ): ReleaseGoal | null {
   const bundle = bundleFor(release, device);
   if (!bundle) return null;
   const { digest, bytes } = bundle;
   const { version } = release;
-  return { rollout, release: release.release, version, digest, bytes, healthySeconds };
+  const healthySeconds = Math.min(healthySecondsMax, rollout.timeoutSeconds / 2);
+  return {
+    ...{ rollout: rollout.id, release: release.release },
+    ...{ version, digest, bytes, healthySeconds },
+  };
 }
 
 /** No model may be called as the agent is. */

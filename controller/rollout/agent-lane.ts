@@ -62,7 +62,7 @@ export function agentGoals(
   const release = releases.find(rollout.version);
   return devices.flatMap((name) => {
     const device = fleet.get(name);
-    const goal = device && releaseGoal(release, device, rollout.id);
+    const goal = device && releaseGoal(release, device, rollout);
     return goal ? [{ device: name, goal }] : [];
   });
 }
@@ -88,7 +88,7 @@ export function agentGoalsBack(
     devices.flatMap((name) => {
       const [device, member] = [fleet.get(name), members.get(name)];
       const release = member && before(member);
-      const goal = device && release ? releaseGoal(release, device, record.id) : null;
+      const goal = device && release ? releaseGoal(release, device, record) : null;
       return goal ? [{ device: name, goal }] : [];
     });
 }
