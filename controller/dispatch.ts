@@ -62,20 +62,7 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
         return nextDesired(world, known, goal);
       });
       const now = world.now();
-      await world.db.transaction().execute(async (db) => {
-        for (const document of documents) {
-          await db
-            .updateTable('devices')
-            .set({
-              revision: document.revision,
-              desired: JSON.stringify(document),
-              rollout: document.rollout,
-              desired_ms: now,
-            })
-            .where('device', '=', document.device)
-            .execute();
-        }
-      });
+      await storeDesired(world, documents, now);
       for (const document of documents) {
         const known = world.fleet.get(document.device);
         if (known) remember(known, document, now);
@@ -90,16 +77,11 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
         return { known, document: nextRelease(world, known, goal) };
       });
       const at_ms = world.now();
-      await world.db.transaction().execute(async (db) => {
-        for (const { known, document } of documents) {
-          const row = { document: JSON.stringify(document), at_ms };
-          await db
-            .insertInto('release_goals')
-            .values({ device: known.device, ...row })
-            .onConflict((conflict) => conflict.column('device').doUpdateSet(row))
-            .execute();
-        }
-      });
+      await storeReleases(
+        world,
+        documents.map(({ document }) => document),
+        at_ms,
+      );
       for (const { known, document } of documents) {
         Object.assign(known, { release: document, releaseMs: at_ms });
         publishLater(document);
@@ -128,6 +110,40 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
       }
     },
   };
+}
+
+async function storeDesired(
+  { db }: World,
+  documents: readonly Desired[],
+  desired_ms: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    for (const document of documents) {
+      const { device, revision, rollout } = document;
+      await tx
+        .updateTable('devices')
+        .set({ revision, desired: JSON.stringify(document), rollout, desired_ms })
+        .where('device', '=', device)
+        .execute();
+    }
+  });
+}
+
+async function storeReleases(
+  { db }: World,
+  documents: readonly Release[],
+  at_ms: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    for (const document of documents) {
+      const row = { document: JSON.stringify(document), at_ms };
+      await tx
+        .insertInto('release_goals')
+        .values({ device: document.device, ...row })
+        .onConflict((conflict) => conflict.column('device').doUpdateSet(row))
+        .execute();
+    }
+  });
 }
 
 function nextDesired(world: World, device: Device, goal: Goal): Desired {

@@ -80,7 +80,7 @@ async function unpack(archive: string, folder: string, signal: AbortSignal): Pro
   for (const one of [ended, fed]) if (one.status === 'rejected') throw one.reason;
 }
 
-/** Every file that the manifest names is there with its bytes: what tar wrote is what was packed. */
+/** Every file that the manifest names is there with its bytes: tar wrote what was packed. */
 async function requireWhole(folder: string, version: string): Promise<void> {
   const refuse = (reason: string) => new FettleError('AGENT_REFUSED', { version, reason });
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => '{}');

@@ -1,7 +1,7 @@
 /**
  * The agent updates itself as it updates a model: another version is staged beside it, tried, and
- * current once it has proven itself. Putting it aside where it has not is the launcher's part, which
- * belongs to no version.
+ * current once it has proven itself. Putting it aside where it has not is the launcher's part,
+ * which belongs to no version.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FettleError, reportError } from '../../shared/errors.ts';

@@ -12,9 +12,10 @@ export type Principal =
 
 /**
  * Who may use a route: everybody, whoever has any token, devices and operators, or people of at
- * least this role.
+ * least this role. `enrolling` is a device with its own token or one to enrol with: the route looks
+ * that up by itself.
  */
-export type Access = 'anyone' | 'known' | 'device' | PersonRole;
+export type Access = 'anyone' | 'enrolling' | 'known' | 'device' | PersonRole;
 
 export type Authenticator = (request: FastifyRequest, access: Access) => Principal | null;
 
@@ -32,7 +33,7 @@ export function createAuthenticator(world: World): Authenticator {
     return device ? { role: 'device', device: device.device } : null;
   };
   return (request, access) => {
-    if (access === 'anyone') return null;
+    if (access === 'anyone' || access === 'enrolling') return null;
     const token = bearerOf(request.headers.authorization);
     if (token === null) {
       throw new FettleError('UNAUTHORIZED', { reason: 'no bearer token was given' });
@@ -47,7 +48,7 @@ export function createAuthenticator(world: World): Authenticator {
   };
 }
 
-function allows(access: Exclude<Access, 'anyone'>, { role }: Principal): boolean {
+function allows(access: Exclude<Access, 'anyone' | 'enrolling'>, { role }: Principal): boolean {
   if (access === 'known') return true;
   if (role === 'device') return access === 'device';
   const least = access === 'device' ? 'operator' : access;

@@ -48,7 +48,7 @@ export function addInstallRoutes(api: Api, world: World, doors: InstallDoors): v
     url: '/install/agent/:arch',
     summary: 'Which bundle to install, line by line, for the holder of a token',
     tag: 'install',
-    access: 'anyone',
+    access: 'enrolling',
     params: v.object({ arch: v.picklist(architectures) }),
     answers: { 200: v.string() },
     async handle({ params: { arch }, request, reply }) {
@@ -62,7 +62,7 @@ export function addInstallRoutes(api: Api, world: World, doors: InstallDoors): v
     url: '/install/bundles/:digest',
     summary: 'The bundle of a release, or a range of it',
     tag: 'install',
-    access: 'anyone',
+    access: 'enrolling',
     params: v.object({ digest: DigestText }),
     answers: { 200: v.string(), 206: v.string() },
     async handle({ params: { digest }, request, reply }) {

@@ -23,7 +23,7 @@ const run = promisify(execFile);
 const scripts = join(productRoot(), 'deploy', 'device');
 const limits = { timeoutMs: 60_000, everyMs: 100 };
 
-test('one command installs, enrols and starts; again it upgrades; uninstalled nothing is left', async (t) => {
+test('one command installs; again it upgrades; uninstalled nothing is left', async (t) => {
   t.timeout(170_000);
   const device = await deviceOrSkip(t);
   if (!device) return;
@@ -119,7 +119,7 @@ test('what cannot be installed on is refused in one line, and nothing is changed
   );
 });
 
-test('a controller without a release, and a token that is not known, are said in one line', async (t) => {
+test('no release, and a token that is not known, are said in one line', async (t) => {
   const device = await deviceOrSkip(t);
   if (!device) return;
   const fleet = await startTestController(t);

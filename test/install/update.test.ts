@@ -1,6 +1,6 @@
 /**
- * An agent that replaces itself, in a rollout like a model's: what is good is taken, what crashes or
- * never becomes healthy is put aside by the device alone.
+ * An agent that replaces itself, in a rollout like a model's: what is good is taken, what crashes
+ * or never becomes healthy is put aside by the device alone.
  */
 import { readlinkSync } from 'node:fs';
 import test from 'ava';
@@ -18,7 +18,7 @@ const patient = { timeoutMs: 100_000, everyMs: 200 };
 const path = '/api/v1/devices/pi';
 const Why = v.object({ sentence: v.string() });
 
-test('a release is rolled out; one that crashes and one that hangs are rolled back by the device', async (t) => {
+test('a release is rolled out; what crashes and what hangs is put aside', async (t) => {
   t.timeout(175_000);
   const device = await deviceOrSkip(t);
   if (!device) return;

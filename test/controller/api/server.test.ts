@@ -26,7 +26,8 @@ test('the OpenAPI document names every route, with its schemas and who may use i
   for (const [path, methods] of routes) {
     for (const [method, route] of Object.entries(methods)) {
       t.truthy(route.responses, `${method} ${path}`);
-      const open = path === '/health' || path === '/metrics' || path.endsWith('/enrol');
+      const open =
+        path === '/health' || path === '/metrics' || path === '/install' || path.endsWith('/enrol');
       t.is('security' in route, !open, `${method} ${path}: says who may use it`);
     }
   }

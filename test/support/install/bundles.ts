@@ -49,7 +49,8 @@ async function writeBundle(
   { version, before = ':', node = '' }: SmallBundle,
 ): Promise<{ path: string; digest: Digest }> {
   const device = join(root, 'deploy', 'device');
-  const program = `#!/bin/sh\n${before}\nexec ${process.execPath} ${node} ${join(root, 'cli.ts')} "$@"\n`;
+  const command = `exec ${process.execPath} ${node} ${join(root, 'cli.ts')} "$@"`;
+  const program = ['#!/bin/sh', before, command, ''].join('\n');
   const files: Record<string, Buffer> = {
     'bin/fettle': Buffer.from(program),
     'deploy/fettle-agent.service': readFileSync(join(device, 'fettle-agent.service')),
