@@ -28,7 +28,7 @@ export interface Space {
 }
 
 /** Resident memory of a process that holds the runtime and no model yet. */
-const runtimeMiB = 60;
+export const runtimeMiB = 60;
 
 /**
  * Every recipe of the goal, the source first, under every plan of the device; less what cannot

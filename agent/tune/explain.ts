@@ -51,6 +51,7 @@ export function planName(plan: Plan): string {
     plan.batch > 1 ? `, batches of ${plan.batch}` : '',
     plan.arena === false ? ', no arena' : '',
     plan.prepack === false ? ', no prepacking' : '',
+    plan.cpus ? ` on cores ${plan.cpus.join(' ')}` : '',
     plan.provider === 'cpu' ? '' : ` on ${plan.provider}`,
   ];
   return parts.join('');

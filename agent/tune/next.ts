@@ -4,7 +4,7 @@
  */
 import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
-import { type Space, trialKey } from './candidates.ts';
+import { runtimeMiB, type Space, trialKey } from './candidates.ts';
 import { planName } from './explain.ts';
 import { rungOf, rungs, survivors } from './halving.ts';
 import { type ChoiceGoal, isSpeed, objectiveOf } from './objective.ts';
@@ -105,8 +105,6 @@ function closerLook({ goal, trials }: Situation): NextStep | null {
 
 /** How many are measured against the source, and how far behind the best they may be. */
 const finalists = { max: 3, behind: 1.25 } as const;
-/** What a process needs before it holds a model. */
-const emptyProcessMiB = 60;
 
 /** The best against the source's best, alternating: the figures that the choice is made from. */
 function finalRound({ goal, trials, memoryMiB }: Situation): NextStep {
@@ -125,10 +123,10 @@ function finalRound({ goal, trials, memoryMiB }: Situation): NextStep {
   const near = rivals.filter(
     (trial) => objectiveOf(goal, trial) <= objectiveOf(goal, best) * finalists.behind,
   );
-  let room = memoryMiB - Math.max(emptyProcessMiB, source.memoryMiB);
+  let room = memoryMiB - Math.max(runtimeMiB, source.memoryMiB);
   const targets: Target[] = [targetOf(source)];
   for (const trial of near.slice(0, finalists.max)) {
-    room -= Math.max(0, trial.memoryMiB - emptyProcessMiB);
+    room -= Math.max(0, trial.memoryMiB - runtimeMiB);
     if (room >= 0) targets.push(targetOf(trial));
   }
   if (targets.length < 2) return end('memory does not hold two of them at once');

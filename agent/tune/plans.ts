@@ -9,15 +9,18 @@ import { isBatchable } from '../serve/gather.ts';
 const plansMax = 12;
 
 /**
- * All usable cores first, then one, then half of them. More threads than cores is not tried: it was
- * twice as slow wherever it was measured.
+ * All usable cores first, then one, then half of them; where cores differ, the fastest kind before
+ * these. More threads than cores is not tried: it was twice as slow wherever it was measured.
  */
 export function plansOf(goal: ModelGoal, profile: Profile): Plan[] {
   const { processor } = profile;
   const usable = Math.max(1, Math.floor(usableCores(processor)));
   const physical = Math.min(usable, processor.physicalCores ?? usable);
   const threads = unique([physical, 1, Math.ceil(physical / 2), usable]);
-  const plans = threads.map((count) => plan({ threads: count }));
+  const plans = [
+    ...fastCorePlans(processor, usable),
+    ...threads.map((count) => plan({ threads: count })),
+  ];
   const providers = profile.providers.filter((provider) => provider !== 'cpu');
   plans.push(...providers.map((provider) => plan({ provider })));
   if (goal.objective === 'throughput') plans.push(...parallelPlans(goal, usable));
@@ -25,6 +28,16 @@ export function plansOf(goal: ModelGoal, profile: Profile): Plan[] {
     plans.push(...thriftyPlans(physical));
   }
   return plans.slice(0, plansMax);
+}
+
+/**
+ * Threads of one run wait for the slowest of them: where cores differ, as many as there are fast
+ * ones, bound to these.
+ */
+function fastCorePlans({ clusters = [] }: Profile['processor'], usable: number): Plan[] {
+  const [fastest, ...slower] = clusters;
+  if (fastest?.cpus === undefined || slower.length === 0) return [];
+  return [plan({ threads: Math.min(usable, fastest.cpus.length), cpus: [...fastest.cpus] })];
 }
 
 /** Rows of a batch: more gain little and make the first of them wait. */

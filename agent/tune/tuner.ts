@@ -20,6 +20,7 @@ import {
 } from './budget.ts';
 import { memoryFor, type Space, searchSpace, trialKey } from './candidates.ts';
 import { calmer } from './disturbance.ts';
+import { expectedMiB } from './expected-memory.ts';
 import type { Target } from './next.ts';
 import { blankTrial, type Entry, runFinal, runTrial, type TrialOptions } from './trial.ts';
 import { within } from './within.ts';
@@ -118,6 +119,7 @@ export async function measure(tuner: Tuner, target: Target, look: Look = 0): Pro
   reportProgress(tuner);
   let trial: Trial;
   try {
+    refuseLarge(tuner, target);
     const variant = await tuner.fetch(target.recipe);
     refuseTwin(tuner, variant);
     const measured = await measureCalmly(tuner, { variant, plan: target.plan }, look);
@@ -159,6 +161,14 @@ async function rest({ request, budget }: Tuner): Promise<void> {
   await sleep(Math.min(ms, 1000 * Math.max(0, budget.leftSeconds())), undefined, {
     signal: request.signal,
   }).catch(() => request.signal.throwIfAborted());
+}
+
+/** Before it takes memory that others need: one that is too large is killed only when it is. */
+function refuseLarge({ memoryMiB, trials }: Tuner, target: Target): void {
+  const neededMiB = expectedMiB(target, trials.values());
+  if (neededMiB === null || neededMiB <= memoryMiB) return;
+  const reason = `it would need about ${Math.ceil(neededMiB)} MiB, ${memoryMiB} MiB are free`;
+  throw new FettleError('TRIAL_FAILED', { recipe: recipeName(target.recipe), reason });
 }
 
 /** Two recipes may come to the same bytes, as where a layer is in float by the table already. */

@@ -18,6 +18,8 @@ export const Plan = v.looseObject({
   arena: v.optional(v.boolean()),
   /** Without weights copied into the kernels' order where false: less memory, slower. */
   prepack: v.optional(v.boolean()),
+  /** Processors, as the kernel counts, that its threads are bound to; absent: any. */
+  cpus: v.optional(v.array(Count)),
 });
 export type Plan = v.InferOutput<typeof Plan>;
 

@@ -27,6 +27,21 @@ for (const [what, shape, threads] of shapes) {
   });
 }
 
+const big = { name: 'Cortex-A76', cores: 4, cpus: [4, 5, 6, 7] };
+const little = { name: 'Cortex-A55', cores: 4, cpus: [0, 1, 2, 3] };
+
+test('big and little: the big cores come first, their threads bound, then all', async (t) => {
+  const plansOf = async (processor: Parameters<typeof deviceProfile>[0]) =>
+    searchSpace(await digitsGoal(), deviceProfile(processor)).plans.map(
+      ({ threads, cpus }) => `${threads}${cpus ? ` on ${cpus}` : ''}`,
+    );
+  const processor = { cores: 8, clusters: [big, little] };
+  t.deepEqual(await plansOf({ processor }), ['4 on 4,5,6,7', '8', '1', '4']);
+  const quota = { ...processor, quotaCores: 2 };
+  t.deepEqual(await plansOf({ processor: quota }), ['2 on 4,5,6,7', '2', '1']);
+  t.deepEqual(await plansOf({ processor: { cores: 4, clusters: [big] } }), ['4', '1', '2']);
+});
+
 test('throughput: sessions side by side never need more cores than there are', async (t) => {
   const goal = await digitsGoal({ objective: 'throughput' });
   const { plans } = searchSpace(goal, deviceProfile({ processor: { cores: 4 } }));

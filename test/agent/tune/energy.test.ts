@@ -10,9 +10,15 @@ import { deviceProfile, digitsGoal, digitsSource } from '../../support/trials/va
 
 async function request(folder: string): Promise<TuneRequest> {
   return {
-    ...{ device: 'test', revision: 1, profile: deviceProfile(), root: folder, finished: [] },
+    ...{
+      device: 'test',
+      revision: 1,
+      profile: deviceProfile({ processor: { cores: 1 } }),
+      root: folder,
+      finished: [],
+    },
     goal: { ...(await digitsGoal()), objective: 'energy' },
-    ...{ source: await digitsSource(folder), budgetSeconds: 30, countWaiting: false },
+    ...{ source: await digitsSource(folder), budgetSeconds: 10, countWaiting: false },
     ...{ trialSecondsMax: 0.2, onTrial: () => {}, signal: new AbortController().signal },
   };
 }
