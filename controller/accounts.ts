@@ -4,25 +4,18 @@ import type { Account } from './broker.ts';
 import { hashToken, matchesHash } from './secrets.ts';
 import type { World } from './world.ts';
 
-/** The controller's own account: a colon can't be in a device's name. */
-export const controllerAccount = ':controller';
 /**
  * For people's tools, with the administrator's token: may read every document and ask for
- * inferences.
+ * inferences. A colon can't be in a device's name.
  */
 export const adminAccount = ':admin';
 
-/** Decides by the credentials; `password` is this run's secret of the controller itself. */
+/** Decides by the credentials. */
 export function createAccounts(
   world: World,
-  password: string,
 ): (username: string, password: string) => Account | null {
-  const controllerHash = hashToken(password);
   const adminHash = hashToken(world.secrets.adminToken);
   return (username, given) => {
-    if (username === controllerAccount) {
-      return matchesHash(given, controllerHash) ? { role: 'controller' } : null;
-    }
     if (username === adminAccount) {
       return matchesHash(given, adminHash) ? { role: 'admin' } : null;
     }

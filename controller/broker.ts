@@ -5,6 +5,7 @@ import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'a
 import memory, { type Packet as AedesPacket, type AedesPersistence } from 'aedes-persistence';
 import type { Logger } from 'pino';
 import { FettleError, reasonOf } from '../shared/errors.ts';
+import type { Bus } from '../shared/mqtt.ts';
 import { channels, parseTopic } from '../shared/protocol/topics.ts';
 import { createRetained } from './retained.ts';
 
@@ -29,6 +30,8 @@ export interface BrokerOptions {
 export interface Broker {
   readonly port: number;
   readonly clients: number;
+  /** A client inside this process, which may do everything: it costs no connection and no copy. */
+  join(onMessage: (topic: string, payload: Buffer) => void): Bus;
   /** Ends the connections of a device, whose password is no longer good. */
   drop(device: string): void;
   stop(): Promise<void>;
@@ -78,6 +81,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     get clients() {
       return aedes.connectedClients;
     },
+    join: (onMessage) => join(aedes, onMessage),
     drop(device) {
       for (const client of guests.of(device)) client.close();
     },
@@ -87,6 +91,30 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       for (const socket of sockets) socket.destroy();
       await closed;
     },
+  };
+}
+
+function join(aedes: Aedes, onMessage: (topic: string, payload: Buffer) => void): Bus {
+  const take: Parameters<Aedes['subscribe']>[1] = ({ topic, payload }, done) => {
+    onMessage(topic, Buffer.from(payload));
+    done();
+  };
+  return {
+    publish(topic, payload, { qos = 1, retain = false } = {}) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const packet = { cmd: 'publish', dup: false, topic, payload, qos, retain } as const;
+      aedes.publish(packet, (error) => (error ? reject(error) : resolve()));
+      return promise;
+    },
+    async subscribe(topics) {
+      for (const topic of topics) {
+        await new Promise<void>((resolve) => aedes.subscribe(topic, take, resolve));
+      }
+    },
+    get connected() {
+      return !aedes.closed;
+    },
+    async end() {},
   };
 }
 

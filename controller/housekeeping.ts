@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import { collect } from './collect.ts';
-import { collectRollups, type RollupSpan, rollUp, rollupSpans } from './store/rollups.ts';
+import { collectRollups, type RollupSpan, type Rollups, rollupSpans } from './store/rollups.ts';
 import type { World } from './world.ts';
 
 export interface Housekeeping {
@@ -19,7 +19,7 @@ const collectEveryMs = 3_600_000;
 /** Rows deleted in one transaction, so that messages of devices don't wait for long. */
 const rowsMax = 5000;
 
-export function startHousekeeping(world: World): Housekeeping {
+export function startHousekeeping(world: World, rollups: Rollups): Housekeeping {
   const written = new Map<string, number>();
   let last: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -31,8 +31,8 @@ export function startHousekeeping(world: World): Housekeeping {
   const work = async () => {
     await writeSeen(world, written);
     await world.db.deleteFrom('enrolment_tokens').where('expires_ms', '<', world.now()).execute();
-    await repeat(() => rollUp(world.db), 1);
-    await repeat(() => collectWindows(world), rowsMax);
+    const rolledId = await rollups.flush();
+    await repeat(() => collectWindows(world, rolledId), 1);
     for (const span of rollupSpans) await repeat(() => collectSpan(world, span), rowsMax);
     if (stopped || world.now() - collectedMs < collectEveryMs) return;
     collectedMs = world.now();
@@ -72,12 +72,14 @@ async function writeSeen(world: World, written: Map<string, number>): Promise<vo
   for (const { device, seenMs } of moved) written.set(device, seenMs);
 }
 
-/** Returns how many rows went. */
-async function collectWindows({ db, now, settings }: World): Promise<number> {
+/**
+ * Of the windows that arrived first, those that are too old and in the roll-ups; what arrived in
+ * order goes in order. Returns how many went.
+ */
+async function collectWindows({ db, now, settings }: World, rolledId: number): Promise<number> {
   const oldestMs = now() - settings.retentionHours * 3_600_000;
-  const old = sql<unknown>`delete from windows where (device, spool, seq) in
-    (select device, spool, seq from windows
-      where start_ms < ${oldestMs} and rolled = 1 limit ${rowsMax})`;
+  const old = sql<unknown>`delete from windows where start_ms < ${oldestMs} and id in
+    (select id from windows where id <= ${rolledId} order by id limit ${rowsMax})`;
   const { numAffectedRows } = await old.execute(db);
   return Number(numAffectedRows ?? 0);
 }

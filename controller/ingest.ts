@@ -18,8 +18,15 @@ import type { Tuning } from '../shared/protocol/tuning.ts';
 import { createDoubles } from './doubles.ts';
 import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
+import { createPace } from './pace.ts';
 import { createSaid, type Said } from './said.ts';
-import { storeProfile, storeReported, storeTelemetry, storeTuning } from './store/measurements.ts';
+import {
+  type StoredWindows,
+  storeProfile,
+  storeReported,
+  storeTelemetry,
+  storeTuning,
+} from './store/measurements.ts';
 import { readingOf, recentMs, summaryOf } from './summary.ts';
 import type { World } from './world.ts';
 
@@ -44,6 +51,8 @@ type IngestCounter = keyof typeof noneYet;
 
 export interface IngestDoors {
   readonly acknowledge: (device: string, ack: Ack) => void;
+  /** Called after each transaction, in their order. */
+  readonly onStored: (stored: StoredWindows) => void;
   /** Something that rollouts look at has changed. */
   readonly onChanged: () => void;
 }
@@ -61,6 +70,8 @@ const bounds = {
   /** Messages that may wait; devices send again what isn't acknowledged. */
   queue: 50_000,
   batch: 1000,
+  /** Telemetry alone is stored so often at most: a transaction costs a wait for the disk. */
+  gatherMs: 100,
   /** How long a failed batch holds up the next one. */
   retryMs: 1000,
   eventsPerBatch: 50,
@@ -77,10 +88,10 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
     const { code, message } = reportError(thrown);
     record({ device: address.device, level: 'error', code, message });
   };
+  const pace = createPace(bounds.gatherMs);
   const drain = async () => {
-    // One turn of the loop lets what arrives together be stored together.
-    await new Promise(setImmediate);
     while (queue.length > 0) {
+      if (queue.length < bounds.batch) await pace.turn();
       const inboxes = sortOut(queue.splice(0, bounds.batch));
       try {
         await storeBatch(world, inboxes, { counters, doors, said });
@@ -106,8 +117,14 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
           const fault = doubled(message.document);
           if (fault) complain(address, fault);
           doors.onChanged();
-        } else if (queue.length >= bounds.queue) counters.dropped += 1;
-        else queue.push({ device: address.device, message });
+          return;
+        }
+        if (queue.length >= bounds.queue) {
+          counters.dropped += 1;
+          return;
+        }
+        queue.push({ device: address.device, message });
+        if (message.channel !== 'telemetry' || queue.length >= bounds.batch) pace.hurry();
         running ??= drain();
       } catch (thrown) {
         counters.invalid += 1;
@@ -203,9 +220,8 @@ async function storeBatch(
   { counters, doors, said }: Storing,
 ): Promise<void> {
   const now = world.now();
-  const keptSinceMs = now - world.settings.retentionHours * 3_600_000;
   const telemetry = [...inboxes.values()].flatMap((inbox) => inbox.telemetry);
-  const fresh = await world.db.transaction().execute(async (db) => {
+  const stored = await world.db.transaction().execute(async (db) => {
     for (const [name, inbox] of inboxes) {
       const device = world.fleet.get(name);
       if (!device) continue;
@@ -215,8 +231,10 @@ async function storeBatch(
       const events = said.fresh(inbox.events).map((event) => ({ ...event, atMs: now }));
       await insertEvents(db, events.map(eventOf), world.settings.eventsPerDevice);
     }
-    return await storeTelemetry(db, telemetry, { now, keptSinceMs });
+    return await storeTelemetry(db, telemetry, now);
   });
+  doors.onStored(stored);
+  const { fresh } = stored;
   counters.batches += 1;
   counters.windows += fresh.length;
   const given = telemetry.reduce((total, { windows }) => total + windows.length, 0);

@@ -1,5 +1,6 @@
 /**
- * The controller's own connection to the broker, embedded or not: it is a client like any other.
+ * How the controller speaks to the broker: inside this process to the embedded one, to another one
+ * as a client like any other.
  */
 import { digestOf } from '../shared/digest.ts';
 import { type Bus, type BusState, connectMqtt } from '../shared/mqtt.ts';
@@ -12,6 +13,7 @@ import {
   topicOf,
   topicOfAll,
 } from '../shared/protocol/topics.ts';
+import type { Broker } from './broker.ts';
 import type { World } from './world.ts';
 
 export interface Link {
@@ -22,9 +24,6 @@ export interface Link {
 }
 
 export interface LinkOptions {
-  readonly url: string;
-  readonly username?: string;
-  readonly password?: string;
   readonly onMessage: (address: Address, payload: Uint8Array) => void;
   /** Called at every connection: retained documents may have been lost with the broker. */
   readonly onConnected: () => void;
@@ -46,31 +45,52 @@ const listened: readonly Channel[] = [
   'presence',
 ];
 
-/** Throws `BROKER_REFUSED` when the broker can't be reached or doesn't accept the credentials. */
-export async function connectLink(world: World, options: LinkOptions): Promise<Link> {
-  const { username, password } = options;
+/** Over the embedded broker. */
+export async function joinLink(broker: Broker, options: LinkOptions): Promise<Link> {
+  const bus = broker.join(listener(options));
+  await bus.subscribe(listened.map(topicOfAll), 1);
+  options.onConnected();
+  return linkOver(bus);
+}
+
+/**
+ * Over the broker of the settings, with the credentials of its address. Throws `BROKER_REFUSED`
+ * when it can't be reached or doesn't accept them.
+ */
+export async function connectLink(world: World, url: string, options: LinkOptions): Promise<Link> {
+  const { username, password } = new URL(url);
   const { brokerCa, brokerCert, brokerKey } = world.settings;
   let ending = false;
-  const bus: Bus = await connectMqtt({
-    url: withoutCredentials(options.url),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+  const bus = await connectMqtt({
+    url: withoutCredentials(url),
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
     // The same at every start: what is sent while this process is away waits at the broker.
     clientId: `controller-${digestOf(world.secrets.keys.publicKeyPem).slice(7, 19)}`,
     clean: false,
     tls: { ca: brokerCa, cert: brokerCert, key: brokerKey },
     pendingMax,
     backoff,
-    onMessage(topic, payload) {
-      const address = parseTopic(topic);
-      if (address) options.onMessage(address, payload);
-    },
+    onMessage: listener(options),
     onState: (state) => {
       if (!ending) followState(world, state, options);
     },
     onFault: (thrown) => world.log.error({ err: thrown }, 'mqtt'),
   });
   await bus.subscribe(listened.map(topicOfAll), 1);
+  return linkOver(bus, () => {
+    ending = true;
+  });
+}
+
+function listener({ onMessage }: LinkOptions): (topic: string, payload: Uint8Array) => void {
+  return (topic, payload) => {
+    const address = parseTopic(topic);
+    if (address) onMessage(address, payload);
+  };
+}
+
+function linkOver(bus: Bus, onEnding = () => {}): Link {
   return {
     async publish(address, document) {
       const retain = retainedChannels.includes(address.channel);
@@ -81,7 +101,7 @@ export async function connectLink(world: World, options: LinkOptions): Promise<L
       return bus.connected;
     },
     end() {
-      ending = true;
+      onEnding();
       return bus.end();
     },
   };

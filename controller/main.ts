@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { ModelRecord } from '../shared/protocol/api.ts';
-import { bare, controllerAccount, createAccounts, deviceBrokerOf } from './accounts.ts';
+import { bare, createAccounts, deviceBrokerOf } from './accounts.ts';
 import { addBackupRoutes } from './api/backups.ts';
 import { addBlobRoutes } from './api/blobs.ts';
 import { addDashboard } from './api/dashboard.ts';
@@ -24,7 +24,7 @@ import { createComplaints } from './events.ts';
 import { loadFleet } from './fleet.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createIngest, type Ingest } from './ingest.ts';
-import { connectLink, type Link } from './link.ts';
+import { connectLink, joinLink, type Link, type LinkOptions } from './link.ts';
 import { createLive } from './live.ts';
 import { createMetrics } from './metrics.ts';
 import { loadPeople } from './people.ts';
@@ -32,10 +32,11 @@ import { createRegistry, type Registry } from './registry.ts';
 import { openReleases, type Releases } from './releases/releases.ts';
 import { candidatesFor } from './rollout/candidates.ts';
 import { openRollouts, type Rollouts } from './rollouts.ts';
-import { newToken, openSecrets } from './secrets.ts';
+import { openSecrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import { openBlobs } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
+import { openRollups, type Rollups } from './store/rollups.ts';
 import { createVariants, type Variants } from './variants.ts';
 import { openWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 import type { World } from './world.ts';
@@ -63,9 +64,10 @@ export async function startController(settings: Settings, log?: Logger): Promise
   };
   try {
     const world = await openWorld(settings, log ?? defaultLog(), closers);
-    const messaging = await startMessaging(world, closers);
+    const rollups = await openRollups(world.db);
+    const messaging = await startMessaging(world, rollups, closers);
     const engine = await startEngine(world, messaging, closers);
-    const housekeeping = startHousekeeping(world);
+    const housekeeping = startHousekeeping(world, rollups);
     closers.push(() => housekeeping.stop());
     const server = await serve(world, messaging, engine);
     closers.push(() => server.stop());
@@ -105,8 +107,12 @@ interface Messaging {
   readonly onChanged: Set<() => void>;
 }
 
-async function startMessaging(world: World, closers: Closers): Promise<Messaging> {
-  const account = await openBroker(world, closers);
+async function startMessaging(
+  world: World,
+  rollups: Rollups,
+  closers: Closers,
+): Promise<Messaging> {
+  const broker = await openBroker(world, closers);
   const onChanged = new Set<() => void>();
   const ingest = createIngest(world, {
     acknowledge: (device, ack) => {
@@ -116,27 +122,29 @@ async function startMessaging(world: World, closers: Closers): Promise<Messaging
         .publish({ device, channel: 'ack' }, ack)
         .catch((thrown) => world.log.warn({ err: thrown }, 'not acknowledged'));
     },
+    onStored: rollups.add,
     onChanged: () => {
       for (const call of onChanged) call();
     },
   });
   const dispatcher = createDispatcher(world, () => link);
   let first = true;
-  const link = await connectLink(world, {
-    ...account,
+  const options: LinkOptions = {
     onMessage: ingest.accept,
     onConnected: () => {
       if (first) first = false;
       else republish(world, dispatcher);
     },
-  });
+  };
+  const link = broker
+    ? await joinLink(broker, options)
+    : await connectLink(world, world.settings.broker ?? '', options);
   closers.push(async () => {
     await link.end();
     await ingest.settled();
   });
   republish(world, dispatcher);
-  const url = bare(new URL(account.url));
-  return { broker: account.broker, url, link, ingest, dispatcher, onChanged };
+  return { broker, url: addressOf(world, broker), link, ingest, dispatcher, onChanged };
 }
 
 interface Engine {
@@ -184,35 +192,16 @@ function republish(world: World, dispatcher: Dispatcher): void {
     .catch((thrown) => world.log.warn({ err: thrown }, 'desired documents not published again'));
 }
 
-interface BrokerAccount {
-  readonly broker: Broker | null;
-  readonly url: string;
-  readonly username?: string;
-  readonly password?: string;
-}
-
-/**
- * The external broker with the credentials of its address, or the embedded one with an account made
- * for this run.
- */
-async function openBroker(world: World, closers: Closers): Promise<BrokerAccount> {
+/** The embedded broker; null where the settings name another. */
+async function openBroker(world: World, closers: Closers): Promise<Broker | null> {
   const { settings } = world;
-  if (settings.broker !== null) {
-    const { username, password } = new URL(settings.broker);
-    return {
-      broker: null,
-      url: settings.broker,
-      ...(username ? { username: decodeURIComponent(username) } : {}),
-      ...(password ? { password: decodeURIComponent(password) } : {}),
-    };
-  }
-  const password = newToken('ftm');
+  if (settings.broker !== null) return null;
   const complain = createComplaints(world);
   const broker = await startBroker({
     host: settings.host,
     port: settings.brokerPort,
     log: world.log,
-    authenticate: createAccounts(world, password),
+    authenticate: createAccounts(world),
     onViolation(account, what) {
       if (account.role !== 'device') return;
       const message = `refused ${what}`;
@@ -220,9 +209,14 @@ async function openBroker(world: World, closers: Closers): Promise<BrokerAccount
     },
   });
   closers.push(() => broker.stop());
-  const host = settings.host === '0.0.0.0' || settings.host === '::' ? 'localhost' : settings.host;
-  const url = `mqtt://${host}:${broker.port}`;
-  return { broker, url, username: controllerAccount, password };
+  return broker;
+}
+
+function addressOf({ settings }: World, broker: Broker | null): string {
+  if (broker === null) return bare(new URL(settings.broker ?? ''));
+  const { host } = settings;
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `mqtt://${shown}:${broker.port}`;
 }
 
 function serve(

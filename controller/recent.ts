@@ -7,10 +7,11 @@ import type { World } from './world.ts';
 /** So that gates go on with what they had to judge by. Devices have none yet. */
 export async function loadRecent({ db, fleet, now }: World): Promise<void> {
   const rows = await db
-    .selectFrom('windows')
-    .select(['device', 'start_ms', 'document'])
-    .where('start_ms', '>', now() - recentMs)
-    .orderBy('start_ms')
+    .selectFrom('devices')
+    .innerJoin('windows', 'windows.device', 'devices.device')
+    .select(['windows.device', 'windows.start_ms', 'windows.document'])
+    .where('windows.start_ms', '>', now() - recentMs)
+    .orderBy('windows.start_ms')
     .execute();
   for (const row of rows) {
     const window = decodeStored(Window, row.document);

@@ -1,10 +1,11 @@
 /** What a batch of messages leaves in the database, all of it in one transaction. */
-import { sql, type Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import { canonicalJson } from '../../shared/canonical-json.ts';
 import type { Reported, Telemetry, Window } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import type { Tuning } from '../../shared/protocol/tuning.ts';
 import type { Tables } from './schema.ts';
+import { nothingSeen, type Seen, see } from './seen.ts';
 
 type Db = Transaction<Tables>;
 
@@ -64,83 +65,98 @@ export async function storeTuning(db: Db, tuning: Tuning, now: number): Promise<
 /** Rows of one insert: SQLite binds at most 32,766 values, and more rows gain nothing. */
 const rowsMax = 200;
 
+/** Windows that were stored, and the number of the last of them. */
+export interface StoredWindows {
+  readonly fresh: readonly FreshWindow[];
+  /** 0 where none was. */
+  readonly lastId: number;
+}
+
+export interface FreshWindow {
+  readonly device: string;
+  readonly window: Window;
+  readonly startMs: number;
+}
+
 /**
  * Stores the windows that are not there yet and returns them. A window is known by device, spool
- * and number, and is counted once however often it arrives. One that is older than what is kept and
- * not above the highest number of its spool was here before and has been collected.
+ * and number, and is counted once however often it arrives.
  */
 export async function storeTelemetry(
   db: Db,
   batches: readonly Telemetry[],
-  times: { now: number; keptSinceMs: number },
-): Promise<{ device: string; window: Window }[]> {
-  const marks = await spoolMarks(db, batches);
-  const given = batches.flatMap(({ device, spool, windows }) =>
-    windows.map((window) => ({ device, spool, window, startMs: startOf(window, times.now) })),
-  );
-  const candidates = given.filter(
-    ({ device, spool, window, startMs }) =>
-      startMs >= times.keptSinceMs || window.seq > (marks.get(markKey(device, spool)) ?? -1),
-  );
-  const fresh: { device: string; window: Window }[] = [];
-  for (let at = 0; at < candidates.length; at += rowsMax) {
-    const rows = candidates.slice(at, at + rowsMax);
-    const stored = await db
-      .insertInto('windows')
-      .values(
-        rows.map(({ device, spool, window, startMs }) => ({
-          device,
-          spool,
-          seq: window.seq,
-          start_ms: startMs,
-          document: JSON.stringify(window),
-        })),
-      )
-      .onConflict((conflict) => conflict.columns(['device', 'spool', 'seq']).doNothing())
-      .returning(['device', 'spool', 'seq'])
-      .execute();
-    const isNew = new Set(stored.map((row) => `${markKey(row.device, row.spool)} ${row.seq}`));
+  now: number,
+): Promise<StoredWindows> {
+  if (batches.length === 0) return { fresh: [], lastId: 0 };
+  const spools = await loadSpools(db, batches);
+  const fresh = batches.flatMap((batch) => takeFresh(spools, batch, now));
+  let lastId = 0;
+  for (const some of chunksOf(fresh)) {
+    const values = some.map(({ device, window, startMs }) => ({
+      device,
+      start_ms: startMs,
+      document: JSON.stringify(window),
+    }));
+    const stored = await db.insertInto('windows').values(values).returning('id').execute();
+    for (const { id } of stored) lastId = Math.max(lastId, id);
+  }
+  await storeSpools(db, [...spools.values()]);
+  return { fresh, lastId };
+}
+
+type SpoolRow = Selectable<Tables['spools']>;
+type Spools = Map<string, { row: SpoolRow; seen: Seen }>;
+
+async function loadSpools(db: Db, batches: readonly Telemetry[]): Promise<Spools> {
+  const devices = [...new Set(batches.map(({ device }) => device))];
+  const spools: Spools = new Map();
+  for (const some of chunksOf(devices)) {
+    const rows = await db.selectFrom('spools').selectAll().where('device', 'in', some).execute();
     for (const row of rows) {
-      // Deleting makes a window that came twice in this batch count once.
-      if (isNew.delete(`${markKey(row.device, row.spool)} ${row.window.seq}`)) fresh.push(row);
+      const gaps: Seen['gaps'] = JSON.parse(row.gaps);
+      spools.set(spoolKey(row), { row, seen: { seq: row.seq, gaps } });
     }
   }
-  for (const batch of batches) await markSpool(db, batch, { fresh, now: times.now });
+  return spools;
+}
+
+/** Those of the batch that are news; what its spool has seen then stands in `spools`. */
+function takeFresh(spools: Spools, batch: Telemetry, now: number): FreshWindow[] {
+  const { device, spool, dropped, windows } = batch;
+  let { row, seen } = spools.get(spoolKey(batch)) ?? {
+    row: { device, spool, seq: -1, gaps: '[]', dropped, stored: 0, at_ms: now },
+    seen: nothingSeen,
+  };
+  const fresh: FreshWindow[] = [];
+  for (const window of windows) {
+    const after = see(seen, window.seq);
+    if (!after) continue;
+    seen = after;
+    fresh.push({ device, window, startMs: startOf(window, now) });
+  }
+  row = { ...row, dropped, stored: row.stored + fresh.length, at_ms: now };
+  spools.set(spoolKey(batch), { row, seen });
   return fresh;
 }
 
-async function spoolMarks(
-  db: Db,
-  batches: readonly Telemetry[],
-): Promise<ReadonlyMap<string, number>> {
-  const devices = [...new Set(batches.map(({ device }) => device))];
-  const marks = new Map<string, number>();
-  for (let at = 0; at < devices.length; at += rowsMax) {
-    const rows = await db
-      .selectFrom('spools')
-      .select(['device', 'spool', 'seq'])
-      .where('device', 'in', devices.slice(at, at + rowsMax))
+async function storeSpools(db: Db, spools: readonly { row: SpoolRow; seen: Seen }[]) {
+  for (const some of chunksOf(spools)) {
+    await db
+      .insertInto('spools')
+      .values(
+        some.map(({ row, seen: { seq, gaps } }) => ({ ...row, seq, gaps: JSON.stringify(gaps) })),
+      )
+      .onConflict((conflict) =>
+        conflict.columns(['device', 'spool']).doUpdateSet(({ ref }) => ({
+          seq: ref('excluded.seq'),
+          gaps: ref('excluded.gaps'),
+          dropped: ref('excluded.dropped'),
+          stored: ref('excluded.stored'),
+          at_ms: ref('excluded.at_ms'),
+        })),
+      )
       .execute();
-    for (const row of rows) marks.set(markKey(row.device, row.spool), row.seq);
   }
-  return marks;
-}
-
-async function markSpool(
-  db: Db,
-  batch: Telemetry,
-  { fresh, now }: { fresh: readonly { device: string; window: Window }[]; now: number },
-): Promise<void> {
-  const { device, spool, dropped, windows } = batch;
-  const seq = Math.max(-1, ...windows.map((window) => window.seq));
-  const mine = new Set(windows);
-  const stored = fresh.filter(({ window }) => mine.has(window)).length;
-  await sql`insert into spools (device, spool, seq, dropped, stored, at_ms)
-    values (${device}, ${spool}, ${seq}, ${dropped}, ${stored}, ${now})
-    on conflict (device, spool) do update set
-      seq = case when excluded.seq > spools.seq then excluded.seq else spools.seq end,
-      dropped = excluded.dropped, stored = spools.stored + excluded.stored,
-      at_ms = excluded.at_ms`.execute(db);
 }
 
 /** A clock that runs ahead must not keep its windows for ever. */
@@ -148,6 +164,10 @@ function startOf(window: Window, now: number): number {
   return Math.min(Date.parse(window.start), now);
 }
 
-function markKey(device: string, spool: string): string {
+function spoolKey({ device, spool }: { device: string; spool: string }): string {
   return `${device} ${spool}`;
+}
+
+function* chunksOf<T>(items: readonly T[]): Iterable<T[]> {
+  for (let at = 0; at < items.length; at += rowsMax) yield items.slice(at, at + rowsMax);
 }

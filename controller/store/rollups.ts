@@ -1,42 +1,68 @@
 /**
- * Telemetry by the minute and by the hour. Each stored window is merged into both exactly once, in
- * one transaction with the mark that it was: however late it comes, and wherever a crash falls.
+ * Telemetry by the minute and by the hour. Windows are gathered as they are stored, and written
+ * once a minute, one part of the fleet after the other: a part's roll-ups and the number of the
+ * last window in them are one transaction, so that each window counts exactly once, however late it
+ * comes and wherever a crash falls.
  */
 import { sql, type Transaction } from 'kysely';
 import { merge } from '../../shared/histogram.ts';
 import { Window } from '../../shared/protocol/messages.ts';
 import { type Database, decodeStored } from './database.ts';
+import type { StoredWindows } from './measurements.ts';
 import { mergeReadings } from './rollup-readings.ts';
-import type { Tables } from './schema.ts';
+import { fleetParts, type Tables } from './schema.ts';
 
 /** Seconds of a roll-up. */
 export const rollupSpans = [60, 3600] as const;
 export type RollupSpan = (typeof rollupSpans)[number];
 
-/** Windows merged in one transaction, so that messages of devices don't wait for long. */
+export interface Rollups {
+  /** What a transaction has stored; it is called in the order of the transactions. */
+  add(stored: StoredWindows): void;
+  /** Writes what was added. Returns the number of the last window that all roll-ups hold. */
+  flush(): Promise<number>;
+}
+
+/** Windows read at once. */
 const windowsMax = 1000;
 
-/** Merges windows that are not in the roll-ups yet. Returns how many; 0 where none was left. */
-export async function rollUp(db: Database): Promise<number> {
-  return await db.transaction().execute(async (inside) => {
-    const rows = await inside
-      .selectFrom('windows')
-      .select(['device', 'spool', 'seq', 'start_ms', 'document'])
-      .where('rolled', '=', 0)
-      .orderBy('device')
-      .orderBy('spool')
-      .orderBy('seq')
-      .limit(windowsMax)
-      .execute();
-    for (const { device, span, startMs, windows } of groupsOf(rows)) {
-      await mergeInto(inside, { device, span, start_ms: startMs }, windows);
-    }
-    for (const [first, last] of runsOf(rows)) {
-      await sql`update windows set rolled = 1 where device = ${first.device}
-        and spool = ${first.spool} and seq between ${first.seq} and ${last.seq}`.execute(inside);
-    }
-    return rows.length;
-  });
+/** Gathers at once what was stored and not written when the last controller ended. */
+export async function openRollups(db: Database): Promise<Rollups> {
+  const marks = await readMarks(db);
+  const parts = Array.from({ length: fleetParts }, (): Minutes => new Map());
+  let lastId = Math.max(...marks);
+  const gather = ({ device, window, startMs }: StoredWindows['fresh'][number]) => {
+    const minutes = parts[partOf(device)];
+    if (minutes) addMinute(minutes, { device, span: 60, startMs }, window);
+  };
+  for await (const { id, ...stored } of windowsAfter(db, Math.min(...marks))) {
+    lastId = Math.max(lastId, id);
+    if (id > (marks[partOf(stored.device)] ?? 0)) gather(stored);
+  }
+  return {
+    add({ fresh, lastId: last }) {
+      for (const stored of fresh) gather(stored);
+      lastId = Math.max(lastId, last);
+    },
+    async flush() {
+      for (const part of parts.keys()) {
+        const minutes = parts[part] ?? new Map();
+        const upTo = lastId;
+        if (marks[part] === upTo) continue;
+        // What is stored meanwhile has higher numbers and goes into the next round.
+        parts[part] = new Map();
+        try {
+          await writePart(db, { part, upTo, minutes });
+          marks[part] = upTo;
+        } catch (thrown) {
+          const later = parts[part] ?? new Map();
+          for (const { window, ...key } of minutes.values()) addMinute(later, key, window);
+          throw thrown;
+        }
+      }
+      return Math.min(...marks);
+    },
+  };
 }
 
 /** Deletes roll-ups that began before; returns how many went, at most `limit`. */
@@ -85,71 +111,90 @@ interface Stretch {
   readonly span: RollupSpan;
 }
 
-interface Row {
-  readonly device: string;
-  readonly spool: string;
-  readonly seq: number;
-  readonly start_ms: number;
-  readonly document: string;
-}
-
-interface Group {
+interface Key {
   readonly device: string;
   readonly span: RollupSpan;
   readonly startMs: number;
-  readonly windows: Window[];
 }
 
-function groupsOf(rows: readonly Row[]): Iterable<Group> {
-  const groups = new Map<string, Group>();
-  for (const { device, start_ms, document } of rows) {
-    const window = decodeStored(Window, document);
-    for (const span of rollupSpans) {
-      const startMs = start_ms - (start_ms % (span * 1000));
-      const key = `${device} ${span} ${startMs}`;
-      const group = groups.get(key) ?? { device, span, startMs, windows: [] };
-      groups.set(key, group);
-      group.windows.push(window);
+type Minutes = Map<string, Key & { window: Window }>;
+
+/** A stable number below `fleetParts`: FNV-1a in 32 bits (Fowler, Noll, Vo). */
+function partOf(device: string): number {
+  let hash = 0x81_1c_9d_c5;
+  for (const byte of Buffer.from(device)) hash = Math.imul(hash ^ byte, 0x01_00_01_93) >>> 0;
+  return hash % fleetParts;
+}
+
+function addMinute(groups: Minutes, { device, span, startMs }: Key, window: Window): void {
+  const begins = startMs - (startMs % (span * 1000));
+  const key = `${device} ${begins}`;
+  const group = groups.get(key);
+  const stretch = { start: new Date(begins).toISOString(), span };
+  if (group) group.window = mergeWindows(group.window, window, stretch);
+  else
+    groups.set(key, {
+      ...{ device, span, startMs: begins },
+      window: { ...window, start: stretch.start },
+    });
+}
+
+async function readMarks(db: Database): Promise<number[]> {
+  const rows = await db.selectFrom('rolled').selectAll().execute();
+  const marks = new Map(rows.map(({ part, window_id }) => [part, window_id]));
+  return Array.from({ length: fleetParts }, (_, part) => marks.get(part) ?? 0);
+}
+
+async function* windowsAfter(db: Database, mark: number) {
+  for (let last = mark; ; ) {
+    const rows = await db
+      .selectFrom('windows')
+      .selectAll()
+      .where('id', '>', last)
+      .orderBy('id')
+      .limit(windowsMax)
+      .execute();
+    for (const { id, device, start_ms, document } of rows) {
+      yield { id, device, startMs: start_ms, window: decodeStored(Window, document) };
+      last = id;
     }
+    if (rows.length < windowsMax) return;
   }
-  return groups.values();
+}
+
+async function writePart(
+  db: Database,
+  { part, upTo, minutes }: { part: number; upTo: number; minutes: Minutes },
+): Promise<void> {
+  const hours: Minutes = new Map();
+  for (const { device, startMs, window } of minutes.values()) {
+    addMinute(hours, { device, span: 3600, startMs }, window);
+  }
+  await db.transaction().execute(async (inside) => {
+    for (const group of [...minutes.values(), ...hours.values()]) await mergeInto(inside, group);
+    await inside.updateTable('rolled').set({ window_id: upTo }).where('part', '=', part).execute();
+  });
 }
 
 async function mergeInto(
   db: Transaction<Tables>,
-  key: { device: string; span: RollupSpan; start_ms: number },
-  windows: readonly Window[],
+  { device, span, startMs, window }: Key & { window: Window },
 ): Promise<void> {
   const stored = await db
     .selectFrom('rollups')
     .select('document')
-    .where('device', '=', key.device)
-    .where('span', '=', key.span)
-    .where('start_ms', '=', key.start_ms)
+    .where('device', '=', device)
+    .where('span', '=', span)
+    .where('start_ms', '=', startMs)
     .executeTakeFirst();
-  const stretch = { start: new Date(key.start_ms).toISOString(), span: key.span };
-  const parts = stored ? [decodeStored(Window, stored.document), ...windows] : windows;
-  const [first, ...rest] = parts;
-  if (!first) return;
-  const merged = rest.reduce((sum, part) => mergeWindows(sum, part, stretch), {
-    ...first,
-    start: stretch.start,
-  });
+  const stretch = { start: window.start, span };
+  const merged = stored
+    ? mergeWindows(decodeStored(Window, stored.document), window, stretch)
+    : window;
   const row = { document: JSON.stringify(merged) };
   await db
     .insertInto('rollups')
-    .values({ ...key, ...row })
+    .values({ device, span, start_ms: startMs, ...row })
     .onConflict((conflict) => conflict.columns(['device', 'span', 'start_ms']).doUpdateSet(row))
     .execute();
-}
-
-/** First and last of the rows of each spool: all that were not rolled up between them are here. */
-function runsOf(rows: readonly Row[]): [Row, Row][] {
-  const runs: [Row, Row][] = [];
-  for (const row of rows) {
-    const run = runs.at(-1);
-    if (run && run[0].device === row.device && run[0].spool === row.spool) run[1] = row;
-    else runs.push([row, row]);
-  }
-  return runs;
 }

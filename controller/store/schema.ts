@@ -4,6 +4,9 @@
 import type { Generated } from 'kysely';
 import type { PersonRole } from '../../shared/protocol/people.ts';
 
+/** Roll-ups are written for one part of the fleet at a time, so that nobody waits for long. */
+export const fleetParts = 64;
+
 export interface AuditRow {
   seq: number;
   at_ms: number;
@@ -137,13 +140,11 @@ export interface Tables {
     at_ms: number;
   };
   windows: {
+    /** Rises in the order of arrival. */
+    id: Generated<number>;
     device: string;
-    spool: string;
-    seq: number;
     start_ms: number;
     document: string;
-    /** 1 once it is merged into the roll-ups, else 0. */
-    rolled: Generated<number>;
   };
   /** Windows merged by the minute and by the hour. */
   rollups: {
@@ -153,11 +154,18 @@ export interface Tables {
     start_ms: number;
     document: string;
   };
+  /** Of each part of the fleet the last window that is in the roll-ups. */
+  rolled: {
+    part: number;
+    window_id: number;
+  };
   spools: {
     device: string;
     spool: string;
     /** The highest sequence number stored. */
     seq: number;
+    /** Those below it that are missing: JSON, `[[first, last], …]`. */
+    gaps: string;
     dropped: number;
     stored: number;
     at_ms: number;
