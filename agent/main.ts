@@ -1,6 +1,8 @@
 /** The agent: puts its parts together, keeps them running, and ends them in order. */
 import { randomUUID } from 'node:crypto';
 import { FettleError } from '../shared/errors.ts';
+import type { Exporter } from '../shared/otlp/exporter.ts';
+import type { SpanSink } from '../shared/otlp/tracer.ts';
 import { productVersion } from '../shared/product.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { type Conversation, openConversation } from './conversation.ts';
@@ -15,7 +17,7 @@ import { type Reconciler, startReconciler } from './reconcile.ts';
 import { createReporter, type Reported, type Reporter } from './report.ts';
 import { type Http, openHttp } from './serve/http.ts';
 import { answerMessage } from './serve/message.ts';
-import { metricsText } from './serve/metrics.ts';
+import { type Metered, metricRows, metricsText } from './serve/metrics.ts';
 import { createServer, type Server } from './serve/server.ts';
 import type { AgentSettings } from './settings.ts';
 import { openState, type State } from './state.ts';
@@ -78,10 +80,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let reporter: Reporter | null = null;
   let telemetry: Telemetry | null = null;
   const made = { options, state, meter, server, conversation, profile };
-  const http = await openDoor(made, {
+  const known: Known = {
     report: () => reporter?.last() ?? null,
     readings: () => telemetry?.last() ?? {},
-  });
+  };
+  const exporter = await exportTo(made, known);
+  const spans = exporter?.span ?? null;
+  const http = await openDoor(made, known, spans);
   const updater = startUpdater({
     ...{ journal, log, identity: conversation.identity, event: conversation.event },
     health: () => healthOf(made),
@@ -95,7 +100,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   telemetry = counting;
   const reconciler = startReconciling(parts, reporter);
   const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
-    void answerMessage(request, { server, link: conversation.link });
+    void answerMessage(request, { server, link: conversation.link, spans });
   const endDrift = watchDrift(parts, reconciler);
   conversation.begin({
     ...{ reporter, telemetry: counting, onInfer },
@@ -119,6 +124,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       reporter.end();
       await conversation.end();
       await server.retire();
+      await exporter?.stop();
       state.close();
     },
   };
@@ -136,20 +142,33 @@ function profileOnce(
   };
 }
 
+type Made = Omit<Parts, 'updater'>;
+
 interface Known {
   readonly report: () => Reported | null;
   readonly readings: () => LastReadings;
 }
 
-async function openDoor(parts: Omit<Parts, 'updater'>, { report, readings }: Known): Promise<Http> {
-  const { options, state, meter, server } = parts;
+async function exportTo(parts: Made, known: Known): Promise<Exporter | null> {
+  const { settings, log } = parts.options;
+  const { otlp: url, device } = settings;
+  if (url === null) return null;
+  const { startExport } = await import('./export.ts');
+  return startExport({ url, device, log, rows: () => metricRows(meteredOf(parts, known)) });
+}
+
+function meteredOf({ state, meter, server }: Made, { report, readings }: Known): Metered {
+  return { meter, spool: state.spool, server, report: report(), readings: readings() };
+}
+
+async function openDoor(parts: Made, known: Known, spans: SpanSink | null): Promise<Http> {
+  const { options, state, server } = parts;
   const { httpHost: host, httpPort: port } = options.settings;
-  const { spool } = state;
-  const metrics = () =>
-    metricsText({ meter, spool, server, report: report(), readings: readings() });
+  const { report } = known;
+  const metrics = () => metricsText(meteredOf(parts, known));
   const version = productVersion();
   try {
-    return await openHttp({ host, port, server, version, bodyBytesMax, report, metrics });
+    return await openHttp({ host, port, server, version, bodyBytesMax, report, metrics, spans });
   } catch (thrown) {
     state.close();
     throw thrown;

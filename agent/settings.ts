@@ -26,6 +26,8 @@ export interface AgentSettings {
   readonly mqttTls: TlsFiles;
   /** Where memory is too short for two, stop what serves before the next one is loaded. */
   readonly allowDowntime: boolean;
+  /** An OpenTelemetry collector, `http://host:4318`; null tells nobody. */
+  readonly otlp: string | null;
   /** Forget the pinned controller key and enrol anew. */
   readonly reenrol: boolean;
 }
@@ -46,12 +48,14 @@ export function agentSettings(input: AgentInput): AgentSettings {
     cores: input.cores ?? null,
     mqttTls: input.mqttTls ?? { ca: null, cert: null, key: null },
     allowDowntime: input.allowDowntime ?? false,
+    otlp: input.otlp ?? null,
     reenrol: input.reenrol ?? false,
   };
   if (!isName(settings.device)) {
     throw new FettleError('BAD_NAME', { what: 'device', got: settings.device });
   }
-  checkController(settings.controller);
+  checkAddress('--controller', settings.controller, 'http://controller.local:8900');
+  checkAddress('--otlp', settings.otlp, 'http://collector.local:4318');
   checkRange('--http-port', settings.httpPort, { min: 0, max: 65_535 });
   checkRange('--memory-mib', settings.memoryMiB, { min: 16, max: 1 << 24 });
   checkRange('--cores', settings.cores, { min: 1, max: 4096 });
@@ -69,12 +73,12 @@ export function deviceNameOf(host: string): string {
   return isName(name) ? name : 'device';
 }
 
-function checkController(controller: string | null): void {
-  if (controller === null) return;
-  const protocol = URL.canParse(controller) ? new URL(controller).protocol : '';
+function checkAddress(setting: string, address: string | null, example: string): void {
+  if (address === null) return;
+  const protocol = URL.canParse(address) ? new URL(address).protocol : '';
   if (protocol === 'http:' || protocol === 'https:') return;
-  const expected = 'an address such as http://controller.local:8900';
-  throw new FettleError('BAD_SETTING', { setting: '--controller', expected, got: controller });
+  const expected = `an address such as ${example}`;
+  throw new FettleError('BAD_SETTING', { setting, expected, got: address });
 }
 
 function checkRange(

@@ -71,6 +71,7 @@ async function measure(subject: Subject, folder: string, { note, signal }: Bench
   const pool = await openPool(spec);
   await server.switchTo({ key: digestOf(subject.path), serving: servingOf(subject), pool });
   const http = await openHttp({
+    spans: null,
     ...{ host: '127.0.0.1', port: 0, server, version: '0', bodyBytesMax: 1 << 24 },
     ...{ report: () => null, metrics: () => '' },
   });

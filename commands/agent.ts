@@ -29,6 +29,10 @@ export const command: Command = {
       flags: '--allow-downtime',
       help: 'where memory is too short for two, stop the old model before the new one is loaded',
     },
+    {
+      flags: '--otlp <url>',
+      help: 'an OpenTelemetry collector, http://host:4318, that is sent metrics and traces',
+    },
     { flags: '--re-enrol', help: 'forget the pinned controller key and enrol anew' },
     { flags: '--enrol-only', help: 'enrol if need be, and end' },
     { flags: '--check', help: 'see that the native libraries load here, and end' },
@@ -103,13 +107,14 @@ function serviceLog(device: string): Log {
 
 function inputOf(options: CommandContext['options']): AgentInput {
   const { name, controller, token, data, label, httpHost, httpPort, memoryMib, cores } = options;
-  const { mqttCa, mqttCert, mqttKey } = options;
+  const { mqttCa, mqttCert, mqttKey, otlp } = options;
   return {
     ...text('device', name),
     ...text('controller', controller),
     ...text('token', token ?? process.env.FETTLE_ENROL_TOKEN),
     ...text('dataFolder', data),
     ...text('httpHost', httpHost),
+    ...text('otlp', otlp),
     ...number('httpPort', '--http-port', httpPort),
     ...number('memoryMiB', '--memory-mib', memoryMib),
     ...number('cores', '--cores', cores),

@@ -18,6 +18,8 @@ export interface Goal {
   readonly hint: Desired['hint'];
   readonly tuningBudgetSeconds: number;
   readonly soakSeconds: number;
+  /** W3C trace context. */
+  readonly traceparent?: string;
 }
 
 export interface Dispatcher {

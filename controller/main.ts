@@ -26,7 +26,7 @@ import { startHousekeeping } from './housekeeping.ts';
 import { createIngest, type Ingest } from './ingest.ts';
 import { connectLink, joinLink, type Link, type LinkOptions } from './link.ts';
 import { createLive } from './live.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { loadPeople } from './people.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openReleases, type Releases } from './releases/releases.ts';
@@ -37,6 +37,7 @@ import type { Settings } from './settings.ts';
 import { openBlobs } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
 import { openRollups, type Rollups } from './store/rollups.ts';
+import { createSpans, startExport } from './tracing.ts';
 import { createVariants, type Variants } from './variants.ts';
 import { openWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 import type { World } from './world.ts';
@@ -69,8 +70,11 @@ export async function startController(settings: Settings, log?: Logger): Promise
     const engine = await startEngine(world, messaging, closers);
     const housekeeping = startHousekeeping(world, rollups);
     closers.push(() => housekeeping.stop());
-    const server = await serve(world, messaging, engine);
+    const metrics = createMetrics(world, messaging.ingest);
+    const server = await serve(world, { ...messaging, metrics }, engine);
     closers.push(() => server.stop());
+    const exporter = startExport(world, metrics, server.url);
+    closers.push(() => exporter?.stop());
     world.log.info({ url: server.url, broker: messaging.url }, 'controller started');
     const { adminToken } = world.secrets;
     return { url: server.url, brokerUrl: messaging.url, adminToken, stop };
@@ -93,6 +97,7 @@ async function openWorld(settings: Settings, log: Logger, closers: Closers): Pro
     fleet: await loadFleet(db),
     people: await loadPeople(db),
     live: createLive(),
+    spans: createSpans(),
   };
 }
 
@@ -221,11 +226,10 @@ function addressOf({ settings }: World, broker: Broker | null): string {
 
 function serve(
   world: World,
-  { broker, link, dispatcher, ingest }: Messaging,
+  { broker, link, dispatcher, metrics }: Messaging & { readonly metrics: Metrics },
   { registry, variants, releases, rollouts, webhooks }: Engine,
 ): Promise<Server> {
   return startServer(world, async (api) => {
-    const metrics = createMetrics(world, ingest);
     addHealthRoutes(api, world, { brokerConnected: () => link.connected, metrics });
     addEnrolRoutes(api, world, {
       deviceBroker: deviceBrokerOf(world, broker?.port ?? null),

@@ -3,12 +3,15 @@
  * small.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Metric, Sample } from '../shared/otlp/metrics.ts';
 import type { Ingest } from './ingest.ts';
 import type { World } from './world.ts';
 
 export interface Metrics {
   /** The text exposition format, version 0.0.4. */
   text(): Promise<{ type: string; body: string }>;
+  /** The same, for OpenTelemetry. */
+  list(): Promise<readonly Metric[]>;
 }
 
 const help = {
@@ -70,5 +73,24 @@ export function createMetrics(world: World, ingest: Ingest): Metrics {
     async text() {
       return { type: registry.contentType, body: await registry.metrics() };
     },
+    list: async () => (await registry.getMetricsAsJSON()).flatMap(metricOf),
   };
 }
+
+type Listed = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number];
+
+function metricOf({ name, help, type, values }: Listed): Metric[] {
+  // The library's types say numbers, its documents hold the names.
+  const kind = metricTypes.find((one) => one === String(type));
+  if (!kind) return [];
+  const samples = values.map((given): Sample => {
+    const labels = Object.entries(given.labels).flatMap(([label, value]) =>
+      value === undefined ? [] : [[label, value] as const],
+    );
+    const own = 'metricName' in given ? String(given.metricName ?? name) : name;
+    return { name: own, labels: Object.fromEntries(labels), value: given.value };
+  });
+  return [{ name, help, type: kind, samples }];
+}
+
+const metricTypes = ['counter', 'gauge', 'summary', 'histogram'] as const;

@@ -5,6 +5,7 @@
 import { FettleError } from '../shared/errors.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
 import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/protocol/rollouts.ts';
+import { type TraceContext, traceparentOf } from '../shared/trace-context.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { loadRecent } from './recent.ts';
 import type { Registry } from './registry.ts';
@@ -21,10 +22,13 @@ import { loadRollouts, putRollout } from './store/rollouts.ts';
 import type { World } from './world.ts';
 
 export interface Rollouts {
-  /** Throws `NOT_FOUND`, `CONFLICT` where the model isn't ready, `BAD_ARGUMENT`. */
-  start(request: RolloutRequest): Promise<RolloutRecord>;
+  /**
+   * What it gives to devices belongs to the trace. Throws `NOT_FOUND`, `CONFLICT` where the model
+   * isn't ready, `BAD_ARGUMENT`.
+   */
+  start(request: RolloutRequest, trace?: TraceContext | null): Promise<RolloutRecord>;
   /** Throws `NOT_FOUND`, and `CONFLICT` where its state doesn't allow it. */
-  act(id: string, action: RolloutAction): Promise<RolloutRecord>;
+  act(id: string, action: RolloutAction, trace?: TraceContext | null): Promise<RolloutRecord>;
   /** Who would get what, in which wave, and whether it fits. Throws as `start` does. */
   preview(request: RolloutRequest): Promise<RolloutPreview>;
   /** By its id, or the newest of a model by that one's name. Throws `NOT_FOUND`. */
@@ -63,11 +67,12 @@ export async function openRollouts(
   };
   return {
     preview: (request) => preview(runner, request),
-    start(request) {
+    start(request, trace = null) {
       return looker.exclusive(async () => {
         const model = await subjectOf(runner, request);
         const order = (all.at(-1)?.record.order ?? 0) + 1;
-        const record = newRollout(request, model, { order, nowMs: world.now() });
+        const made = newRollout(request, model, { order, nowMs: world.now() });
+        const record = { ...made, traceparent: trace && traceparentOf(trace) };
         if (model.type === 'model') onStarted(model.record);
         await putRollout(world.db, record);
         const rollout = { record, members: new Map(), verdicts: [] };
@@ -77,9 +82,10 @@ export async function openRollouts(
         return shown(rollout);
       });
     },
-    act(id, action) {
+    act(id, action, trace = null) {
       return looker.exclusive(async () => {
         const rollout = find(id);
+        if (trace) rollout.record = { ...rollout.record, traceparent: traceparentOf(trace) };
         await act(runner, rollout, action);
         await lookAtAll(runner);
         looker.poke();

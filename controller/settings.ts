@@ -43,6 +43,11 @@ export const settingTable = {
     default: null,
     help: 'the broker address that devices are told, with credentials where all share them',
   },
+  otlp: {
+    type: 'text',
+    default: null,
+    help: 'an OpenTelemetry collector, http://host:4318, that is sent metrics and traces',
+  },
   dashboard: {
     type: 'path',
     default: join(productRoot(), 'dist/dashboard'),

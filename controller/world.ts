@@ -7,6 +7,7 @@ import type { Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Blobs } from './store/blobs.ts';
 import type { Database } from './store/database.ts';
+import type { Spans } from './tracing.ts';
 
 export interface World {
   readonly settings: Settings;
@@ -19,6 +20,8 @@ export interface World {
   readonly fleet: Fleet;
   readonly people: People;
   readonly live: Live;
+  /** Where spans of traces go. */
+  readonly spans: Spans;
 }
 
 export function instant(ms: number): string {

@@ -3,7 +3,14 @@ import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import { stack, unstack, type Waiting } from './gather.ts';
 import type { Thread } from './thread.ts';
 
+/** Moments of a run that somebody follows, by `performance.now()`. */
+export interface RunMarks {
+  startedMs: number | null;
+  endedMs: number | null;
+}
+
 export interface Job extends Waiting {
+  readonly marks?: RunMarks;
   readonly answer: PromiseWithResolvers<Tensors>;
   readonly timer: NodeJS.Timeout;
 }
@@ -24,6 +31,10 @@ async function runTogether(thread: Thread, jobs: readonly Job[]): Promise<Outcom
   } catch {
     return null;
   }
+}
+
+export function mark(jobs: readonly Job[], moment: keyof RunMarks): void {
+  for (const { marks } of jobs) if (marks) marks[moment] = performance.now();
 }
 
 export function settle({ answer, timer }: Job, outcome: Outcome | undefined): void {

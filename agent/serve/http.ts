@@ -52,7 +52,7 @@ async function answer(
   try {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const route = findRoute(request.method ?? 'GET', decodeURIComponent(pathname));
-    send(response, await route(doors, request));
+    send(response, await route(doors, { request, response }));
   } catch (thrown) {
     const { code, message } = reportError(thrown);
     const status = statuses[code] ?? (thrown instanceof URIError ? 400 : 500);

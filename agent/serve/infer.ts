@@ -5,6 +5,7 @@ import { type InferenceAnswer, writeAnswer } from './inference/response.ts';
 import { joinRuns, planRuns } from './inference/runs.ts';
 import { wrong } from './inference/wrong.ts';
 import type { Server } from './server.ts';
+import type { FollowedRequest } from './trace.ts';
 
 export interface Asked {
   readonly model: string;
@@ -12,6 +13,7 @@ export interface Asked {
   readonly document: unknown;
   /** Raw tensors behind the JSON. */
   readonly tail: Uint8Array<ArrayBuffer>;
+  readonly trace?: FollowedRequest | null;
 }
 
 /** Runs of one request that wait at the same time: others come in between. */
@@ -23,6 +25,7 @@ export async function infer(server: Server, asked: Asked): Promise<InferenceAnsw
   return await server.infer({
     model,
     version,
+    follow: asked.trace?.follow ?? null,
     async work({ pool, serving }, run) {
       const request: InferenceRequest = readRequest(asked.document, asked.tail);
       const runs = planRuns(pool.inputs, request.inputs);

@@ -2,32 +2,50 @@
  * Inference over MQTT, for devices whose application speaks only that: the same bodies, with an id.
  */
 import { reportError } from '../../shared/errors.ts';
+import type { SpanSink } from '../../shared/otlp/tracer.ts';
 import type { Message } from '../../shared/protocol/messages.ts';
 import type { Link } from '../link.ts';
 import { infer } from './infer.ts';
 import type { Server } from './server.ts';
+import { type FollowedRequest, followRequest } from './trace.ts';
 
 export interface MessageDoors {
   readonly server: Server;
   readonly link: () => Link | null;
+  readonly spans: SpanSink | null;
 }
 
 /** Answers on `inferred`, with outputs or with `error`; whoever asks twice is answered twice. */
 export async function answerMessage(
   request: Message<'infer'>,
-  { server, link }: MessageDoors,
+  { server, link, spans }: MessageDoors,
 ): Promise<void> {
   const { id, model } = request;
-  const answer = await answerOf(server, request);
-  await link()?.send('inferred', { ...answer, v: 1, id, model });
+  const { traceparent } = request;
+  const trace = followRequest(spans, { traceparent, model, transport: 'mqtt' });
+  const { error, ...answer } = await answerOf(server, request, trace);
+  trace?.end(error ?? null);
+  await link()?.send('inferred', {
+    ...{ ...answer, ...(error !== undefined && { error }), v: 1, id, model },
+    ...(trace && { traceparent: trace.response }),
+  });
 }
 
-async function answerOf(server: Server, request: Message<'infer'>): Promise<object> {
+interface MessageAnswer {
+  readonly error?: string;
+  readonly code?: string;
+}
+
+async function answerOf(
+  server: Server,
+  request: Message<'infer'>,
+  trace: FollowedRequest | null,
+): Promise<MessageAnswer> {
   const { model } = request;
   const version = typeof request.version === 'string' ? request.version : null;
   try {
     const tail = new Uint8Array(0);
-    const { json } = await infer(server, { model, version, document: request, tail });
+    const { json } = await infer(server, { model, version, document: request, tail, trace });
     return JSON.parse(json);
   } catch (thrown) {
     const { code, message } = reportError(thrown);

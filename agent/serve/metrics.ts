@@ -1,6 +1,7 @@
 /** Prometheus text exposition, version 0.0.4, of what this agent counts. */
 import { quantile } from '../../shared/histogram.ts';
 import { networkBytes } from '../../shared/network-bytes.ts';
+import type { Metric } from '../../shared/otlp/metrics.ts';
 import type { Reported } from '../report.ts';
 import type { Meter } from '../telemetry/meter.ts';
 import type { Spool } from '../telemetry/spool.ts';
@@ -16,12 +17,22 @@ export interface Metered {
   readonly readings: LastReadings;
 }
 
-type Row = readonly [name: string, type: string, help: string, samples: readonly Sample[]];
+/** A row of the type '' goes on with the one before it. */
+export type Row = readonly [
+  name: string,
+  type: Metric['type'] | '',
+  help: string,
+  samples: readonly Sample[],
+];
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
 const quantiles = [0.5, 0.95, 0.99] as const;
 
-export function metricsText({ meter, spool, server, report, readings }: Metered): string {
+export function metricsText(metered: Metered): string {
+  return metricRows(metered).map(textOf).join('');
+}
+
+export function metricRows({ meter, spool, server, report, readings }: Metered): readonly Row[] {
   const total = meter.total();
   const serving = server.active()?.serving;
   const { latencyMs } = total;
@@ -66,7 +77,7 @@ export function metricsText({ meter, spool, server, report, readings }: Metered)
         : [],
     ],
   ];
-  return [...rows, ...readingRows(readings)].map(textOf).join('');
+  return [...rows, ...readingRows(readings)];
 }
 
 /** What the device cannot read has no row. */

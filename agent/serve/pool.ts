@@ -10,7 +10,7 @@ import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import { emptyHistogram, type Histogram, merge } from '../../shared/histogram.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import { gather, isBatchable } from './gather.ts';
-import { type Job, runGroup, settle } from './group.ts';
+import { type Job, mark, type RunMarks, runGroup, settle } from './group.ts';
 import { takeIdlest } from './idle.ts';
 import { openAll, openOne } from './open-threads.ts';
 import { createQueueMeter, type QueueLook, type QueueMeter } from './queue-meter.ts';
@@ -53,7 +53,7 @@ export interface Pool {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   /** Throws `CONFLICT` when the queue is full or the pool ends, `TIMEOUT`, `SERVE_FAILED`. */
-  run(feeds: Tensors): Promise<Tensors>;
+  run(feeds: Tensors, marks?: RunMarks): Promise<Tensors>;
   golden(path: string): Promise<GoldenResult>;
   /** Milliseconds of runs in the runtime since the last call. */
   takeRuns(): Histogram;
@@ -107,7 +107,7 @@ export async function openPool(spec: ThreadSpec, options: PoolOptions = {}): Pro
     outputs: threads[0]?.outputs ?? [],
     takeQueue: state.queued.take,
     load: () => state.queue.length + state.underway,
-    run: (feeds) => enqueue(state, feeds),
+    run: (feeds, marks) => enqueue(state, feeds, marks),
     async golden(path) {
       const [thread] = state.live;
       if (thread) return await thread.golden(path);
@@ -153,7 +153,7 @@ function newState(spec: ThreadSpec, limits: PoolLimits, batch: number) {
   };
 }
 
-function enqueue(state: State, feeds: Tensors): Promise<Tensors> {
+function enqueue(state: State, feeds: Tensors, marks?: RunMarks): Promise<Tensors> {
   const { limits, queue } = state;
   const answer = Promise.withResolvers<Tensors>();
   const late = state.draining && state.holds === 0;
@@ -168,7 +168,7 @@ function enqueue(state: State, feeds: Tensors): Promise<Tensors> {
     answer.reject(new FettleError('TIMEOUT', { what: 'inference', timeoutMs: limits.runMs }));
     pump(state);
   }, limits.runMs);
-  queue.push({ feeds, answer, timer, arrivedMs: performance.now() });
+  queue.push({ feeds, answer, timer, arrivedMs: performance.now(), ...(marks && { marks }) });
   pump(state);
   // What an idle thread took at once has not waited.
   state.queued.waiting(queue.length);
@@ -199,7 +199,9 @@ async function runOn(state: State, thread: Thread, jobs: readonly Job[]): Promis
   state.underway += jobs.length;
   state.queued.went(jobs.length);
   const stuck = setTimeout(() => abandon(state, thread), state.limits.runMs);
+  mark(jobs, 'startedMs');
   const outcomes = await runGroup(thread, jobs);
+  mark(jobs, 'endedMs');
   clearTimeout(stuck);
   state.underway -= jobs.length;
   for (const [at, job] of jobs.entries()) settle(job, outcomes[at]);

@@ -2,8 +2,9 @@
  * What is answered under which path: the routes of the Open Inference Protocol, version 2, and two
  * of our own.
  */
-import type { IncomingMessage } from 'node:http';
-import { FettleError } from '../../shared/errors.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FettleError, reportError } from '../../shared/errors.ts';
+import type { SpanSink } from '../../shared/otlp/tracer.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import type { Reported } from '../report.ts';
 import { readBody } from './body.ts';
@@ -11,6 +12,7 @@ import { infer, parseJson } from './infer.ts';
 import { datatypeOf } from './inference/datatypes.ts';
 import { wrong } from './inference/wrong.ts';
 import type { Active, Names, Server } from './server.ts';
+import { type FollowedRequest, followRequest } from './trace.ts';
 
 export interface Doors {
   readonly server: Server;
@@ -18,6 +20,8 @@ export interface Doors {
   readonly bodyBytesMax: number;
   readonly report: () => Reported | null;
   readonly metrics: () => string;
+  /** Where spans of traces go; null where nobody keeps them. */
+  readonly spans: SpanSink | null;
 }
 
 export interface Answer {
@@ -27,8 +31,14 @@ export interface Answer {
   readonly type?: string;
 }
 
-type Handler = (doors: Doors, request: IncomingMessage) => Answer | Promise<Answer>;
-type Handle = (doors: Doors, request: IncomingMessage, names: Names) => Answer | Promise<Answer>;
+interface Exchange {
+  readonly request: IncomingMessage;
+  /** For headers that an error has as well. */
+  readonly response: Pick<ServerResponse, 'setHeader'>;
+}
+
+type Handler = (doors: Doors, exchange: Exchange) => Answer | Promise<Answer>;
+type Handle = (doors: Doors, exchange: Exchange, names: Names) => Answer | Promise<Answer>;
 
 const model = '/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[^/]+))?';
 
@@ -50,7 +60,7 @@ export function findRoute(method: string, path: string): Handler {
     const match = route.method === asked ? route.path.exec(path) : null;
     if (!match) continue;
     const names = { model: match.groups?.model ?? '', version: match.groups?.version ?? null };
-    return (doors, request) => route.handle(doors, request, names);
+    return (doors, exchange) => route.handle(doors, exchange, names);
   }
   throw new FettleError('NOT_FOUND', { what: `route ${method} ${path.slice(0, 200)}` });
 }
@@ -72,7 +82,7 @@ function serverReady({ server }: Doors): Answer {
   return json({ ready }, ready ? 200 : 503);
 }
 
-function modelMetadata({ server }: Doors, _: IncomingMessage, names: Names): Answer {
+function modelMetadata({ server }: Doors, _: Exchange, names: Names): Answer {
   const { serving, pool } = server.require(names);
   return json({
     name: serving.model,
@@ -84,15 +94,33 @@ function modelMetadata({ server }: Doors, _: IncomingMessage, names: Names): Ans
   });
 }
 
-function modelReady({ server }: Doors, _: IncomingMessage, names: Names): Answer {
+function modelReady({ server }: Doors, _: Exchange, names: Names): Answer {
   server.require(names);
   return json({ name: names.model, ready: true });
 }
 
 async function modelInfer(
+  doors: Doors,
+  { request, response }: Exchange,
+  names: Names,
+): Promise<Answer> {
+  const { traceparent } = request.headers;
+  const trace = followRequest(doors.spans, { traceparent, model: names.model, transport: 'http' });
+  if (trace) response.setHeader('traceresponse', trace.response);
+  try {
+    const answer = await inferBody(doors, request, { ...names, trace });
+    trace?.end();
+    return answer;
+  } catch (thrown) {
+    trace?.end(reportError(thrown).message);
+    throw thrown;
+  }
+}
+
+async function inferBody(
   { server, bodyBytesMax }: Doors,
   request: IncomingMessage,
-  names: Names,
+  names: Names & { readonly trace: FollowedRequest | null },
 ): Promise<Answer> {
   // Whoever asks for what is not here is told before sending much.
   server.require(names);

@@ -9,6 +9,7 @@ import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import type { Serving } from '../../shared/protocol/messages.ts';
 import type { Drift } from '../telemetry/drift.ts';
 import type { Meter } from '../telemetry/meter.ts';
+import type { RunMarks } from './group.ts';
 import type { Pool } from './pool.ts';
 import type { Risk } from './risk.ts';
 
@@ -75,6 +76,8 @@ export interface Names {
 export interface InferRequest<T> extends Names {
   /** Makes the feeds, calls `run` as often as needed, and makes the answer. */
   readonly work: (active: Active, run: (feeds: Tensors) => Promise<Tensors>) => Promise<T>;
+  /** Told of each run, where the request is part of a trace. */
+  readonly follow?: (() => RunMarks) | null;
 }
 
 export interface ServerOptions {
@@ -107,7 +110,7 @@ export function createServer(options: ServerOptions): Server {
     retire: () => replace(state, null),
     require: (names) => requireActive(state, names),
     load: () => state.active?.pool.load() ?? 0,
-    infer: async ({ work, ...names }) => measured(state, requireActive(state, names), work),
+    infer: async (request) => measured(state, requireActive(state, request), request),
     get shadow() {
       return state.shadow;
     },
@@ -144,7 +147,7 @@ function requireActive({ active }: State, { model, version }: Names): Active {
 async function measured<T>(
   state: State,
   chosen: Active,
-  work: InferRequest<T>['work'],
+  { work, follow }: InferRequest<T>,
 ): Promise<T> {
   const { risk, meter } = state;
   const startMs = performance.now();
@@ -158,7 +161,7 @@ async function measured<T>(
   };
   risk.began();
   try {
-    const answer = await work(chosen, (feeds) => run(state, chosen, feeds));
+    const answer = await work(chosen, (feeds) => run(state, chosen, { feeds, marks: follow?.() }));
     count(true);
     return answer;
   } catch (thrown) {
@@ -171,11 +174,15 @@ async function measured<T>(
   }
 }
 
-async function run({ shadow }: State, chosen: Active, feeds: Tensors): Promise<Tensors> {
+async function run(
+  { shadow }: State,
+  chosen: Active,
+  { feeds, marks }: { feeds: Tensors; marks: RunMarks | undefined },
+): Promise<Tensors> {
   // The feeds' memory goes to the thread that runs them.
   const copy = shadow?.copy(chosen, feeds) ?? null;
   chosen.drift?.fed(feeds);
-  const outputs = await chosen.pool.run(feeds);
+  const outputs = await chosen.pool.run(feeds, marks);
   chosen.drift?.answered(outputs);
   if (copy) shadow?.compare(copy, outputs);
   return outputs;

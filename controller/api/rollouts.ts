@@ -16,8 +16,8 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
     access: 'operator',
     body: RolloutRequest,
     answers: { 201: RolloutRecord },
-    async handle({ body, reply }) {
-      const record = await rollouts.start(body);
+    async handle({ body, trace, reply }) {
+      const record = await rollouts.start(body, trace);
       reply.code(201);
       return record;
     },
@@ -62,7 +62,7 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
       access: 'operator',
       params: RolloutPath,
       answers: { 200: RolloutRecord },
-      handle: ({ params }) => rollouts.act(params.id, action),
+      handle: ({ params, trace }) => rollouts.act(params.id, action, trace),
     });
   }
 }

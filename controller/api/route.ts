@@ -7,7 +7,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import * as v from 'valibot';
 import { digestPattern } from '../../shared/digest.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
+import { type SpanSink, startSpan } from '../../shared/otlp/tracer.ts';
 import { Problem } from '../../shared/protocol/api.ts';
+import { parseTraceparent, type TraceContext, traceparentOf } from '../../shared/trace-context.ts';
 import type { Happening } from '../audit.ts';
 import type { Access, Authenticator, Principal } from './auth.ts';
 
@@ -40,6 +42,8 @@ export interface Call<P, Q, B> {
   readonly body: Output<B>;
   /** null where the route is for anyone. */
   readonly principal: Principal | null;
+  /** The span of this request; null where whoever asks follows no trace. */
+  readonly trace: TraceContext | null;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
@@ -50,6 +54,7 @@ export interface Api {
   readonly authenticate: Authenticator;
   /** Keeps who changed what. */
   readonly record: (happening: Omit<Happening, 'atMs'>) => Promise<void>;
+  readonly spans: SpanSink;
 }
 
 export function addRoute<
@@ -71,9 +76,32 @@ export function addRoute<
         request,
         reply,
       };
-      return await recorded(api, route, call);
+      return await traced(api, route, call);
     },
   });
+}
+
+/** The context of its span goes back to whoever asked (Trace Context, level 2: `traceresponse`). */
+async function traced<P, Q, B>(
+  api: Api,
+  route: Route<P, Q, B>,
+  call: Omit<Call<P, Q, B>, 'trace'>,
+): Promise<unknown> {
+  const { request, reply } = call;
+  const parent = parseTraceparent(request.headers.traceparent);
+  if (!parent) return await recorded(api, route, { ...call, trace: null });
+  const name = `${request.method} ${route.url}`;
+  const attributes = { 'http.request.method': request.method, 'http.route': route.url };
+  const span = startSpan(api.spans, { name, kind: 'server', parent, attributes });
+  reply.header('traceresponse', traceparentOf(span.context));
+  try {
+    const answer = await recorded(api, route, { ...call, trace: span.context });
+    span.end(null, { 'http.response.status_code': reply.statusCode });
+    return answer;
+  } catch (thrown) {
+    span.end(reportError(thrown).message, { 'error.type': reportError(thrown).code });
+    throw thrown;
+  }
 }
 
 /**

@@ -28,6 +28,7 @@ export async function startServer(
   await addRoutes({
     app,
     authenticate: createAuthenticator(world),
+    spans: world.spans.send,
     record: (happening) => recordHappening(world.db, { ...happening, atMs: world.now() }),
   });
   try {

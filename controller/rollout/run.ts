@@ -12,6 +12,7 @@ import { agentGoals, agentGoalsBack, agentViewOf, canTake, isOfAgent } from './a
 import { keep } from './keep.ts';
 import { type DeviceView, planRollout, type RolloutPlan } from './plan.ts';
 import { parseSelector } from './selector.ts';
+import { assignTraced } from './traced.ts';
 import { type Governing, governed, viewOf as modelViewOf } from './view.ts';
 
 export interface Runner {
@@ -140,11 +141,13 @@ async function giveModels(
   { admit, revert }: Given,
 ): Promise<void> {
   const { record } = rollout;
-  if (revert.length > 0) await dispatcher.assign(goalsBack(rollout, revert));
+  if (revert.length > 0)
+    await assignTraced({ world, dispatcher }, record, goalsBack(rollout, revert));
   if (admit.length === 0) return;
   const model = await registry.find(record.model, record.version);
   const devices = admit.flatMap((device) => world.fleet.get(device) ?? []);
-  await dispatcher.assign(await goalsFor(world.db, { model, rollout: record }, devices));
+  const goals = await goalsFor(world.db, { model, rollout: record }, devices);
+  await assignTraced({ world, dispatcher }, record, goals);
 }
 
 async function giveReleases(

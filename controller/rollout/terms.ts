@@ -57,5 +57,6 @@ export function newRollout(
     ...{ approvedWave: 0, accepted: [], reverting: false, stops: [] },
     createdAt: instant(nowMs),
     endedAt: null,
+    traceparent: null,
   };
 }

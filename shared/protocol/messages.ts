@@ -59,6 +59,8 @@ export const Desired = v.looseObject({
   tuningBudgetSeconds: v.number(),
   soakSeconds: v.number(),
   telemetrySeconds: v.number(),
+  /** W3C trace context of what it comes from. */
+  traceparent: v.optional(v.string()),
   signature: v.looseObject({ keyId: v.string(), ed25519: v.string() }),
 });
 export type Desired = v.InferOutput<typeof Desired>;
@@ -228,7 +230,13 @@ export type Presence = v.InferOutput<typeof Presence>;
  * An inference request and its answer, for devices whose application speaks only MQTT: Open
  * Inference Protocol v2 bodies.
  */
-export const InferMessage = v.looseObject({ v: v.literal(1), id: v.string(), model: Name });
+export const InferMessage = v.looseObject({
+  v: v.literal(1),
+  id: v.string(),
+  model: Name,
+  /** W3C trace context: of who asks, or of the request's span in the answer. */
+  traceparent: v.optional(v.string()),
+});
 export type InferMessage = v.InferOutput<typeof InferMessage>;
 
 export const messages = {

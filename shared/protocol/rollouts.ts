@@ -180,6 +180,8 @@ export const RolloutRecord = v.looseObject({
   verdicts: v.optional(v.array(Verdict), []),
   createdAt: Instant,
   endedAt: v.nullable(Instant),
+  /** W3C trace context of who started it, or did something to it since. */
+  traceparent: v.optional(v.nullable(v.string()), null),
 });
 export type RolloutRecord = v.InferOutput<typeof RolloutRecord>;
 

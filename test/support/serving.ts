@@ -46,6 +46,7 @@ export async function serve(t: ExecutionContext, path: string, instances = 1): P
   await switchTo(path, 1);
   const http = await openHttp({
     ...{ host: '127.0.0.1', port: 0, server, version: '0', bodyBytesMax, report: () => null },
+    spans: null,
     metrics: () => metricsText({ meter, spool, server, report: null, readings }),
   });
   t.teardown(async () => {
