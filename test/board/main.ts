@@ -1,7 +1,8 @@
 /**
  * `npm run test:board`: the install command on an emulated arm64 board under systemd. It enrols,
- * tunes and serves; power is cut while an update is fetched and while it is tried; and an agent that
- * does not start is put aside. Takes root for the first image, and long: nothing here is a figure.
+ * tunes and serves; power is cut while an update is fetched and while it is tried; and an agent
+ * that does not start is put aside. It takes long, and root for the first image; no time is a
+ * figure.
  */
 
 import { execFile } from 'node:child_process';
