@@ -14,7 +14,7 @@ import { brokerCeiling } from './support/broker-ceiling.ts';
 import type { Answer, Load } from './support/telemetry-load.ts';
 
 const devices = 200;
-const steps = [250, 500, 1000, 1500, 2000, 3000] as const;
+const steps = [1000, 2000, 3000, 4000, 6000, 8000] as const;
 const stepSeconds = 15;
 const heldSeconds = 300;
 /** A rate is held where all is stored, and 99 % of it within this. */

@@ -97,7 +97,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 function join(aedes: Aedes, onMessage: (topic: string, payload: Buffer) => void): Bus {
   const take: Parameters<Aedes['subscribe']>[1] = ({ topic, payload }, done) => {
     onMessage(topic, Buffer.from(payload));
-    done();
+    // At once, the library would take the next that waits from within, and so on without end.
+    process.nextTick(done);
   };
   return {
     publish(topic, payload, { qos = 1, retain = false } = {}) {

@@ -8,9 +8,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, connectMqtt } from '../../shared/mqtt.ts';
 import { encodeMessage } from '../../shared/protocol/messages.ts';
 import { topicOf } from '../../shared/protocol/topics.ts';
-import { windowOf } from '../../test/support/documents.ts';
 import { unusedPort } from '../../test/support/ports.ts';
 import type { BenchContext } from '../bench.ts';
+import { loadDocument } from './load-document.ts';
 
 const program = '/usr/sbin/mosquitto';
 /** Messages that one device has under way. */
@@ -69,8 +69,7 @@ async function carry({ url, devices, seconds }: Carrying): Promise<number> {
 async function flood(bus: Bus, device: string, endMs: number): Promise<void> {
   const topic = topicOf({ device, channel: 'telemetry' });
   for (let seq = 0; performance.now() < endMs; seq += 1) {
-    const windows = [windowOf(seq, new Date(), 20)];
-    const payload = encodeMessage({ v: 1, device, spool: 'load', dropped: 0, windows });
+    const payload = encodeMessage(loadDocument(device, seq));
     await bus.publish(topic, payload, { qos: 1 });
   }
 }
