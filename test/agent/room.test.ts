@@ -6,8 +6,8 @@ import { productRoot } from '../../shared/product.ts';
 const rootOf = (machine: string) => join(productRoot(), 'test', 'fixtures', 'devices', machine);
 
 test('memory is what machine, control group and setting leave', async (t) => {
-  const pi = { root: rootOf('raspberry-pi-4'), residentMiB: 100 };
-  t.is(Math.floor(await freeMemoryMiB({ ...pi, memoryMiB: null })), 3234);
+  const pi = { root: rootOf('raspberry-pi-5'), residentMiB: 100 };
+  t.is(Math.floor(await freeMemoryMiB({ ...pi, memoryMiB: null })), 7326);
   t.is(await freeMemoryMiB({ ...pi, memoryMiB: 256 }), 156);
   t.is(await freeMemoryMiB({ ...pi, memoryMiB: 64 }), 0);
   const vm = { root: rootOf('vm-x64'), residentMiB: 48 };
