@@ -93,7 +93,7 @@ test('without such a limit the disagreement is only said', async (t) => {
   await serveFirst(t, station);
   const asking = ask(agent, 3);
   const second = await offerModel(t, station, { recipe: int8, version: 2, make: identityOf });
-  await station.publish('desired', second({ revision: 2, soakSeconds: 1 }));
+  await station.publish('desired', second({ revision: 2, soakSeconds: 4 }));
   await station.reported('version 2', ({ state, serving }) => {
     return state === 'serving' && serving?.version === 2 && serving.live?.agreement === 0;
   });
