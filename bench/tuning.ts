@@ -96,7 +96,7 @@ function rowOf(name: string, cell: Cell): (string | number)[] {
 
 const notes = [
   'The space is every recipe under every plan of the shape, and what the tuning proposed itself.',
-  'Each point of the space is measured alone for eight seconds; the tuning gets a fifth of that.',
+  'Each point of the space is measured alone for five seconds; the tuning gets a fifth of that.',
   'Regret: the chosen against the three best others of the space, alternating in one process.',
   'Times the source: against the source under its best plan, in the same round; above 1 is faster.',
   'Lost unseen: top-1 lost on the half of the evaluation data that the tuning did not judge by.',

@@ -20,11 +20,11 @@ import { sentBytesOf } from '../../shared/zstd.ts';
 import { type Built, builtSource } from './tuning-variants.ts';
 
 /** Of one point of the space, when everything is measured. */
-const pointSeconds = 8;
+const pointSeconds = 5;
 /** Loading, checking and starting of one point. */
 const startSeconds = 0.6;
 const budgetShare = 0.2;
-const duelSeconds = 8;
+const duelSeconds = 6;
 /** Compiled, as devices run it. */
 const trialModule = new URL('../../dist/agent/tune/trial-child.js', import.meta.url);
 

@@ -17,7 +17,7 @@ async function request(folder: string): Promise<TuneRequest> {
       root: folder,
       finished: [],
     },
-    goal: { ...(await digitsGoal()), objective: 'energy' },
+    goal: await digitsGoal({ objective: 'energy', candidates: [] }),
     ...{ source: await digitsSource(folder), budgetSeconds: 10, countWaiting: false },
     ...{ trialSecondsMax: 0.2, onTrial: () => {}, signal: new AbortController().signal },
   };
@@ -27,8 +27,9 @@ test('on a rail of 4.5 W a run takes 4.5 W for as long as it takes', async (t) =
   const folder = temporaryFolder(t);
   writeTree(folder, inputRail(4.5));
   const { chosen, trials, reason } = await tune(await request(folder));
-  t.is(chosen?.recipeName, 'int8');
-  t.regex(reason ?? '', /^int8, .* mJ a run, .* times less than the source's best/);
+  t.is(chosen?.recipeName, 'source');
+  t.regex(reason ?? '', /^source, 1 thread: .* mJ a run/);
+  t.true(trials.length > 0);
   for (const { energyJ, throughputPerSecond } of trials) {
     t.true(Math.abs((energyJ ?? 0) * throughputPerSecond - 4.5) < 1e-6);
   }
