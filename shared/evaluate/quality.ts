@@ -51,9 +51,11 @@ export async function measureQuality(
 ): Promise<{ quality: Quality; outcome: Outcome; source: Outcome }> {
   const { source: reference, ...rest } = measurement;
   const source = reference.outcome ?? (await measureSource({ ...rest, modelPath: reference.path }));
+  if (reference.path === rest.modelPath) {
+    return { quality: sourceQuality(source), outcome: source, source };
+  }
   const outcome = await measure(rest, { ...reference, outcome: source });
-  const same = reference.path === rest.modelPath;
-  return { quality: same ? sourceQuality(outcome) : qualityOf(outcome, source), outcome, source };
+  return { quality: qualityOf(outcome, source), outcome, source };
 }
 
 async function measure(measurement: Measurement, reference: Reference | null): Promise<Outcome> {
