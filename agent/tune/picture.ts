@@ -18,7 +18,7 @@ export function markOf(index: number, so: { front: boolean; chosen: boolean }): 
 export function drawTrials(
   trials: readonly Trial[],
   marks: readonly string[],
-  size: Size = { columns: 56, rows: 9 },
+  full: Size = { columns: 56, rows: 9 },
 ): string[] {
   const points = trials.flatMap((trial, index) => {
     const drop = dropOf(trial);
@@ -26,6 +26,8 @@ export function drawTrials(
     return drawn ? [{ x: Math.log(trial.latencyMsP50), y: drop, mark: marks[index] ?? '?' }] : [];
   });
   if (points.length < 2) return [];
+  const loses = points.some(({ y }) => y > 0);
+  const size = { ...full, rows: loses ? full.rows : 1 };
   const place = scaleOf(points, size);
   const grid = Array.from({ length: size.rows }, () => Array<string>(size.columns).fill(' '));
   // The chosen one is drawn last, so that nothing hides it.
@@ -39,6 +41,7 @@ export function drawTrials(
     ...grid.map((line) => `  │${line.join('').trimEnd()}`),
     `  └${'─'.repeat(size.columns)}`,
     axis(points, size),
+    '  * is chosen; what has a capital is beaten by none in time, quality and size',
   ];
 }
 

@@ -43,7 +43,8 @@ const shares = ['top1', 'top5', 'agreement'];
 
 export function sayDrop(quality: Pick<Quality, 'metric'>, drop: number): string {
   if (!shares.includes(quality.metric)) return `${round(drop)} ${quality.metric}`;
-  return `${round(drop * 100)} points of ${quality.metric}`;
+  const points = round(drop * 100);
+  return `${points} point${points === '1' ? '' : 's'} of ${quality.metric}`;
 }
 
 function round(value: number): string {

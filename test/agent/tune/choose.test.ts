@@ -26,7 +26,7 @@ const cases: Case[] = [
     what: 'what loses too much is refused, with the figures',
     trials: [source, { ...fast, quality: quality(0.03) }],
     chosen: 0,
-    because: /int8, 1 thread \(p50 4 ms\) was refused: 3 points of top1 lost, 1 points/,
+    because: /int8, 1 thread \(p50 4 ms\) was refused: 3 points of top1 lost, 1 point of/,
   },
   {
     what: 'what is slower than the source is refused where speed is the objective',

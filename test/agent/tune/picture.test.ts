@@ -23,6 +23,12 @@ test('faster is further left, what loses more is further down, the chosen one is
   t.regex(lines[7] ?? '', /^ {2}1 ms .* 10 ms$/);
 });
 
+test('where nothing is lost one line says it all', (t) => {
+  const trials = [trial(), trial({ recipe: int8, latencyMsP50: 1, quality: quality(-0.01) })];
+  const lines = drawTrials(trials, ['A', '*'], { columns: 21, rows: 5 });
+  t.deepEqual(lines.slice(1, 3), [`  │*${' '.repeat(19)}A`, `  └${'─'.repeat(21)}`]);
+});
+
 test('what failed or has no known quality is not drawn; one point is no picture', (t) => {
   const unknown = trial({ recipe: int8, quality: null });
   const failed = trial({ state: 'failed' });

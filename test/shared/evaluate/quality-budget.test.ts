@@ -30,6 +30,6 @@ for (const [what, quality, maxDrop, verdict] of cases) {
 }
 
 test('the reason tells the figures in points, or in the unit of the metric', (t) => {
-  t.regex(judgeQuality(top1(400, 2, 0), 0.01).reason, /^0\.5 points of top1 lost, 1 points/);
+  t.regex(judgeQuality(top1(400, 2, 0), 0.01).reason, /^0\.5 points of top1 lost, 1 point of/);
   t.is(sayDrop({ metric: 'sqnr' }, 0.0312), '0.03 sqnr');
 });
