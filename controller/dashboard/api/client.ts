@@ -42,6 +42,8 @@ export interface Api {
   variants(model: string, version: number): Promise<Answer<VariantRecord[]>>;
   rollouts(): Promise<Answer<RolloutRecord[]>>;
   act(rollout: string, action: RolloutAction): Promise<Answer<RolloutRecord>>;
+  /** Replaces the labels that people gave a device. */
+  setLabels(name: string, labels: DeviceSummary['labels']): Promise<Answer<DeviceSummary>>;
   /** A file by its digest, whole. */
   blob(digest: string): Promise<Answer<Blob>>;
   /** The stream of live events; it stays open until `signal` ends it. */
@@ -86,6 +88,12 @@ export function createApi(token: TokenBox, baseUrl: string): Api {
     variants: (model, version) => all(`models/${part(model)}/${version}/variants`),
     rollouts: () => all('rollouts'),
     act: (rollout, action) => one(`rollouts/${part(rollout)}/${action}`, { method: 'POST' }),
+    setLabels: (name, labels) =>
+      one(`devices/${part(name)}/labels`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(labels),
+      }),
     async blob(digest) {
       // A file takes as long as it takes: it is the browser's to give up.
       const init = { signal: new AbortController().signal };

@@ -1,11 +1,25 @@
 /** How a device performs, over its last telemetry windows. */
 import { useMemo } from 'preact/hooks';
 import type { Window } from '../../../shared/protocol/messages.ts';
-import { formatCelsius, formatMiB, formatMs, formatRate, threeDigits } from '../format/numbers.ts';
+import { modelVersion } from '../format/model.ts';
+import {
+  counted,
+  formatCelsius,
+  formatMiB,
+  formatMs,
+  formatRate,
+  threeDigits,
+} from '../format/numbers.ts';
 import { Chart } from '../parts/chart.tsx';
 import { hasValues, type Series, seriesOf } from './series.ts';
 
-export function Charts({ windows }: { readonly windows: readonly Window[] }) {
+interface ChartsProps {
+  readonly windows: readonly Window[];
+  /** Names of variants by their digest, for those that are known. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+export function Charts({ windows, names }: ChartsProps) {
   const series = useMemo(() => seriesOf(windows), [windows]);
   const { seconds } = series;
   if (seconds.length < 2) {
@@ -21,8 +35,11 @@ export function Charts({ windows }: { readonly windows: readonly Window[] }) {
         lines={[
           { label: 'p50', color: '--accent', values: series.p50 },
           { label: 'p95', color: '--tuning-fill', values: series.p95 },
-          { label: 'p99', color: '--idle-fill', values: series.p99 },
         ]}
+        markers={series.changes.map((change) => ({
+          seconds: change.seconds,
+          label: `${modelVersion(change.model, change.version)} ${names.get(change.variant) ?? ''}`,
+        }))}
       />
       <Chart
         title="Throughput"
@@ -89,7 +106,7 @@ function Readings({ series, windows }: ReadingsProps) {
           ]}
         />
       )}
-      {held > 0 && <p class="quiet">The processor was throttled in {held} of these windows.</p>}
+
       {hasValues(powerW) && (
         <Chart
           title="Power"
@@ -100,7 +117,7 @@ function Readings({ series, windows }: ReadingsProps) {
       )}
       {(hasValues(inputDrift) || hasValues(outputDrift)) && (
         <Chart
-          title="Drift from the golden set"
+          title="Drift from the calibration set"
           seconds={seconds}
           format={threeDigits}
           lines={[
@@ -108,6 +125,11 @@ function Readings({ series, windows }: ReadingsProps) {
             { label: 'outputs', color: '--accent', values: outputDrift },
           ]}
         />
+      )}
+      {held > 0 && (
+        <p class="quiet charts-note">
+          The processor was throttled in {counted(held, 'window')} of {windows.length}.
+        </p>
       )}
     </>
   );

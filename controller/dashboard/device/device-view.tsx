@@ -10,10 +10,11 @@ import { Badge } from '../parts/glyph.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { useTitle } from '../parts/use-title.ts';
 import { healthOf } from '../state/health.ts';
-import { fleetHref } from '../state/route.ts';
 import { useNow } from '../state/world.ts';
 import { Events } from './events.tsx';
 import { Facts } from './facts.tsx';
+import { Labels } from './labels.tsx';
+import { LayersPanel } from './layers-panel.tsx';
 import { Performance } from './performance.tsx';
 import { TrialsPicture } from './trials-picture.tsx';
 import { TrialsTable } from './trials-table.tsx';
@@ -42,7 +43,8 @@ export function DeviceView({ device }: { readonly device: string }) {
       <Title detail={detail} />
       <Why detail={detail} />
       <Trials tuning={detail.tuning} goal={detail.desired?.model ?? null} />
-      <Performance device={device} windows={detail.windows} />
+      <Performance device={device} windows={detail.windows} names={variantNames(detail)} />
+      <LayersPanel tuning={detail.tuning} />
       <div class="device-pair">
         <section class="panel" aria-label="Events">
           <h2 class="panel-title">Events</h2>
@@ -57,6 +59,12 @@ export function DeviceView({ device }: { readonly device: string }) {
   );
 }
 
+/** By digest, as far as the device spoke of them. */
+function variantNames({ tuning, reported }: DeviceDetail): Map<string, string> {
+  const tried = [...(tuning?.trials ?? []), ...(reported?.serving ? [reported.serving] : [])];
+  return new Map(tried.flatMap((one) => (one.variant ? [[one.variant, one.recipeName]] : [])));
+}
+
 function Title({ detail }: { readonly detail: DeviceDetail }) {
   const ago = formatAgo(detail.lastSeen, useNow());
   return (
@@ -67,19 +75,9 @@ function Title({ detail }: { readonly detail: DeviceDetail }) {
       <h1>{detail.device}</h1>
       <Badge sign={healthOf(detail)} />
       <span class="quiet">
-        {detail.online ? 'heard of' : 'last heard of'} {ago === 'now' ? 'just now' : `${ago} ago`}
+        {detail.online ? 'seen' : 'last seen'} {ago === 'now' ? 'just now' : `${ago} ago`}
       </span>
-      <span class="labels">
-        {Object.entries(detail.labels).map(([key, value]) => (
-          <a
-            key={key}
-            class="label"
-            href={fleetHref(new URLSearchParams({ q: `${key}=${value}` }))}
-          >
-            {key}={value}
-          </a>
-        ))}
-      </span>
+      <Labels detail={detail} />
     </header>
   );
 }

@@ -18,9 +18,10 @@ interface Props {
   readonly device: string;
   /** The last windows, kept live by the page. */
   readonly windows: readonly Window[];
+  readonly names: ReadonlyMap<string, string>;
 }
 
-export function Performance({ device, windows }: Props) {
+export function Performance({ device, windows, names }: Props) {
   const [range, setRange] = useState<Range>('live');
   return (
     <section class="panel" aria-label="Performance">
@@ -29,9 +30,9 @@ export function Performance({ device, windows }: Props) {
         <RangeButtons range={range} onRange={setRange} />
       </div>
       {range === 'live' ? (
-        <Charts windows={windows} />
+        <Charts windows={windows} names={names} />
       ) : (
-        <Past device={device} seconds={ranges[range].seconds} />
+        <Past device={device} names={names} seconds={ranges[range].seconds} />
       )}
     </section>
   );
@@ -59,7 +60,11 @@ function RangeButtons({ range, onRange }: RangeProps) {
   );
 }
 
-function Past({ device, seconds }: { readonly device: string; readonly seconds: number }) {
+interface PastProps extends Omit<Props, 'windows'> {
+  readonly seconds: number;
+}
+
+function Past({ device, names, seconds }: PastProps) {
   const { api } = useWorld();
   const [windows, setWindows] = useState<readonly Window[] | null>(null);
   const [trouble, setTrouble] = useState('');
@@ -79,7 +84,7 @@ function Past({ device, seconds }: { readonly device: string; readonly seconds: 
       clearInterval(timer);
     };
   }, [api, device, seconds]);
-  if (windows !== null) return <Charts windows={windows} />;
+  if (windows !== null) return <Charts windows={windows} names={names} />;
   return <p class="quiet">{trouble === '' ? 'Fetching …' : trouble}</p>;
 }
 

@@ -9,7 +9,6 @@ export interface Series {
   readonly seconds: readonly number[];
   readonly p50: Column;
   readonly p95: Column;
-  readonly p99: Column;
   readonly rate: Column;
   readonly errorRate: Column;
   readonly memoryMiB: Column;
@@ -21,6 +20,15 @@ export interface Series {
   readonly powerW: Column;
   readonly inputDrift: Column;
   readonly outputDrift: Column;
+  /** When what is served became another. */
+  readonly changes: readonly Change[];
+}
+
+export interface Change {
+  readonly seconds: number;
+  readonly model: string;
+  readonly version: number;
+  readonly variant: string;
 }
 
 /** A pause this many windows long is drawn as a gap. */
@@ -48,7 +56,6 @@ export function seriesOf(windows: readonly Window[]): Series {
     seconds,
     p50: latency(0.5),
     p95: latency(0.95),
-    p99: latency(0.99),
     rate: column((window) => window.requests / window.seconds),
     errorRate: column((window) => window.errors / window.seconds),
     memoryMiB: column((window) => window.memoryMiB),
@@ -61,7 +68,17 @@ export function seriesOf(windows: readonly Window[]): Series {
     powerW: column((window) => window.powerW ?? null),
     inputDrift: column((window) => window.inputDrift ?? null),
     outputDrift: column((window) => window.outputDrift ?? null),
+    changes: changesOf(sorted),
   };
+}
+
+function changesOf(sorted: readonly Window[]): Change[] {
+  return sorted.flatMap(({ start, model, version, variant }, index) => {
+    const before = sorted[index - 1];
+    const same = before === undefined || before.variant === variant;
+    if (same || model === null || version === null || variant === null) return [];
+    return [{ seconds: Date.parse(start) / 1000, model, version, variant }];
+  });
 }
 
 export function hasValues(column: Column): boolean {

@@ -127,7 +127,7 @@ export const columns: readonly Column[] = [
     cell: ({ recent }) => {
       if (recent?.temperatureC == null) return absent;
       return (
-        <span class={recent.temperatureC >= hotC ? 'sign-failed' : ''}>
+        <span class={recent.temperatureC >= hotC ? 'hot' : ''}>
           {formatCelsius(recent.temperatureC)}
         </span>
       );

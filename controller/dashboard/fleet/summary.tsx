@@ -70,7 +70,6 @@ function Classes({ filter, onFilter }: SummaryProps) {
   const lines = store.overview.lines();
   return (
     <div class="panel">
-      <h2 class="panel-title">Hardware classes</h2>
       <table class="classes">
         <colgroup>
           <col />
@@ -79,13 +78,17 @@ function Classes({ filter, onFilter }: SummaryProps) {
           <col />
           <col />
         </colgroup>
-        <thead class="unseen">
+        <thead>
           <tr>
-            <th scope="col">Class</th>
+            <th scope="col">Hardware class</th>
             <th scope="col">Health</th>
-            <th scope="col">Devices</th>
+            <th scope="col" class="number">
+              Devices
+            </th>
             <th scope="col">Serves mostly</th>
-            <th scope="col">Median p95</th>
+            <th scope="col" class="number">
+              Median p95
+            </th>
           </tr>
         </thead>
         <tbody>

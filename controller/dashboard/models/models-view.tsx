@@ -77,15 +77,25 @@ function ModelRow({ model }: { readonly model: ModelRecord }) {
         <a href={modelHref(model.name, model.version)}>{modelVersion(model.name, model.version)}</a>
         {model.manifest.description && <p class="description">{model.manifest.description}</p>}
       </th>
-      <td>
+      <td data-label="State">
         <ModelState model={model} />
       </td>
-      <td class="number">{qualityLabel(model.quality)}</td>
-      <td class="number">{formatBytes(model.bytes)}</td>
-      <td class="number">{parametersLabel(model.parameters)}</td>
-      <td class="number">{model.opset ?? absent}</td>
-      <td class="number">{formatCount(devices)}</td>
-      <td class="number" title={formatInstant(model.createdAt)}>
+      <td class="number" data-label="Source quality">
+        {qualityLabel(model.quality)}
+      </td>
+      <td class="number" data-label="Size">
+        {formatBytes(model.bytes)}
+      </td>
+      <td class="number" data-label="Parameters">
+        {parametersLabel(model.parameters)}
+      </td>
+      <td class="number" data-label="Opset">
+        {model.opset ?? absent}
+      </td>
+      <td class="number" data-label="Devices">
+        {formatCount(devices)}
+      </td>
+      <td class="number" data-label="Pushed" title={formatInstant(model.createdAt)}>
         {formatAgo(model.createdAt, now)}
       </td>
     </tr>

@@ -16,6 +16,12 @@ export interface Line {
   readonly area?: boolean;
 }
 
+/** An instant that explains a change of the lines. */
+export interface Marker {
+  readonly seconds: number;
+  readonly label: string;
+}
+
 interface ChartProps {
   readonly title: string;
   readonly seconds: readonly number[];
@@ -23,17 +29,22 @@ interface ChartProps {
   readonly format: (value: number) => string;
   /** The axis begins at 0 unless told otherwise. */
   readonly fromZero?: boolean;
+  readonly markers?: readonly Marker[];
 }
 
+const noMarkers: readonly Marker[] = [];
 const heightPx = 150;
 /** Beyond this an axis shows days instead of times of day. */
 const daySeconds = 86_400 * 1.5;
 /** Charts of one page share their pointer. */
 const syncKey = 'charts';
 
-export function Chart({ title, seconds, lines, format, fromZero = true }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { title, seconds, lines, format, fromZero = true, markers = noMarkers } = props;
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const marked = useRef(markers);
+  marked.current = markers;
   const [pointed, setPointed] = useState<number | null>(null);
   const generation = useThemeGeneration();
   const shape = lines.map((line) => line.label + line.color).join();
@@ -42,7 +53,7 @@ export function Chart({ title, seconds, lines, format, fromZero = true }: ChartP
   useEffect(() => {
     const element = frame.current;
     if (element === null) return;
-    const options = optionsOf({ element, lines, format, fromZero, onPoint: setPointed });
+    const options = optionsOf({ element, lines, format, fromZero, marked, onPoint: setPointed });
     plot.current = new uPlot(options, data, element);
     const observer = new ResizeObserver(() =>
       plot.current?.setSize({ width: element.clientWidth, height: heightPx }),
@@ -85,10 +96,18 @@ function formatPointed(seconds: readonly number[], index: number): string {
 interface PlotInput extends Pick<ChartProps, 'lines' | 'format'> {
   readonly element: HTMLElement;
   readonly fromZero: boolean;
+  readonly marked: { readonly current: readonly Marker[] };
   readonly onPoint: (index: number | null) => void;
 }
 
-function optionsOf({ element, lines, format, fromZero, onPoint }: PlotInput): uPlot.Options {
+function optionsOf({
+  element,
+  lines,
+  format,
+  fromZero,
+  marked,
+  onPoint,
+}: PlotInput): uPlot.Options {
   const color = colorReader(element);
   const font = `11px ${getComputedStyle(element).fontFamily}`;
   const axis: uPlot.Axis = {
@@ -107,7 +126,13 @@ function optionsOf({ element, lines, format, fromZero, onPoint }: PlotInput): uP
       y: { range: (_, low, high) => rangeOf(low, high, fromZero) },
     },
     axes: [
-      { ...axis, size: 24, grid: { show: false }, values: (_, splits) => timeTicks(splits) },
+      {
+        ...axis,
+        size: 24,
+        space: 56,
+        grid: { show: false },
+        values: (_, splits) => timeTicks(splits),
+      },
       { ...axis, size: 62, values: (_, splits) => splits.map((value) => shortTick(format(value))) },
     ],
     series: [
@@ -120,8 +145,39 @@ function optionsOf({ element, lines, format, fromZero, onPoint }: PlotInput): uP
         ...(line.area ? { fill: color('--accent-soft') } : {}),
       })),
     ],
-    hooks: { setCursor: [(self) => onPoint(self.cursor.idx ?? null)] },
+    hooks: {
+      setCursor: [(self) => onPoint(self.cursor.idx ?? null)],
+      draw: [(self) => drawMarkers(self, marked.current, { font, color: color('--ink-2') })],
+    },
   };
+}
+
+/** A dashed line each, with its label beside it on the side that has room. */
+function drawMarkers(
+  { ctx, bbox, valToPos }: uPlot,
+  markers: readonly Marker[],
+  { font, color }: { readonly font: string; readonly color: string },
+): void {
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.fillStyle = color;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  ctx.font = font.replace(/^[\d.]+/, (size) => String(Number(size) * devicePixelRatio));
+  ctx.textBaseline = 'top';
+  for (const { seconds, label } of markers) {
+    const x = Math.round(valToPos(seconds, 'x', true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const gap = 4 * devicePixelRatio;
+    const before = x + gap + ctx.measureText(label).width > bbox.left + bbox.width;
+    ctx.textAlign = before ? 'right' : 'left';
+    ctx.fillText(label, before ? x - gap : x + gap, bbox.top);
+  }
+  ctx.restore();
 }
 
 function rangeOf(low: number | null, high: number | null, fromZero: boolean): [number, number] {

@@ -1,6 +1,9 @@
 /** A small line of past values; the number beside it says what it shows. */
 import { sparkPath } from './spark-path.ts';
 
+/** Fewer say nothing of how something goes. */
+const pointsMin = 4;
+
 interface SparkProps {
   readonly values: readonly number[];
   readonly width: number;
@@ -13,7 +16,9 @@ interface SparkProps {
 
 export function Spark({ values, width, height, points, stretch }: SparkProps) {
   const { line, area } =
-    values.length < 2 ? { line: '', area: '' } : sparkPath({ values, width, height, points });
+    values.length < pointsMin
+      ? { line: '', area: '' }
+      : sparkPath({ values, width, height, points });
   return (
     <svg
       class="spark"

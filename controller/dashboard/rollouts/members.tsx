@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { MemberState } from '../../../shared/protocol/states.ts';
+import { counted } from '../format/numbers.ts';
 import { formatAgo } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
 import { deviceHref } from '../state/route.ts';
@@ -15,15 +16,16 @@ const urgency: readonly MemberState[] = [
   'reverted',
   'succeeded',
 ];
-const firstLines = 100;
+const firstLines = 25;
+const moreLines = 250;
 
 export function Members({ members }: Pick<RolloutRecord, 'members'>) {
-  const [all, setAll] = useState(false);
+  const [lines, setLines] = useState(firstLines);
   const now = useNow();
   const sorted = members.toSorted(
     (a, b) => urgency.indexOf(a.state) - urgency.indexOf(b.state) || a.wave - b.wave,
   );
-  const shown = all ? sorted : sorted.slice(0, firstLines);
+  const shown = sorted.slice(0, lines);
   return (
     <div class="scroll-x">
       <table class="plain-table">
@@ -53,8 +55,8 @@ export function Members({ members }: Pick<RolloutRecord, 'members'>) {
         </tbody>
       </table>
       {sorted.length > shown.length && (
-        <button type="button" class="button" onClick={() => setAll(true)}>
-          Show all {sorted.length}
+        <button type="button" class="button" onClick={() => setLines(lines + moreLines)}>
+          Show more of {counted(sorted.length, 'device')}
         </button>
       )}
     </div>

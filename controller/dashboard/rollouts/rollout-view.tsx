@@ -5,15 +5,14 @@
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { modelVersion } from '../format/model.ts';
 import { counted, formatCount } from '../format/numbers.ts';
-import { formatAgo } from '../format/time.ts';
+import { formatAgo, formatSpan } from '../format/time.ts';
 import { Badge } from '../parts/glyph.tsx';
-import { Bar } from '../parts/meter.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { useTitle } from '../parts/use-title.ts';
 import { modelHref } from '../state/route.ts';
 import { useNow, useTopics, useWorld } from '../state/world.ts';
 import { Actions } from './actions.tsx';
-import { gatesOf } from './gates.ts';
+import { GatesPanel } from './gates-panel.tsx';
 import { Members } from './members.tsx';
 import { progressOf, type RolloutProgress } from './progress.ts';
 import { Waves } from './waves.tsx';
@@ -51,12 +50,13 @@ export function RolloutView({ id }: { readonly id: string }) {
       </header>
       <section class="panel" aria-label="Progress">
         <p class="rollout-reason" aria-live="polite">
-          {rollout.reason}
+          {rollout.reason} <span class="quiet">{waitText(rollout, now)}</span>
         </p>
         <Actions rollout={rollout} />
         <WaveList progress={progress} />
+        <Figures rollout={rollout} progress={progress} />
       </section>
-      <Gates rollout={rollout} progress={progress} />
+      <GatesPanel rollout={rollout} />
       <section class="panel" aria-label="Devices">
         <h2 class="panel-title">Devices</h2>
         <Members members={rollout.members} />
@@ -86,22 +86,42 @@ function WaveList({ progress }: { readonly progress: RolloutProgress }) {
   );
 }
 
-interface GatesProps {
+interface FiguresProps {
   readonly rollout: RolloutRecord;
   readonly progress: RolloutProgress;
 }
 
-function Gates({ rollout, progress }: GatesProps) {
+function Figures({ rollout, progress }: FiguresProps) {
+  const { failed, soaking, updating } = progress.members;
+  const limit = Math.max(1, rollout.maxFailures);
   return (
-    <section class="gates" aria-label="Gates">
-      {gatesOf(rollout, progress).map((gate) => (
-        <div key={gate.name} class={gate.holds ? 'panel gate' : 'panel gate gate-broken'}>
-          <span class="quiet">{gate.name}</span>
-          <b class="number">{gate.value}</b>
-          <span class="quiet small">{gate.threshold}</span>
-          {gate.used !== null && <Bar share={gate.used} />}
-        </div>
-      ))}
-    </section>
+    <dl class="figures">
+      <div>
+        <dt>Failed</dt>
+        <dd class={failed >= limit ? 'sign-text-failed' : ''}>
+          {failed} <span class="quiet">acts at {limit}</span>
+        </dd>
+      </div>
+      <div>
+        <dt>Updating</dt>
+        <dd>
+          {updating}{' '}
+          <span class="quiet">failed after {formatSpan(rollout.timeoutSeconds)} of silence</span>
+        </dd>
+      </div>
+      <div>
+        <dt>Soaking</dt>
+        <dd>
+          {soaking} <span class="quiet">{formatSpan(rollout.soakSeconds)} each</span>
+        </dd>
+      </div>
+    </dl>
   );
+}
+
+/** `for 3 min`; nothing where it waits for nothing. */
+function waitText({ waitsFor, since }: RolloutRecord, now: number): string {
+  if (waitsFor === null || since === null) return '';
+  const ago = formatAgo(since, now);
+  return ago === 'now' ? 'since just now' : `for ${ago}`;
 }

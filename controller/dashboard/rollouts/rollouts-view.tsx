@@ -55,18 +55,22 @@ export function RolloutsView() {
                       {modelVersion(rollout.model, rollout.version)}
                     </a>
                   </th>
-                  <td>
+                  <td data-label="State">
                     <Badge sign={rollout.state} />
                   </td>
-                  <td>{rollout.selector === '' ? 'every device' : rollout.selector}</td>
-                  <td class="waves-cell">
+                  <td data-label="To">
+                    {rollout.selector === '' ? 'every device' : rollout.selector}
+                  </td>
+                  <td class="waves-cell" data-label="Waves">
                     <Waves progress={progress} />
                   </td>
-                  <td class="number">
+                  <td class="number" data-label="Devices">
                     {formatCount(progress.finished)} of {formatCount(progress.size)}
                   </td>
-                  <td class="wrap">{rollout.reason}</td>
-                  <td class="number" title={formatInstant(rollout.createdAt)}>
+                  <td class="wrap" data-label="Waits for">
+                    {rollout.reason}
+                  </td>
+                  <td class="number" data-label="Started" title={formatInstant(rollout.createdAt)}>
                     {formatAgo(rollout.createdAt, now)}
                   </td>
                 </tr>

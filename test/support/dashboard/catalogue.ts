@@ -2,9 +2,9 @@
 import * as v from 'valibot';
 import { type Recipe, recipeName, sourceRecipe } from '../../../shared/compress/recipe.ts';
 import { type DeviceSummary, ModelRecord, VariantRecord } from '../../../shared/protocol/api.ts';
-import { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
+import { RolloutRecord, type Verdict } from '../../../shared/protocol/rollouts.ts';
 import type { MemberState } from '../../../shared/protocol/states.ts';
-import { sourceBytes, startMs, variantDigest } from './fleet.ts';
+import { kinds, sourceBytes, startMs, variantDigest } from './fleet.ts';
 
 const quality = { metric: 'top1', value: 0.9883, samples: 360, drop: 0, dropUpper: 0 };
 
@@ -124,9 +124,29 @@ export function makeRollout(devices: readonly DeviceSummary[]): RolloutRecord {
         reason: wave < 3 ? 'serves digits@3' : 'waits for its wave',
       };
     }),
+    waitsFor: 'devices',
+    since: new Date(startMs - 90_000).toISOString(),
+    verdicts: kinds.flatMap(({ hardwareClass }, index) => verdictsOf(hardwareClass, index)),
     createdAt: new Date(startMs - 600_000).toISOString(),
     endedAt: null,
   });
+}
+
+/** The gates of one class, each a little nearer to its limit than in the class before. */
+function verdictsOf(hardwareClass: string, index: number): Verdict[] {
+  const common = { class: hardwareClass, samples: 400, state: 'holds' } as const;
+  const near = 0.7 + index * 0.15;
+  const reason = `class ${hardwareClass}: as the figures say`;
+  return [
+    { ...common, gate: 'latency', against: 'baseline', value: near, threshold: 2, reason },
+    { ...common, gate: 'errors', against: 'baseline', value: 0.004, threshold: 0.02, reason },
+    { ...common, gate: 'memory', against: 'baseline', value: near, threshold: 1.5, reason },
+    { ...common, gate: 'golden', against: 'limit', value: 0.97, threshold: 0.9, reason },
+    {
+      ...{ ...common, gate: 'temperature', against: 'limit', value: null, threshold: 95 },
+      ...{ state: 'no data', reason: `class ${hardwareClass}: no device reports temperature` },
+    },
+  ];
 }
 
 function memberState(wave: number, index: number): MemberState {

@@ -101,9 +101,23 @@ function tuningOf(summary: DeviceSummary, at: string) {
         'int8 keep 0.5, 4 threads (p50 0.55 ms) was refused: ' +
         'top-1 falls by 2.72 points, 1.00 are allowed.',
     },
+    layers: layersOf(),
     seconds: 74,
     at,
   };
+}
+
+function layersOf() {
+  return Array.from({ length: 14 }, (_, index) => {
+    const beforeUs = index === 13 ? null : 420 - index * 26;
+    const bits = index === 0 ? 32 : 8;
+    return {
+      name: index === 0 ? 'stem' : `block${Math.ceil(index / 2)}.conv${2 - (index % 2)}`,
+      bits,
+      beforeUs,
+      afterUs: beforeUs === null ? null : beforeUs / (bits === 32 ? 1.02 : 3.1 + index / 20),
+    };
+  });
 }
 
 function frontOf(done: ReturnType<typeof trials>): number[] {
@@ -132,13 +146,18 @@ function windowOf(index: number, random: () => number) {
     seconds: 5,
     model: 'digits',
     version: 3,
-    variant: variantDigest({ v: 1, bits: 8 }),
+    variant: variantDigest(index < 34 ? { v: 1, bits: 16 } : { v: 1, bits: 8 }),
     requests,
     errors: index === 70 ? 4 : 0,
     latencyMs,
     memoryMiB: 84 + Math.sin(index / 20) * 3 + random(),
     cores: 0.4 + random() * 0.2,
     temperatureC: 56 + Math.sin(index / 30) * 4,
+    frequencyMHz: 2256 - (index > 80 && index < 92 ? 640 : 0),
+    throttled: index > 80 && index < 92,
+    powerW: 5.1 + random() * 0.8,
+    inputDrift: 0.03 + index / 2500 + random() * 0.01,
+    outputDrift: 0.02 + index / 4000 + random() * 0.01,
   };
 }
 

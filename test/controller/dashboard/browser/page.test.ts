@@ -67,12 +67,36 @@ test.serial('a device shows its choice, the reason and the trials', async (t) =>
   t.is(await page.locator('.row-chosen').count(), 1);
   t.regex(await textOf(page.locator('.row-chosen')), /int8[\s\S]*4 threads[\s\S]*chosen/);
   t.regex(await textOf(rows.last()), /int2[\s\S]*3 of 16 samples agree[\s\S]*failed/);
-  t.is(await page.locator('.chart canvas').count(), 4);
+  t.is(await page.locator('.chart canvas').count(), 7);
+  t.is(await page.locator('.layers-table tbody tr').count(), 8);
+  await page.getByRole('button', { name: 'Show all 14 layers' }).click();
+  t.is(await page.locator('.layers-table tbody tr').count(), 14);
   await page.getByRole('button', { name: '24 h' }).click();
   await until('the day', () => server.calls.some((call) => call.endsWith('/telemetry')));
-  await until('its charts', async () => (await page.locator('.chart canvas').count()) === 4);
+  await until('its charts', async () => (await page.locator('.chart canvas').count()) === 7);
   t.regex(await textOf(page.locator('.facts')), /Radxa Rock 5B/);
   t.deepEqual(troubles, []);
+});
+
+test.serial('an operator changes labels, a viewer cannot', async (t) => {
+  const seen = await visit(t, browser, { to: '/devices/hall-1-cam-1' });
+  if (seen === null) return;
+  const { page, server } = seen;
+  await page.getByRole('button', { name: 'Edit labels' }).click();
+  const field = page.getByRole('textbox', { name: 'Labels' });
+  await field.fill('team');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await until('the reason', async () =>
+    /expected key=value/.test(await textOf(page.locator('.label-form'))),
+  );
+  await field.fill('team=blue');
+  await page.keyboard.press('Enter');
+  await until('the call', () => server.calls.includes('PUT /api/v1/devices/hall-1-cam-1/labels'));
+  await page.waitForSelector('.label');
+  server.documents.role = 'viewer';
+  await page.reload();
+  await page.waitForSelector('.label');
+  t.is(await page.getByRole('button', { name: 'Edit labels' }).count(), 0);
 });
 
 test.serial('models show their variants, rollouts their waves and gates', async (t) => {
@@ -86,7 +110,9 @@ test.serial('models show their variants, rollouts their waves and gates', async 
   // Until the view has changed, a link of the same name leads elsewhere.
   await until('the rollouts', async () => (await page.title()).startsWith('Rollouts'));
   await page.getByRole('link', { name: 'digits@3' }).click();
-  t.regex(await textOf(page.locator('.gates')), /Failed devices\s*0\s*pauses at 3/);
+  t.regex(await textOf(page.locator('.figures')), /Failed\s*0 acts at 3/);
+  t.is(await page.locator('.gates-table tbody tr').count(), 5);
+  t.regex(await textOf(page.locator('.gates-table tbody tr').first()), /0\.70×\s*≤ 2\.00×/);
   t.is(await page.locator('.wave-item').count(), 3);
   await page.getByRole('button', { name: 'Pause' }).click();
   await until('the call', () => server.calls.includes('POST /api/v1/rollouts/r-3/pause'));

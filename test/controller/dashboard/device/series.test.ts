@@ -40,3 +40,19 @@ test('a sensor that is absent has no values', (t) => {
   t.false(hasValues(seriesOf(windows.map((one) => ({ ...one, temperatureC: null }))).temperatureC));
   t.true(hasValues(seriesOf(windows).temperatureC));
 });
+
+test('a change of what is served is an instant; the first window is none of them', (t) => {
+  const other = `sha256:${'0'.repeat(64)}` as const;
+  const changed = windows.map((one, index) =>
+    index < 40 ? one : { ...one, version: 4, variant: other },
+  );
+  t.is(seriesOf(windows).changes.length, 1);
+  t.deepEqual(seriesOf(changed).changes.slice(1), [
+    {
+      seconds: Date.parse(windows[40]?.start ?? '') / 1000,
+      model: 'digits',
+      version: 4,
+      variant: other,
+    },
+  ]);
+});

@@ -1,5 +1,4 @@
 import test from 'ava';
-import { gatesOf } from '../../../../controller/dashboard/rollouts/gates.ts';
 import { byInterest, progressOf } from '../../../../controller/dashboard/rollouts/progress.ts';
 import { makeRollout } from '../../../support/dashboard/catalogue.ts';
 import { makeFleet } from '../../../support/dashboard/fleet.ts';
@@ -25,16 +24,6 @@ test('a failed device is through as well', (t) => {
   const failed = { ...rollout, members: [{ ...first, state: 'failed' as const }, ...rest] };
   t.is(progressOf(failed).finished, progressOf(rollout).finished);
   t.is(progressOf(failed).waves[0]?.stage, 'done');
-});
-
-test('the gate of failures breaks at its threshold', (t) => {
-  const members = rollout.members.map((member, index) =>
-    index < 3 ? { ...member, state: 'failed' as const } : member,
-  );
-  const broken = { ...rollout, members };
-  const gate = gatesOf(broken, progressOf(broken))[0];
-  t.deepEqual([gate?.value, gate?.holds, gate?.used], ['3', false, 1]);
-  t.true(gatesOf(rollout, progressOf(rollout))[0]?.holds);
 });
 
 test('what is under way comes first, then the newest', (t) => {
