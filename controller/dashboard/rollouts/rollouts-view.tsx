@@ -1,4 +1,5 @@
 /** Every rollout, those under way first. */
+import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { modelVersion } from '../format/model.ts';
 import { formatCount } from '../format/numbers.ts';
 import { formatAgo, formatInstant } from '../format/time.ts';
@@ -12,7 +13,6 @@ import { Waves } from './waves.tsx';
 
 export function RolloutsView() {
   const { store } = useWorld();
-  const now = useNow();
   useTopics('rollouts', 'status');
   useTitle('Rollouts');
   if (!store.loaded()) return <Skeleton rows={4} />;
@@ -46,39 +46,40 @@ export function RolloutsView() {
             </tr>
           </thead>
           <tbody>
-            {rollouts.map((rollout) => {
-              const progress = progressOf(rollout);
-              return (
-                <tr key={rollout.id}>
-                  <th scope="row">
-                    <a href={rolloutHref(rollout.id)}>
-                      {modelVersion(rollout.model, rollout.version)}
-                    </a>
-                  </th>
-                  <td data-label="State">
-                    <Badge sign={rollout.state} />
-                  </td>
-                  <td data-label="To">
-                    {rollout.selector === '' ? 'every device' : rollout.selector}
-                  </td>
-                  <td class="waves-cell" data-label="Waves">
-                    <Waves progress={progress} />
-                  </td>
-                  <td class="number" data-label="Devices">
-                    {formatCount(progress.finished)} of {formatCount(progress.size)}
-                  </td>
-                  <td class="wrap" data-label="Waits for">
-                    {rollout.reason}
-                  </td>
-                  <td class="number" data-label="Started" title={formatInstant(rollout.createdAt)}>
-                    {formatAgo(rollout.createdAt, now)}
-                  </td>
-                </tr>
-              );
-            })}
+            {rollouts.map((rollout) => (
+              <RolloutRow key={rollout.id} rollout={rollout} />
+            ))}
           </tbody>
         </table>
       </div>
     </>
+  );
+}
+
+function RolloutRow({ rollout }: { readonly rollout: RolloutRecord }) {
+  const now = useNow();
+  const progress = progressOf(rollout);
+  return (
+    <tr>
+      <th scope="row">
+        <a href={rolloutHref(rollout.id)}>{modelVersion(rollout.model, rollout.version)}</a>
+      </th>
+      <td data-label="State">
+        <Badge sign={rollout.state} />
+      </td>
+      <td data-label="To">{rollout.selector === '' ? 'every device' : rollout.selector}</td>
+      <td class="waves-cell" data-label="Waves">
+        <Waves progress={progress} />
+      </td>
+      <td class="number" data-label="Devices">
+        {formatCount(progress.finished)} of {formatCount(progress.size)}
+      </td>
+      <td class="wrap" data-label="Waits for">
+        {rollout.reason}
+      </td>
+      <td class="number" data-label="Started" title={formatInstant(rollout.createdAt)}>
+        {formatAgo(rollout.createdAt, now)}
+      </td>
+    </tr>
   );
 }
