@@ -9,6 +9,8 @@ import type { World } from './world.ts';
  * inferences. A colon can't be in a device's name.
  */
 export const adminAccount = ':admin';
+/** For programs that only watch, with a token of any person. */
+export const viewerAccount = ':viewer';
 
 /** Decides by the credentials. */
 export function createAccounts(
@@ -18,6 +20,9 @@ export function createAccounts(
   return (username, given) => {
     if (username === adminAccount) {
       return matchesHash(given, adminHash) ? { role: 'admin' } : null;
+    }
+    if (username === viewerAccount) {
+      return world.people.byToken(given, world.now()) ? { role: 'viewer' } : null;
     }
     const device = world.fleet.get(username);
     if (!device || !matchesHash(given, device.mqttHash)) return null;

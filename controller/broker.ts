@@ -15,6 +15,7 @@ import { createRetained } from './retained.ts';
 export type Account =
   | { role: 'controller' }
   | { role: 'admin' }
+  | { role: 'viewer' }
   | { role: 'device'; device: string };
 
 export interface BrokerOptions {
@@ -217,15 +218,23 @@ function mayUseClientId(account: Account, clientId: string): boolean {
 function mayPublish(account: Account, topic: string): boolean {
   if (account.role === 'controller') return true;
   const address = parseTopic(topic);
+  if (account.role === 'viewer') return isGreeting(topic);
+  if (account.role === 'admin') return address?.channel === 'infer' || isGreeting(topic);
   if (!address) return false;
-  if (account.role === 'admin') return address.channel === 'infer';
   if (address.device !== account.device) return false;
   return channels[address.channel] === 'up' || address.channel === 'infer';
 }
 
+/** Home Assistant says there that it has started, and that it is gone. */
+function isGreeting(topic: string): boolean {
+  return /^[\w-]+\/status$/.test(topic);
+}
+
 function maySubscribe(account: Account, topic: string): boolean {
   if (account.role === 'controller') return true;
-  if (account.role === 'admin') return topic.startsWith('fettle/v1/');
+  if (account.role !== 'device') {
+    return topic.startsWith('fettle/v1/') || /^[\w-]+\/(#|\+|sensor\/|status$)/.test(topic);
+  }
   // A wildcard names no channel, so that it parses to nothing and is refused.
   const address = parseTopic(topic);
   if (!address || address.device !== account.device) return false;

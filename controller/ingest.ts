@@ -71,7 +71,7 @@ const bounds = {
   queue: 50_000,
   batch: 1000,
   /** Telemetry alone is stored so often at most: a transaction costs a wait for the disk. */
-  gatherMs: 100,
+  gatherMs: 250,
   /** How long a failed batch holds up the next one. */
   retryMs: 1000,
   eventsPerBatch: 50,

@@ -19,6 +19,8 @@ import type { World } from './world.ts';
 export interface Link {
   /** Resolves when the broker has it. An `undefined` document clears what is retained. */
   publish(address: Address, document?: object): Promise<void>;
+  /** Retained, on a topic of somebody else; null clears it. */
+  publishRetained(topic: string, document: object | null): Promise<void>;
   readonly connected: boolean;
   end(): Promise<void>;
 }
@@ -96,6 +98,10 @@ function linkOver(bus: Bus, onEnding = () => {}): Link {
       const retain = retainedChannels.includes(address.channel);
       const payload = document === undefined ? '' : encodeMessage(document);
       await bus.publish(topicOf(address), payload, { qos: 1, retain });
+    },
+    async publishRetained(topic, document) {
+      const payload = document === null ? '' : encodeMessage(document);
+      await bus.publish(topic, payload, { qos: 1, retain: true });
     },
     get connected() {
       return bus.connected;

@@ -22,6 +22,7 @@ import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
 import { createComplaints } from './events.ts';
 import { loadFleet } from './fleet.ts';
+import { type Announcer, openAnnouncer } from './home-assistant/announce.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createIngest, type Ingest } from './ingest.ts';
 import { connectLink, joinLink, type Link, type LinkOptions } from './link.ts';
@@ -108,6 +109,8 @@ interface Messaging {
   readonly link: Link;
   readonly ingest: Ingest;
   readonly dispatcher: Dispatcher;
+  /** null where Home Assistant is not to be told. */
+  readonly announcer: Announcer | null;
   /** What is called when something that rollouts look at has changed. */
   readonly onChanged: Set<() => void>;
 }
@@ -133,12 +136,14 @@ async function startMessaging(
     },
   });
   const dispatcher = createDispatcher(world, () => link);
+  let announcer: Announcer | null = null;
   let first = true;
   const options: LinkOptions = {
     onMessage: ingest.accept,
     onConnected: () => {
-      if (first) first = false;
-      else republish(world, dispatcher);
+      if (!first) republish(world, dispatcher);
+      first = false;
+      announcer?.repeat();
     },
   };
   const link = broker
@@ -149,7 +154,10 @@ async function startMessaging(
     await ingest.settled();
   });
   republish(world, dispatcher);
-  return { broker, url: addressOf(world, broker), link, ingest, dispatcher, onChanged };
+  announcer = openAnnouncer(world, link);
+  closers.push(() => announcer?.stop());
+  const url = addressOf(world, broker);
+  return { broker, url, link, ingest, dispatcher, onChanged, announcer };
 }
 
 interface Engine {
@@ -226,7 +234,7 @@ function addressOf({ settings }: World, broker: Broker | null): string {
 
 function serve(
   world: World,
-  { broker, link, dispatcher, metrics }: Messaging & { readonly metrics: Metrics },
+  { broker, link, dispatcher, announcer, metrics }: Messaging & { readonly metrics: Metrics },
   { registry, variants, releases, rollouts, webhooks }: Engine,
 ): Promise<Server> {
   return startServer(world, async (api) => {
@@ -244,6 +252,7 @@ function serve(
         await removeDevice(world, device);
         broker?.drop(device);
         dispatcher.forget(device);
+        announcer?.forget(device);
         rollouts.poke();
       },
     });

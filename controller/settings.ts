@@ -48,6 +48,11 @@ export const settingTable = {
     default: null,
     help: 'an OpenTelemetry collector, http://host:4318, that is sent metrics and traces',
   },
+  homeAssistant: {
+    type: 'text',
+    default: null,
+    help: 'tell Home Assistant of the devices, under its discovery prefix (homeassistant)',
+  },
   dashboard: {
     type: 'path',
     default: join(productRoot(), 'dist/dashboard'),

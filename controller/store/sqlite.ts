@@ -22,6 +22,8 @@ export async function openSqlite(folder: string): Promise<Kysely<Tables>> {
     sqlite.pragma('locking_mode = EXCLUSIVE');
     sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');
+    // Pages (32 MiB): telemetry changes the same few pages of its index again and again.
+    sqlite.pragma('wal_autocheckpoint = 8000');
     sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('cache_size = -32768');
     await migrate(db, 'sqlite');

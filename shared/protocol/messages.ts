@@ -239,11 +239,25 @@ export const InferMessage = v.looseObject({
 });
 export type InferMessage = v.InferOutput<typeof InferMessage>;
 
+/** A device's last minute in a few figures, for programs that show them; null: not known. */
+export const Summary = v.looseObject({
+  v: v.literal(1),
+  device: Name,
+  requestsPerSecond: v.nullable(v.number()),
+  errors: v.nullable(Count),
+  latencyMsP50: v.nullable(v.number()),
+  latencyMsP95: v.nullable(v.number()),
+  memoryMiB: v.nullable(v.number()),
+  temperatureC: v.nullable(v.number()),
+});
+export type Summary = v.InferOutput<typeof Summary>;
+
 export const messages = {
   desired: Desired,
   release: Release,
   ack: Ack,
   infer: InferMessage,
+  summary: Summary,
   reported: Reported,
   profile: Profile,
   tuning: Tuning,

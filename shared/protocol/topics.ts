@@ -5,6 +5,7 @@ export const channels = {
   release: 'down',
   ack: 'down',
   infer: 'down',
+  summary: 'down',
   reported: 'up',
   profile: 'up',
   tuning: 'up',
@@ -30,6 +31,7 @@ export const retainedChannels: readonly Channel[] = [
   'reported',
   'profile',
   'presence',
+  'summary',
 ];
 
 export function topicOf(address: Address): string {
