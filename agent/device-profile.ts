@@ -15,9 +15,11 @@ export async function deviceProfile(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<Profile> {
-  const { device, labels, cores, memoryMiB, dataFolder } = settings;
+  const { device, labels, cores, memoryMiB, dataFolder, runtimePath } = settings;
   const version = productVersion();
-  const basis = digestOfJson({ device, labels, cores, memoryMiB, version, boot: kernelBoot() });
+  const basis = digestOfJson({
+    ...{ device, labels, cores, memoryMiB, runtimePath, version, boot: kernelBoot() },
+  });
   const known = journal.get('profile');
   if (known?.basis === basis && Date.now() - Date.parse(known.profile.at) < keptMs) {
     return known.profile;

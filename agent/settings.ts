@@ -4,6 +4,7 @@
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { FettleError } from '../shared/errors.ts';
+import { ownRuntime, runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
 import type { TlsFiles } from '../shared/mqtt.ts';
 import { isName } from '../shared/protocol/topics.ts';
 
@@ -28,13 +29,15 @@ export interface AgentSettings {
   readonly allowDowntime: boolean;
   /** An OpenTelemetry collector, `http://host:4318`; null tells nobody. */
   readonly otlp: string | null;
+  /** A build of the runtime instead of the installed one: a folder; null is the installed one. */
+  readonly runtimePath: string | null;
   /** Forget the pinned controller key and enrol anew. */
   readonly reenrol: boolean;
 }
 
 export type AgentInput = Partial<{ -readonly [S in keyof AgentSettings]: AgentSettings[S] }>;
 
-/** Settings with their defaults filled in. Throws `BAD_SETTING` or `BAD_NAME`. */
+/** Settings with their defaults filled in. Throws `BAD_SETTING`, `BAD_NAME`, `RUNTIME_UNFIT`. */
 export function agentSettings(input: AgentInput): AgentSettings {
   const settings = {
     device: input.device ?? deviceNameOf(hostname()),
@@ -49,6 +52,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
     mqttTls: input.mqttTls ?? { ca: null, cert: null, key: null },
     allowDowntime: input.allowDowntime ?? false,
     otlp: input.otlp ?? null,
+    runtimePath: input.runtimePath ?? process.env[runtimePathVariable] ?? null,
     reenrol: input.reenrol ?? false,
   };
   if (!isName(settings.device)) {
@@ -60,6 +64,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
   checkRange('--memory-mib', settings.memoryMiB, { min: 16, max: 1 << 24 });
   checkRange('--cores', settings.cores, { min: 1, max: 4096 });
   checkLabels(settings.labels);
+  ownRuntime(settings.runtimePath ?? '');
   return settings;
 }
 

@@ -8,6 +8,7 @@ import { tellServiceManager } from '../agent/service.ts';
 import { type AgentInput, type AgentSettings, agentSettings } from '../agent/settings.ts';
 import { keepHeapSmall } from '../agent/small-heap.ts';
 import { FettleError } from '../shared/errors.ts';
+import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
 import type { Command, CommandContext } from './command.ts';
 
 export const command: Command = {
@@ -33,6 +34,10 @@ export const command: Command = {
       flags: '--otlp <url>',
       help: 'an OpenTelemetry collector, http://host:4318, that is sent metrics and traces',
     },
+    {
+      flags: '--runtime-path <folder>',
+      help: 'a build of onnxruntime-node of your own, with CUDA or TensorRT say',
+    },
     { flags: '--re-enrol', help: 'forget the pinned controller key and enrol anew' },
     { flags: '--enrol-only', help: 'enrol if need be, and end' },
     { flags: '--check', help: 'see that the native libraries load here, and end' },
@@ -42,6 +47,9 @@ export const command: Command = {
     keepHeapSmall();
     const options = { ...fromEnvironment(process.env), ...context.options };
     const settings = agentSettings(inputOf(options));
+    const { runtimePath } = settings;
+    // Trials and threads that serve inherit it.
+    if (runtimePath !== null) process.env[runtimePathVariable] = runtimePath;
     if (options.enrolOnly === true) return await enrolOnly(settings, context);
     await serve(settings, context);
   },
@@ -120,6 +128,7 @@ function inputOf(options: CommandContext['options']): AgentInput {
     ...number('cores', '--cores', cores),
     labels: labelsOf(Array.isArray(label) ? label : []),
     mqttTls: { ca: path(mqttCa), cert: path(mqttCert), key: path(mqttKey) },
+    ...text('runtimePath', path(options.runtimePath) ?? undefined),
     allowDowntime: options.allowDowntime === true,
     reenrol: options.reEnrol === true,
   };

@@ -114,6 +114,11 @@ export const errorTable = {
     'variant {variant}: {agreement} of {samples} live answers agree, at least {least} expected',
     'The previous variant keeps serving; compare the two versions, or lower limits.agreement.',
   ),
+  RUNTIME_UNFIT: kind(
+    'runtime {path}: expected {expected}, got {got}',
+    'See deploy/jetson.md; without --runtime-path the installed one is used.',
+  ),
+  DEVICE_UNFIT: kind('{failed} of {checks} checks failed: {what}', 'Each says what to do.'),
   // Protocol and fleet
   DEVICE_DOUBLED: kind(
     'two agents run as {device}',

@@ -1,10 +1,6 @@
 /** Short measurements of this processor, in a process of their own: `probes.ts` starts it. */
-import {
-  openableProviders,
-  openSession,
-  runtimeVersion,
-  type Session,
-} from '../../shared/evaluate/runtime.ts';
+import { openableProviders } from '../../shared/evaluate/providers.ts';
+import { openSession, runtimeVersion, type Session } from '../../shared/evaluate/runtime.ts';
 import { childLine, childRequest, childResult } from '../child-side.ts';
 import { floatProbe, int8Probe, probeDims, probeMacs } from './probe-models.ts';
 

@@ -3,12 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
+import { ownRuntime } from '../../shared/evaluate/own-runtime.ts';
 
 const Package = v.looseObject({ name: v.string(), version: v.string() });
 
-/** The version of the installed package; null where it is not installed. */
+/** The version of the owner's build or of the installed package; null where neither is there. */
 export async function readRuntimeVersion(): Promise<string | null> {
   try {
+    const own = ownRuntime();
+    if (own !== null) return own.version;
     const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
     return await versionOf(dirname(entry), 'onnxruntime-node');
   } catch {

@@ -39,7 +39,7 @@ export function searchSpace(goal: ModelGoal, profile: Profile): Space {
   const main = plans[0];
   const recipes: Recipe[] = [];
   const skipped: Skipped[] = [];
-  for (const recipe of orderedRecipes(goal)) {
+  for (const recipe of orderedRecipes(goal, profile)) {
     if (recipe.target !== undefined && recipe.target !== kernelTarget(profile)) continue;
     const short = main && shortage(goal, profile, { recipe, plan: main });
     if (short) skipped.push(short);
@@ -53,10 +53,14 @@ export function trialKey(trial: { readonly recipe: Recipe; readonly plan: Plan }
   return canonicalJson([trial.recipe, trial.plan]);
 }
 
-function orderedRecipes(goal: ModelGoal): Recipe[] {
+/** Kernels for float16 are an accelerator's; on a processor it is widened and gains nothing. */
+const half: Recipe = { v: 1, bits: 16 };
+
+function orderedRecipes(goal: ModelGoal, { providers }: Profile): Recipe[] {
   const source: Recipe = goal.candidates.find(isSource) ?? { v: 1, source: true, bits: 32 };
   const recipes = [source];
-  for (const recipe of goal.candidates) {
+  const accelerated = providers.some((provider) => provider !== 'cpu');
+  for (const recipe of [...goal.candidates, ...(accelerated ? [half] : [])]) {
     if (!recipes.some((known) => sameRecipe(known, recipe))) recipes.push(recipe);
   }
   return recipes;

@@ -5,6 +5,3 @@ export const identityModel: Uint8Array = Buffer.from(
   'CAcSADo3ChAKAXgSAXkiCElkZW50aXR5EgFnWg8KAXgSCgoICAESBAoCCAFiDwoBeRIKCggIARIECgIIAUIECgAQDQ==',
   'base64',
 );
-
-/** What the probing process writes when it does. */
-export const opensMark = 'opens';

@@ -1,13 +1,12 @@
 /**
  * The one door to ONNX Runtime. It is loaded when first used: importing this file costs nothing.
  */
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { FettleError } from '../errors.ts';
+import { createRequire } from 'node:module';
+import { FettleError, reasonOf } from '../errors.ts';
 import type { ElementType } from '../onnx/graph.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
-import { identityModel, opensMark } from './identity-model.ts';
+import { type OwnRuntime, ownRuntime } from './own-runtime.ts';
 import type { RuntimeTensor, Tensors } from './tensor.ts';
 import { orUnrunnable, refusalOfOutputs, unrunnable } from './unrunnable.ts';
 
@@ -93,44 +92,36 @@ export async function runtimeVersion(): Promise<string> {
   return env.versions.node ?? env.versions.common;
 }
 
-/**
- * Execution providers that opened a model when tried, by their names in the runtime. Each is tried
- * in a process of its own, because a provider without its driver may end the process.
- */
-export async function openableProviders(): Promise<string[]> {
+/** Execution providers that this build of the runtime has; whether they open is another matter. */
+export async function builtInProviders(): Promise<string[]> {
   const { listSupportedBackends } = await loadRuntime();
-  const names = listSupportedBackends().map(({ name }) => name);
-  const opened = await Promise.all(names.map(opensInChild));
-  return names.filter((_, index) => opened[index]);
+  return listSupportedBackends().map(({ name }) => name);
 }
 
-/** Whether the provider opens a model and runs it, in this process. */
-export async function opens(provider: string): Promise<boolean> {
-  const session = await openSession(identityModel, { threads: 1, provider });
-  const x = { type: 'float', dims: [1], data: new Float32Array([1]) } as const;
-  const { y } = await session.run({ x });
-  return y?.data[0] === 1;
-}
-
-const probeTimeoutMs = 20_000;
-
-function opensInChild(provider: string): Promise<boolean> {
-  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-  const file = join(import.meta.dirname, `runtime-probe.${extension}`);
-  return new Promise((resolve) => {
-    execFile(process.execPath, [file, provider], { timeout: probeTimeoutMs }, (_, stdout) =>
-      // Said before the process ends, which some drivers do badly.
-      resolve(stdout.includes(opensMark)),
-    );
-  });
-}
-
+/** Throws `RUNTIME_UNFIT` where the owner's own build does not fit. */
 async function loadRuntime(): Promise<Runtime> {
-  // The package is CommonJS: its functions are also members of the default export.
-  const { default: runtime } = await import('onnxruntime-node');
+  const own = ownRuntime();
+  const runtime = own === null ? await loadInstalled() : loadOwn(own);
   // Every error is thrown too, so the native copy on standard error is noise.
   runtime.env.logLevel = 'fatal';
   return runtime;
+}
+
+async function loadInstalled(): Promise<Runtime> {
+  // The package is CommonJS: its functions are also members of the default export.
+  const { default: runtime } = await import('onnxruntime-node');
+  return runtime;
+}
+
+function loadOwn({ folder, entry, version }: OwnRuntime): Runtime {
+  try {
+    const runtime: Runtime = createRequire(entry)(entry);
+    return runtime;
+  } catch (thrown) {
+    const expected = `libraries of ${version} that load here`;
+    const got = reasonOf(thrown);
+    throw new FettleError('RUNTIME_UNFIT', { path: folder, expected, got }, { cause: thrown });
+  }
 }
 
 async function requireFile(path: string): Promise<void> {

@@ -82,6 +82,16 @@ test('a provider that opened is a plan', async (t) => {
   t.is(plans.at(-1)?.provider, 'cuda');
 });
 
+test('float16 is worth trying where an accelerator opened, and only there', async (t) => {
+  const bits = (goal: Parameters<typeof searchSpace>[0], providers: string[]) =>
+    searchSpace(goal, deviceProfile({ providers })).recipes.map((recipe) => recipe.bits);
+  const goal = await digitsGoal({ candidates: [{ v: 1, bits: 8 }] });
+  t.deepEqual(bits(goal, ['cpu']), [32, 8]);
+  t.deepEqual(bits(goal, ['cpu', 'cuda']), [32, 8, 16]);
+  const asked = await digitsGoal({ candidates: [{ v: 1, bits: 16 }] });
+  t.deepEqual(bits(asked, ['cpu', 'cuda']), [32, 16], 'once');
+});
+
 test('the source comes first, once, whatever the goal lists', async (t) => {
   const source: Recipe = { v: 1, source: true, bits: 32 };
   const int8: Recipe = { v: 1, bits: 8 };

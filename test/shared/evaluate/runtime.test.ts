@@ -4,11 +4,8 @@ import test from 'ava';
 import { int } from '../../../shared/compress/attributes.ts';
 import { batches, openDataSet } from '../../../shared/evaluate/dataset.ts';
 import { loadPackage } from '../../../shared/evaluate/package.ts';
-import {
-  openableProviders,
-  openSession,
-  runtimeVersion,
-} from '../../../shared/evaluate/runtime.ts';
+import { openableProviders } from '../../../shared/evaluate/providers.ts';
+import { openSession, runtimeVersion } from '../../../shared/evaluate/runtime.ts';
 import { type Tensors, toFloat16 } from '../../../shared/evaluate/tensor.ts';
 import { elementTypes } from '../../../shared/onnx/graph.ts';
 import { writeModel } from '../../../shared/onnx/write.ts';
