@@ -99,8 +99,13 @@ export async function findBroker(
   return moved;
 }
 
-function identityPath(settings: AgentSettings): string {
-  return join(settings.dataFolder, 'identity.json');
+/** What an enrolment left in the folder; null where nothing there can be read. */
+export async function knownIdentity(dataFolder: string): Promise<Identity | null> {
+  return await readIdentity(identityPath({ dataFolder })).catch(() => null);
+}
+
+function identityPath({ dataFolder }: Pick<AgentSettings, 'dataFolder'>): string {
+  return join(dataFolder, 'identity.json');
 }
 
 async function readIdentity(path: string): Promise<Identity | null> {

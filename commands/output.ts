@@ -13,6 +13,7 @@ interface Streams {
 
 /** Output of one run of a command. `close` ends a bar that is still open. */
 export function createOutput(streams: Streams, json: boolean): Output & { close(): void } {
+  let printed = false;
   const terminal = !json && isTerminal(streams.stdout);
   const bar = isTerminal(streams.stderr) ? createBar(streams.stderr) : createPlain(streams.stderr);
   return {
@@ -23,7 +24,9 @@ export function createOutput(streams: Streams, json: boolean): Output & { close(
     },
     result(value) {
       bar.close();
-      if (json) streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      // One document: a command that fails after its result has said what it found.
+      if (json && !printed) streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      printed = true;
     },
     progress(progress) {
       if (!json) bar.show(progress);

@@ -46,6 +46,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle profile --json',
     load: () => import('./profile.ts'),
   },
+  doctor: {
+    help: 'What works on this device, what does not, and what to do about it',
+    example: 'fettle doctor --controller http://server:8900',
+    load: () => import('./doctor.ts'),
+  },
   tune: {
     help: 'The variant and the plan that suit this machine best, found by measuring here',
     example: 'fettle tune examples/digits --budget-seconds 60',

@@ -1,0 +1,49 @@
+/** `fettle doctor`: what works on this device, what does not, and what to do about it. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Check } from '../agent/doctor/check.ts';
+import { FettleError } from '../shared/errors.ts';
+import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
+import { createStyle } from '../shared/terminal/style.ts';
+import type { Command } from './command.ts';
+
+export const command: Command = {
+  args: [],
+  options: [
+    { flags: '--data <folder>', help: 'where the agent keeps its state' },
+    { flags: '--controller <url>', help: 'address of the controller; known from the enrolment' },
+    { flags: '--runtime-path <folder>', help: 'try a build of onnxruntime-node of your own' },
+    { flags: '--root <folder>', help: 'a recorded device: a folder that stands for /' },
+  ],
+  async run({ options, signal, io }) {
+    const { data, controller, root, runtimePath } = options;
+    if (typeof runtimePath === 'string') process.env[runtimePathVariable] = runtimePath;
+    const { examine } = await import('../agent/doctor/doctor.ts');
+    const checks = await examine({
+      dataFolder: typeof data === 'string' ? data : join(homedir(), '.local/state/fettle/agent'),
+      controller: typeof controller === 'string' ? controller : null,
+      root: typeof root === 'string' ? root : null,
+      signal,
+    });
+    for (const line of checks.flatMap(linesOf(io.terminal))) io.line(line);
+    const failures = checks.filter(({ state }) => state === 'failed');
+    if (failures.length === 0) return io.result({ ok: true, checks });
+    io.result({ ok: false, checks });
+    const what = failures.map((one) => one.what).join(', ');
+    throw new FettleError('DEVICE_UNFIT', {
+      ...{ failed: failures.length, checks: checks.length, what },
+    });
+  },
+};
+
+const marks = { ok: 'ok', hint: 'hint', failed: 'FAILED', skipped: '–' } as const;
+const colours = { ok: 'green', hint: 'yellow', failed: 'red', skipped: 'dim' } as const;
+
+function linesOf(terminal: boolean): (check: Check) => string[] {
+  const style = createStyle(terminal);
+  return ({ what, state, found, todo }) => {
+    const mark = style[colours[state]](marks[state].padEnd(7));
+    const line = `${mark} ${what.padEnd(18)} ${found}`;
+    return todo === null ? [line] : [line, `${' '.repeat(27)}${style.dim(`→ ${todo}`)}`];
+  };
+}
