@@ -5,6 +5,7 @@ import { FettleError } from '../shared/errors.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { isName } from '../shared/protocol/topics.ts';
 import type { Command } from './command.ts';
+import { profileRows } from './profile-text.ts';
 
 export const command: Command = {
   args: [],
@@ -32,34 +33,14 @@ export const command: Command = {
 };
 
 function describe(profile: Profile): string[] {
-  const { processor, memory, disk, power, probes } = profile;
-  const quota = processor.quotaCores === null ? '' : `, quota ${processor.quotaCores} cores`;
-  const limit = memory.limitMiB === null ? '' : `, limit ${Math.round(memory.limitMiB)} MiB`;
-  const heat = profile.temperatures.map((one) => `${one.name} ${one.celsius} °C`).join(', ');
-  const drawn = [power.source, power.mode, power.watts === null ? null : `${power.watts} W`];
-  const rows: [string, string | null][] = [
-    ['class', profile.hardwareClass],
-    ['board', profile.board],
-    ['system', `${profile.os.distribution ?? profile.os.platform} ${profile.os.arch}`],
-    ['processor', `${processor.model}, ${processor.cores} cores${quota}`],
-    ['features', processor.features.join(' ') || null],
-    ['memory', `${Math.round(memory.totalMiB)} MiB${limit}`],
-    ['disk', disk.freeMiB === null ? null : `${disk.freeMiB} MiB free`],
-    ['temperature', heat || null],
-    ['power', drawn.filter(Boolean).join(', ') || null],
-    ['accelerators', profile.accelerators.map((one) => one.name).join(', ') || null],
-    ['providers', profile.providers.join(', ')],
-    [
-      'probes',
-      probes &&
-        `float ${probes.float32Gmacs.toFixed(1)}, 8-bit ${probes.int8Gmacs.toFixed(1)} GMAC/s, ` +
-          `memory ${probes.memoryGiBs.toFixed(1)} GiB/s`,
-    ],
-  ];
   return [
-    ...rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(13)} ${value}`])),
-    ...profile.missing.map((one) => `not read      ${one.what}: ${one.reason}`),
+    ...profileRows(profile).flatMap(([name, text]) => (text === null ? [] : [line(name, text)])),
+    ...profile.missing.map(({ what, reason }) => line('not read', `${what}: ${reason}`)),
   ];
+}
+
+function line(name: string, text: string): string {
+  return `${name.padEnd(13)} ${text}`;
 }
 
 function positive(option: string, text: string | boolean | string[] | undefined): number | null {
