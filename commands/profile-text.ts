@@ -95,7 +95,8 @@ function heldBackOf({ throttling }: Profile): string | null {
 
 function powerOf({ power }: Profile): string | null {
   const others = (power.modes ?? []).filter((mode) => mode !== power.mode);
-  const mode = power.mode === null ? null : `mode ${power.mode}`;
+  const named = /^mode/i.test(power.mode ?? '') ? power.mode : `mode ${power.mode}`;
+  const mode = power.mode === null ? null : named;
   return joined(', ', [
     power.source ?? null,
     power.batteryPercent === null ? null : `${power.batteryPercent} %`,

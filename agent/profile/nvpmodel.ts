@@ -22,7 +22,7 @@ export async function readPowerModes(tree: Tree): Promise<PowerModes> {
   }
   const named = Array.from(modes, (name, id) => name ?? `mode ${id}`);
   const status = (await tree.text('/var/lib/nvpmodel/status')) ?? '';
-  const id = /pmode:0*(\d+)/.exec(status)?.[1];
+  const id = /pmode:0*(\d{1,2})\b/.exec(status)?.[1];
   return {
     mode: id === undefined ? null : (named[Number(id)] ?? `mode ${Number(id)}`),
     modes: named,

@@ -73,9 +73,10 @@ export function openTree(root = '/'): Tree {
   };
 }
 
-/** What names a thing: what devices write there may be anything. */
+/** What names a thing; empty where it has control characters, which no name has. */
 export function printable(text: string): string {
-  const [line = ''] = text.split('\n');
+  const line = (text.split('\n', 1)[0] ?? '').replaceAll('\t', ' ').trim();
+  if (/\p{Cc}/u.test(line)) return '';
   return line
     .replace(/[^\x20-\x7e]/g, '')
     .trim()
