@@ -69,7 +69,7 @@ interface Inbox {
 const bounds = {
   /** Messages that may wait; devices send again what isn't acknowledged. */
   queue: 50_000,
-  batch: 1000,
+  batch: 2500,
   /** Telemetry alone is stored so often at most: a transaction costs a wait for the disk. */
   gatherMs: 250,
   /** How long a failed batch holds up the next one. */

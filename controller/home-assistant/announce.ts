@@ -3,7 +3,7 @@
  * settings ask for it.
  */
 import { FettleError } from '../../shared/errors.ts';
-import type { Summary } from '../../shared/protocol/messages.ts';
+import type { Summary } from '../../shared/protocol/summary.ts';
 import type { Device } from '../fleet.ts';
 import type { Link } from '../link.ts';
 import { summaryOf } from '../summary.ts';

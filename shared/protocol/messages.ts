@@ -9,6 +9,7 @@ import { Count, DigestText, ErrorReportSchema, Instant, Name, TensorInfo, Text }
 import { Profile } from './profile.ts';
 import { readings } from './readings.ts';
 import { agentStates, deviceStates } from './states.ts';
+import { Summary } from './summary.ts';
 import { type Address, type Channel, topicOf } from './topics.ts';
 import { objectives, Plan, Quality, Tuning } from './tuning.ts';
 
@@ -238,19 +239,6 @@ export const InferMessage = v.looseObject({
   traceparent: v.optional(v.string()),
 });
 export type InferMessage = v.InferOutput<typeof InferMessage>;
-
-/** A device's last minute in a few figures, for programs that show them; null: not known. */
-export const Summary = v.looseObject({
-  v: v.literal(1),
-  device: Name,
-  requestsPerSecond: v.nullable(v.number()),
-  errors: v.nullable(Count),
-  latencyMsP50: v.nullable(v.number()),
-  latencyMsP95: v.nullable(v.number()),
-  memoryMiB: v.nullable(v.number()),
-  temperatureC: v.nullable(v.number()),
-});
-export type Summary = v.InferOutput<typeof Summary>;
 
 export const messages = {
   desired: Desired,

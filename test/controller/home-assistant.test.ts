@@ -1,4 +1,4 @@
-/** What Home Assistant would discover, seen by a subscriber, on the embedded broker and Mosquitto. */
+/** What Home Assistant discovers, seen by a subscriber, on the embedded broker and Mosquitto. */
 import test, { type ExecutionContext } from 'ava';
 import * as v from 'valibot';
 import { discoveryOf } from '../../controller/home-assistant/discovery.ts';
