@@ -33,6 +33,7 @@ function start(root: HTMLElement): void {
     api,
     store,
     ticker: createTicker(),
+    hasToken: () => token.read() !== null,
     connect(next) {
       if (next !== undefined) token.write(next);
       live.retry();

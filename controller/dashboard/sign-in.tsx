@@ -1,10 +1,14 @@
 /** Asks for a token where none was brought along, or the controller refused it. */
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useWorld } from './state/world.ts';
 
 export function SignIn({ reason }: { readonly reason: string }) {
-  const { connect } = useWorld();
+  const { connect, hasToken } = useWorld();
+  // Who brought no token was refused nothing.
+  const refused = hasToken();
   const [token, setToken] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
     if (token.trim() !== '') connect(token.trim());
@@ -23,10 +27,15 @@ export function SignIn({ reason }: { readonly reason: string }) {
           value={token}
           maxLength={500}
           autocomplete="current-password"
+          ref={field}
           onInput={(event) => setToken(event.currentTarget.value)}
         />
       </label>
-      <p class="quiet small">{reason}</p>
+      {refused && (
+        <p class="sign-text-failed" role="alert">
+          Not let in: {reason}.
+        </p>
+      )}
       <button type="submit" class="button button-main" disabled={token.trim() === ''}>
         Open the fleet
       </button>

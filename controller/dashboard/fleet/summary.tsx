@@ -85,9 +85,11 @@ function Classes({ filter, onFilter }: SummaryProps) {
             <th scope="col" class="number">
               Devices
             </th>
-            <th scope="col">Serves mostly</th>
-            <th scope="col" class="number">
-              Median p95
+            <th scope="col" title="what most of the class serve">
+              Serves
+            </th>
+            <th scope="col" class="number" title="p95 of the device in the middle">
+              p95
             </th>
           </tr>
         </thead>

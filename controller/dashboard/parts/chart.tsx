@@ -36,6 +36,11 @@ const noMarkers: readonly Marker[] = [];
 const heightPx = 150;
 /** Beyond this an axis shows days instead of times of day. */
 const daySeconds = 86_400 * 1.5;
+/** Seconds between ticks of time: uPlot's own, and two minutes. */
+const timeSteps = [
+  ...[1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800],
+  ...[1, 2, 3, 4, 6, 8, 12, 24, 48, 72, 120, 168, 240].map((hours) => hours * 3600),
+] as const;
 /** Charts of one page share their pointer. */
 const syncKey = 'charts';
 
@@ -130,6 +135,7 @@ function optionsOf({
         ...axis,
         size: 24,
         space: 56,
+        incrs: [...timeSteps],
         grid: { show: false },
         values: (_, splits) => timeTicks(splits),
       },

@@ -39,7 +39,11 @@ export function Actions({ rollout }: { readonly rollout: RolloutRecord }) {
   useTopics('status');
   const status = store.status();
   if (status.state === 'live' && status.role === 'viewer') {
-    return <p class="quiet small">Your token is a viewer’s: an operator can pause or end this.</p>;
+    return (
+      <p class="quiet small actions">
+        Your token is a viewer’s: an operator can pause or end this.
+      </p>
+    );
   }
   return <Buttons rollout={rollout} />;
 }

@@ -9,6 +9,8 @@ export interface World {
   readonly store: Store;
   /** Tries the connection again; with a token, with that one from now on. */
   connect(token?: string): void;
+  /** Whether a token was ever brought along or typed in. */
+  hasToken(): boolean;
   readonly ticker: Ticker;
 }
 

@@ -188,9 +188,12 @@ test.serial('without a token it asks for one', async (t) => {
   const seen = await visit(t, browser, { unknown: true });
   if (seen === null) return;
   const { page, server } = seen;
+  t.is(await page.getByRole('alert').count(), 0, 'nothing was refused yet');
   await page.getByLabel('Access token').fill('wrong');
   await page.getByRole('button', { name: 'Open the fleet' }).click();
-  await until('the refusal', () => server.calls.length >= 2);
+  await until('the refusal', async () =>
+    /Not let in: the token is not known/.test(await textOf(page.locator('.sign-in'))),
+  );
   await page.getByLabel('Access token').fill(server.token);
   await page.getByRole('button', { name: 'Open the fleet' }).click();
   await page.waitForSelector('tr.row');
