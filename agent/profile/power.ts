@@ -41,8 +41,14 @@ export async function readPower(tree: Tree): Promise<Power> {
 
 /** What the board takes now, in watts; null where nothing is known to measure all of it. */
 export async function readWatts(tree: Tree): Promise<number | null> {
-  const whole = wholeBoard(await readRails(tree)) ?? (await readSupplies(tree)).battery;
-  return whole?.watts ?? null;
+  return (await readDraw(tree)).watts;
+}
+
+/** What the board takes now, and its rails. */
+export async function readDraw(tree: Tree): Promise<Pick<Power, 'watts' | 'rails'>> {
+  const rails = await readRails(tree);
+  const whole = wholeBoard(rails) ?? (await readSupplies(tree)).battery;
+  return { watts: whole?.watts ?? null, rails };
 }
 
 /**

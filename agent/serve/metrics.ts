@@ -91,6 +91,7 @@ function readingRows(readings: LastReadings): Row[] {
     ['frequency_hertz', 'The slowest core.', scaled(frequencyMHz, 1e6)],
     ['throttled', '1 where the processor is held back.', scaled(throttled, 1)],
     ['power_watts', 'What the board draws.', powerW],
+    ['gpu_busy_ratio', 'How busy the integrated GPU is, 0 to 1.', readings.gpuLoad],
     ['disk_free_bytes', 'Room for the data.', scaled(diskFreeMiB, 2 ** 20)],
     ['input_drift', 'Inputs against the golden set, 0 to 1.', readings.inputDrift],
     ['output_drift', 'Outputs against the golden set, 0 to 1.', readings.outputDrift],
@@ -98,10 +99,17 @@ function readingRows(readings: LastReadings): Row[] {
   return [
     ['fettle_network_sent_bytes_total', 'counter', 'To controller and broker.', [[{}, sent]]],
     ['fettle_network_received_bytes_total', 'counter', 'From them.', [[{}, received]]],
+    ...railRows(readings),
     ...gauges.flatMap(([name, help, value]): Row[] =>
       value == null ? [] : [[`fettle_${name}`, 'gauge', help, [[{}, value]]]],
     ),
   ];
+}
+
+function railRows({ rails = [] }: LastReadings): Row[] {
+  if (rails.length === 0) return [];
+  const samples = rails.map(({ name, watts }): Sample => [{ rail: name }, watts]);
+  return [['fettle_rail_watts', 'gauge', 'What each rail draws; rails overlap.', samples]];
 }
 
 function scaled(value: number | boolean | undefined, factor: number): number | undefined {

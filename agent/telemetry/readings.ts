@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { gpuLoad } from '../profile/clocks.ts';
 import { parseCpuList } from '../profile/cpu-list.ts';
-import { readWatts } from '../profile/power.ts';
+import { readDraw } from '../profile/power.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
 import { readThrottling } from '../profile/throttling.ts';
 import { openTree, type Tree } from '../profile/tree.ts';
@@ -12,6 +12,8 @@ export interface DeviceReadings {
   readonly frequencyMHz?: number;
   readonly throttled?: boolean;
   readonly powerW?: number;
+  /** Where there are several; they overlap. */
+  readonly rails?: { name: string; watts: number }[];
   readonly diskFreeMiB?: number;
   /** The share of the GPU's time that it was busy, 0 to 1. */
   readonly gpuLoad?: number;
@@ -32,7 +34,7 @@ export function deviceReader(dataFolder: string, root = '/'): () => Promise<Devi
     before = count;
     const throttled = slowed === null ? rose : slowed || rose === true;
     const frequencyMHz = await slowestMHz(tree, cores);
-    const powerW = await readWatts(tree);
+    const { watts: powerW, rails } = await readDraw(tree);
     const diskFreeMiB = await freeMiB(dataFolder);
     const gpu = await gpuLoad(tree);
     return {
@@ -40,6 +42,7 @@ export function deviceReader(dataFolder: string, root = '/'): () => Promise<Devi
       ...(frequencyMHz !== null && { frequencyMHz }),
       ...(throttled !== null && { throttled }),
       ...(powerW !== null && { powerW }),
+      ...(rails.length > 1 && { rails: rails.map((rail) => ({ ...rail })) }),
       ...(diskFreeMiB !== null && { diskFreeMiB }),
       ...(gpu.loadPercent !== undefined && { gpuLoad: gpu.loadPercent / 100 }),
     };

@@ -14,6 +14,8 @@ export const readings = {
   /** Whether the processor was slowed down, by heat or by too little power. */
   throttled: v.optional(v.boolean()),
   powerW: v.optional(v.number()),
+  /** What each rail takes, where there are several; they overlap. */
+  rails: v.optional(v.array(v.looseObject({ name: v.string(), watts: v.number() }))),
   /** Of an integrated GPU: the share of its time that it was busy, 0 to 1. */
   gpuLoad: v.optional(v.number()),
   /** Where the agent keeps its data. */

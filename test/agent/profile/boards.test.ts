@@ -185,6 +185,7 @@ test('telemetry reads the same boards: hottest sensor, clock, throttling, watts'
     throttled: false,
     powerW: 2.283,
     gpuLoad: 0.231,
+    rails: [{ name: 'POM_5V_IN' }, { name: 'POM_5V_GPU' }, { name: 'POM_5V_CPU' }],
   });
   t.like(await read('raspberry-pi-5'), { temperatureC: 84.85, throttled: true });
   t.like(await read('rock-5b'), { temperatureC: 78.615, throttled: true, gpuLoad: 0.12 });
