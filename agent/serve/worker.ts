@@ -21,7 +21,11 @@ async function serve(port: Port, { path, plan }: ThreadSpec): Promise<void> {
     say(port, { kind: 'unopened', error: reportError(thrown) });
     return port.close();
   }
-  port.on('message', (message: ToThread) => answer(port, session, message));
+  let last: Promise<void> = Promise.resolve();
+  port.on('message', (message: ToThread) => {
+    // What lies here while a run lasts is not under way yet: its time would count twice.
+    last = last.then(() => answer(port, session, message));
+  });
   say(port, { kind: 'open', inputs: session.inputs, outputs: session.outputs });
 }
 

@@ -85,6 +85,17 @@ test('a thread that runs on for too long is replaced, and the next run is answer
   await pool.drain();
 });
 
+test('a run that waits at its thread is not counted as running', async (t) => {
+  const pool = await openPool({ ...spec, path: await slowModel(t) });
+  const beginMs = performance.now();
+  await Promise.all([1, 2, 3, 4].map(() => pool.run(matrix())));
+  const elapsedMs = performance.now() - beginMs;
+  const { count, sum } = pool.takeRuns();
+  t.is(count, 4);
+  t.true(sum <= elapsedMs, `${sum} ms of runs in ${elapsedMs} ms`);
+  await pool.drain();
+});
+
 test('threads that die again and again end the pool', async (t) => {
   const path = await slowModel(t);
   const looped = Promise.withResolvers<number>();
