@@ -1,6 +1,7 @@
 /** `fettle doctor`: what works on this device, what does not, and what to do about it. */
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Check } from '../agent/doctor/check.ts';
 import { FettleError } from '../shared/errors.ts';
 import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
@@ -17,10 +18,12 @@ export const command: Command = {
   ],
   async run({ options, signal, io }) {
     const { data, controller, root, runtimePath } = options;
-    if (typeof runtimePath === 'string') process.env[runtimePathVariable] = runtimePath;
+    if (typeof runtimePath === 'string') {
+      process.env[runtimePathVariable] = resolve(runtimePath);
+    }
     const { examine } = await import('../agent/doctor/doctor.ts');
     const checks = await examine({
-      dataFolder: typeof data === 'string' ? data : join(homedir(), '.local/state/fettle/agent'),
+      dataFolder: typeof data === 'string' ? data : usualFolder(),
       controller: typeof controller === 'string' ? controller : null,
       root: typeof root === 'string' ? root : null,
       signal,
@@ -35,6 +38,14 @@ export const command: Command = {
     });
   },
 };
+
+/** Of the service that is installed here, else where an agent of this user keeps its state. */
+function usualFolder(): string {
+  const { FETTLE_AGENT_DATA: told } = process.env;
+  if (told) return told;
+  const installed = '/var/lib/fettle';
+  return existsSync(installed) ? installed : join(homedir(), '.local/state/fettle/agent');
+}
 
 const marks = { ok: 'ok', hint: 'hint', failed: 'FAILED', skipped: '–' } as const;
 const colours = { ok: 'green', hint: 'yellow', failed: 'red', skipped: 'dim' } as const;
