@@ -29,7 +29,9 @@ refuse() {
 current=$(readlink "$versions/current") || current=
 trial='' seconds=300 starts=0
 if [ -f "$versions/trial" ]; then read -r trial seconds starts <"$versions/trial" || trial=; fi
-case "$seconds$starts" in *[!0-9]* | '') trial= ;; esac
+for number in "$seconds" "$starts"; do
+  case $number in '' | *[!0-9]*) trial= ;; esac
+done
 if [ -z "$trial" ] || [ "$trial" = "$current" ]; then
   # Unreadable, or power was cut between the two steps with which a trial ends well.
   rm -f "$versions/trial"

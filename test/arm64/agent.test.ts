@@ -21,7 +21,7 @@ const device = 'board';
 const tuningBudgetSeconds = 45;
 
 test('a device of arm64 is profiled, tunes, serves and reports', async (t) => {
-  t.timeout(9 * minutesMs);
+  t.timeout(20 * minutesMs);
   const machine = await machineOrSkip(t);
   if (!machine) return;
   const cli = await compiled(t);
@@ -100,7 +100,7 @@ async function seen(
     return detail && holds(detail) ? detail : null;
   };
   try {
-    return await until(what, look, { timeoutMs: 6 * minutesMs, everyMs: 500 });
+    return await until(what, look, { timeoutMs: 15 * minutesMs, everyMs: 500 });
   } catch (thrown) {
     t.log(agent.log());
     throw thrown;

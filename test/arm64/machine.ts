@@ -24,7 +24,7 @@ export interface Machine {
 const libraries = '/usr/aarch64-linux-gnu/lib';
 const board = join(import.meta.dirname, '../fixtures/devices/raspberry-pi-5');
 const processor = 'cortex-a76';
-const timeoutMs = 5 * 60_000;
+const timeoutMs = 15 * 60_000;
 
 /** null where QEMU, the libraries or Node are absent; the test has then said so and passed. */
 export async function machineOrSkip(t: ExecutionContext): Promise<Machine | null> {
