@@ -77,7 +77,7 @@ function machine(t: ExecutionContext, qemu: string, node: string): Machine {
  * A script in the place of Node. The system cannot start an arm64 program by itself, so the path of
  * Node that a process gives to its children is the script's.
  */
-function wrap(folder: string, command: readonly string[]): string {
+export function wrap(folder: string, command: readonly string[]): string {
   const wrapper = join(folder, 'node');
   const preload = join(folder, 'preload.cjs');
   writeFileSync(preload, `process.execPath = ${JSON.stringify(wrapper)};\n`);
