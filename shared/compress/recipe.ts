@@ -43,6 +43,8 @@ export const Recipe = v.strictObject({
    * named by the node that adds the shortcut.
    */
   blocks: v.optional(v.union([BlockCount, v.array(v.string())])),
+  /** Residual blocks that go, the layers before them taking their part; likewise. */
+  dropped: v.optional(v.union([BlockCount, v.array(v.string())])),
   /**
    * Weights that become zero, the others making up for them: their share, or `N:M`, which keeps N
    * of each M consecutive weights of an output channel. It saves transfer, not time.
@@ -78,10 +80,10 @@ export function isSource(recipe: Recipe): boolean {
 }
 
 /** Whether channels, blocks or single weights go. */
-export function prunes({ source, keep, blocks, sparsity = 0 }: Recipe): boolean {
+export function prunes({ source, keep, blocks, dropped, sparsity = 0 }: Recipe): boolean {
   if (source === true) return false;
   if (sparsity !== 0) return true;
-  if (typeof blocks === 'number' ? blocks > 0 : (blocks ?? []).length > 0) return true;
+  if (countOf(blocks) + countOf(dropped) > 0) return true;
   if (keep === undefined) return false;
   return typeof keep === 'number' ? keep < 1 : Object.values(keep).some((share) => share < 1);
 }
@@ -115,7 +117,7 @@ export function sameRecipe(a: Recipe, b: Recipe): boolean {
 /**
  * What people call a recipe: `source`, `float32`, `int8`, `int8 mixed`, `int8 keep 0.75`,
  * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`, `int8 2 blocks`,
- * `int8 sparse 0.5`.
+ * `int8 1 block dropped`, `int8 sparse 0.5`.
  */
 export function recipeName(recipe: Recipe): string {
   if (isSource(recipe)) return 'source';
@@ -127,9 +129,14 @@ export function recipeName(recipe: Recipe): string {
   return `${numbersName(recipe)}${scheme}${mixed}${kept}${blocksName(recipe)}${sparse}`;
 }
 
-function blocksName({ blocks }: Recipe): string {
-  const count = typeof blocks === 'number' ? blocks : (blocks ?? []).length;
-  return count === 0 ? '' : ` ${count} ${count === 1 ? 'block' : 'blocks'}`;
+function blocksName({ blocks, dropped }: Recipe): string {
+  const named = (count: number) => ` ${count} ${count === 1 ? 'block' : 'blocks'}`;
+  const [one, none] = [countOf(blocks), countOf(dropped)];
+  return `${one > 0 ? named(one) : ''}${none > 0 ? `${named(none)} dropped` : ''}`;
+}
+
+function countOf(blocks: Recipe['blocks'] = 0): number {
+  return typeof blocks === 'number' ? blocks : blocks.length;
 }
 
 function numbersName(recipe: Recipe): string {

@@ -29,6 +29,8 @@ const NarrowWeights = v.strictObject({
 const PruneRecord = v.strictObject({
   /** Residual blocks that are one convolution each. */
   blocks: v.optional(v.array(v.string())),
+  /** Residual blocks that are gone. */
+  dropped: v.optional(v.array(v.string())),
   /** Places of the units that go, by the name of their group. */
   removed: v.record(v.string(), v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
   /**

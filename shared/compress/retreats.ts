@@ -15,13 +15,14 @@ const shares = [0.25, 0.5, 0.75, 1];
 /** Fewer channels, blocks and weights go, at last none. */
 export function lessPruned(recipe: Recipe): Retreat[] {
   if (!prunes(recipe)) return [];
-  const { keep, blocks, sparsity, ...rest } = recipe;
+  const { keep, blocks, dropped, sparsity, ...rest } = recipe;
   return shares.map((share) => {
     if (share === 1) return { recipe: rest, said: 'all channels, blocks and weights came back' };
     const less: Recipe = {
       ...rest,
       ...(keep !== undefined && { keep: keptMore(keep, share) }),
       ...(blocks !== undefined && { blocks: fewer(blocks, share) }),
+      ...(dropped !== undefined && { dropped: fewer(dropped, share) }),
       ...(typeof sparsity === 'number' && { sparsity: sparsity * (1 - share) }),
     };
     return { recipe: less, said: `${100 * share} % of what pruning took came back` };

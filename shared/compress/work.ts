@@ -125,8 +125,9 @@ export async function prunedOf(work: Work, recipe: Recipe): Promise<Pruned> {
   return pruned;
 }
 
-function channelsOf({ keep = 1, blocks = 0, sparsity = 0, target = '' }: Recipe): string {
-  return canonicalJson({ keep, blocks, sparsity, target });
+function channelsOf(recipe: Recipe): string {
+  const { keep = 1, blocks = 0, dropped = 0, sparsity = 0, target = '' } = recipe;
+  return canonicalJson({ keep, blocks, dropped, sparsity, target });
 }
 
 function emptyRecord(recipe: Recipe, model: MeasureRecord['model']): MeasureRecord {

@@ -8,6 +8,8 @@ export interface Change extends Option {
   readonly keep?: { readonly group: string; readonly share: number };
   /** A residual block that becomes one convolution. */
   readonly block?: string;
+  /** A residual block that goes. */
+  readonly dropped?: string;
   /** A layer that stays float where others compute in 8 bits. */
   readonly float?: string;
 }
@@ -19,6 +21,7 @@ export function recipeOf(bits: 32 | 8, { chosen }: Pick<Allocation<Change>, 'cho
     changes.flatMap((change) => (change.keep ? [[change.keep.group, change.keep.share]] : [])),
   );
   const blocks = changes.flatMap(({ block }) => block ?? []);
+  const dropped = changes.flatMap((change) => change.dropped ?? []);
   const layers = Object.fromEntries(
     changes.flatMap(({ float }) => (float === undefined ? [] : [[float, 32 as const]])),
   );
@@ -26,6 +29,7 @@ export function recipeOf(bits: 32 | 8, { chosen }: Pick<Allocation<Change>, 'cho
     ...{ v: 1, bits },
     ...(Object.keys(keep).length > 0 && { keep }),
     ...(blocks.length > 0 && { blocks }),
+    ...(dropped.length > 0 && { dropped }),
     ...(Object.keys(layers).length > 0 && { layers }),
   };
 }

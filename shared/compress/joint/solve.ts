@@ -12,7 +12,7 @@ import { openDataSet } from '../../evaluate/dataset.ts';
 import { readModel } from '../../onnx/read.ts';
 import { paretoFront } from '../allocate/front.ts';
 import { measurePays, type TimeModels, timerOf } from '../pays.ts';
-import { type Recipe, recipeName } from '../recipe.ts';
+import { prunes, type Recipe, recipeName } from '../recipe.ts';
 import { outputNoises, type SensitivityOptions } from '../sensitivity.ts';
 import { inputsOf } from '../source.ts';
 import { targetOf } from '../targets.ts';
@@ -116,7 +116,7 @@ function merged(base: Recipe, bits: 32 | 8, allocation: Parameters<typeof recipe
 }
 
 function proposal(kind: Candidate['kind'], recipe: Recipe): Proposal {
-  const pruned = recipe.keep !== undefined || recipe.blocks !== undefined;
+  const pruned = prunes(recipe);
   const actual = recipe.bits === 32 ? (pruned ? 'prune only' : 'float') : kind;
   return { kind: actual === 'joint' && !pruned ? 'quantize only' : actual, recipe };
 }

@@ -10,11 +10,13 @@ import type { Progress } from '../../variants.ts';
 import type { Unit } from '../allocate/front.ts';
 import { narrowLayers } from '../narrow/layers.ts';
 import { prunedModel } from '../prune/apply.ts';
-import { type Block, blocksOf, replaceBlocks, replacementName } from '../prune/blocks.ts';
+import { type Block, blocksOf } from '../prune/blocks.ts';
+import { retargetedLayers } from '../prune/changed.ts';
 import { fitModel } from '../prune/fit.ts';
 import { dependenciesOf } from '../prune/groups.ts';
 import { measurePruning } from '../prune/measure.ts';
 import type { PruneRun } from '../prune/run.ts';
+import { type BlockNames, withoutBlocks } from '../prune/without-blocks.ts';
 import { outputNoises, type SensitivityOptions } from '../sensitivity.ts';
 import type { Rounding } from '../targets.ts';
 import type { Change } from './changes.ts';
@@ -30,7 +32,7 @@ export interface TryOptions {
 /** One change to the float model, and what it loses. */
 export interface Tried {
   readonly unit: string;
-  readonly change: Pick<Change, 'keep' | 'block' | 'float'>;
+  readonly change: Pick<Change, 'keep' | 'block' | 'dropped' | 'float'>;
   /** The model with this change; that with none where the change is one of bits. */
   readonly model: Model;
   readonly loss: number;
@@ -85,9 +87,11 @@ async function candidatesOf(model: Model, options: TryOptions): Promise<Candidat
     ({ free, summed }) => free.length > 1 && !summed,
   );
   const jobs = [
-    ...blocks.map((block) => async () => blockCandidate(model, block, run)),
+    ...blocks.map((block) => async () => blockCandidates(model, block, run)),
     ...groups.map(({ name }) => async () => {
-      const inside = blocks.find((block) => !has(replaceBlocks(model, [block]), name));
+      const inside = blocks.find(
+        (block) => !has(withoutBlocks(model, { replaced: [block.name], dropped: [] }), name),
+      );
       return groupCandidates(model, { group: name, unit: inside?.name ?? name }, { options, run });
     }),
   ];
@@ -104,12 +108,22 @@ async function candidatesOf(model: Model, options: TryOptions): Promise<Candidat
   return candidates;
 }
 
-async function blockCandidate(model: Model, block: Block, run: PruneRun): Promise<Candidate[]> {
-  const replaced = replaceBlocks(model, [block]);
-  const outputs = Array.from({ length: block.outputs }, (_, at) => at);
-  const kept = new Map([[replacementName(block.name), outputs]]);
-  await fitModel({ source: model, pruned: replaced, kept }, run);
-  return [{ unit: block.name, change: { block: block.name }, model: replaced }];
+async function blockCandidates(
+  model: Model,
+  { name, droppable }: Block,
+  run: PruneRun,
+): Promise<Candidate[]> {
+  const without = async (names: BlockNames) => {
+    const pruned = withoutBlocks(model, names);
+    await fitModel({ source: model, pruned, kept: retargetedLayers(model, pruned) }, run);
+    return pruned;
+  };
+  const replaced = await without({ replaced: [name], dropped: [] });
+  const dropped = droppable ? await without({ replaced: [], dropped: [name] }) : null;
+  return [
+    { unit: name, change: { block: name }, model: replaced },
+    ...(dropped ? [{ unit: name, change: { dropped: name }, model: dropped }] : []),
+  ];
 }
 
 async function groupCandidates(

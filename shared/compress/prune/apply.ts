@@ -4,13 +4,14 @@ import type { Model, Node } from '../../onnx/graph.ts';
 import type { PruneRecord } from '../record.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatTensor, sizeOf } from '../tensors.ts';
-import { blocksOf, replaceBlocks } from './blocks.ts';
+import { blocksOf } from './blocks.ts';
 import { dependenciesOf } from './groups.ts';
 import { removeUnits } from './remove.ts';
+import { withoutBlocks } from './without-blocks.ts';
 
 /** `model` must be canonical. Throws `VARIANT_FAILED` where the record is of another model. */
 export function prunedModel(model: Model, record: PruneRecord): Model {
-  const dependencies = dependenciesOf(withoutBlocks(model, record.blocks ?? []));
+  const dependencies = dependenciesOf(withoutNamed(model, record));
   const groups = new Map(dependencies.groups.map((group) => [group.name, group]));
   const units = new Set<number>();
   for (const [name, places] of Object.entries(record.removed)) {
@@ -34,15 +35,14 @@ export function prunedModel(model: Model, record: PruneRecord): Model {
   return pruned;
 }
 
-function withoutBlocks(model: Model, names: readonly string[]): Model {
-  if (names.length === 0) return model;
+function withoutNamed(model: Model, { blocks = [], dropped = [] }: PruneRecord): Model {
+  if (blocks.length + dropped.length === 0) return model;
   const all = blocksOf(model);
-  const blocks = names.map((name) => {
-    const block = all.find((one) => one.name === name);
-    if (!block) throw otherModel(`block ${name}`);
-    return block;
-  });
-  return replaceBlocks(model, blocks);
+  const missing =
+    blocks.find((name) => !all.some((one) => one.name === name)) ??
+    dropped.find((name) => !all.some((one) => one.name === name && one.droppable));
+  if (missing !== undefined) throw otherModel(`block ${missing}`);
+  return withoutBlocks(model, { replaced: blocks, dropped });
 }
 
 /** Weights in the order of the node's own tensor; the constants they replace may be shared. */

@@ -1,6 +1,6 @@
 /** Channels and blocks go only where that is faster here: each node of a small model has a cost. */
 import { timerOf } from '../pays.ts';
-import type { Recipe } from '../recipe.ts';
+import { type Recipe, sameRecipe } from '../recipe.ts';
 import { calibrationOf, makeVariant, type Work } from '../work.ts';
 
 /**
@@ -12,8 +12,8 @@ export async function prunedWhereFaster(
   recipe: Recipe,
 ): Promise<{ readonly recipe: Recipe; readonly notes: readonly string[] }> {
   const { timing, signal } = work.request;
-  const { keep, blocks, ...whole } = recipe;
-  if (!timing || (keep === undefined && blocks === undefined)) return { recipe, notes: [] };
+  const whole = wholeOf(recipe);
+  if (!timing || sameRecipe(whole, recipe)) return { recipe, notes: [] };
   const time = timerOf(await calibrationOf(work, recipe), { ...timing, signal });
   const [before, after] = [await makeVariant(work, whole), await makeVariant(work, recipe)];
   const [wholeMs = 0, prunedMs = 0] = await time([before.built.bytes, after.built.bytes]);
@@ -25,8 +25,14 @@ export function choosePruned(
   recipe: Recipe,
   { wholeMs, prunedMs }: { readonly wholeMs: number; readonly prunedMs: number },
 ): { readonly recipe: Recipe; readonly notes: readonly string[] } {
-  const { keep, blocks, ...whole } = recipe;
   const ratio = `${(wholeMs / prunedMs).toFixed(2)} times the speed of the whole model`;
   if (prunedMs < wholeMs) return { recipe, notes: [`Pruned: ${ratio} in the same bits.`] };
-  return { recipe: whole, notes: [`Not pruned: it would have ${ratio} in the same bits.`] };
+  return {
+    recipe: wholeOf(recipe),
+    notes: [`Not pruned: it would have ${ratio} in the same bits.`],
+  };
+}
+
+function wholeOf({ keep: _, blocks: __, dropped: ___, ...whole }: Recipe): Recipe {
+  return whole;
 }

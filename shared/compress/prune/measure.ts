@@ -4,13 +4,12 @@ import type { DataSet } from '../../evaluate/dataset.ts';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Progress } from '../../variants.ts';
-import { narrowLayers } from '../narrow/layers.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
 import { withSparsity } from '../sparse/measure.ts';
 import type { Rounding } from '../targets.ts';
 import { textOf } from './apply.ts';
-import { replaceBlocks } from './blocks.ts';
+import { changedLayers } from './changed.ts';
 import { chooseBlocks } from './choose-blocks.ts';
 import { chooseUnits } from './choose-units.ts';
 import { type FitJob, fitModel } from './fit.ts';
@@ -19,6 +18,7 @@ import { fittedLayers } from './layers.ts';
 import { layersBeforeMeans } from './means.ts';
 import { removeUnits } from './remove.ts';
 import type { Importance, PruneRun } from './run.ts';
+import { type BlockNames, withoutBlocks } from './without-blocks.ts';
 
 export interface PruneOptions {
   readonly dataSet: DataSet;
@@ -41,7 +41,7 @@ const defaults = { limit: 256, memoryBytes: 256 * 2 ** 20 };
 /** `canonical` is the model in canonical form; it is not changed. */
 export async function measurePruning(
   source: Model,
-  recipe: Pick<Recipe, 'keep' | 'blocks' | 'sparsity'>,
+  recipe: Pick<Recipe, 'keep' | 'blocks' | 'dropped' | 'sparsity'>,
   options: PruneOptions,
 ): Promise<PruneRecord> {
   const canonical = layersBeforeMeans(source);
@@ -56,42 +56,46 @@ export async function measurePruning(
     fit: options.fit ?? true,
   };
   try {
-    const { blocks, model, weights } = await withoutBlocks(canonical, recipe, run);
+    const { names, model, weights } = await blocksGone(canonical, recipe, run);
+    const { replaced: blocks, dropped } = names;
+    const gone = { blocks: [...blocks], ...(dropped.length > 0 && { dropped: [...dropped] }) };
     const dependencies = dependenciesOf(model);
     const chosen = await chooseUnits(dependencies, recipe.keep, {
       run,
       rounding: options.rounding,
     });
     if (chosen.units.size === 0) {
-      return await withSparsity(source, { blocks, removed: {}, weights }, { recipe, run });
+      return await withSparsity(source, { ...gone, removed: {}, weights }, { recipe, run });
     }
     const pruned = removeUnits(dependencies, chosen.units);
     const kept = keptChannels(dependencies, chosen.units);
     const fitted = await refitted({ source: canonical, pruned, kept }, run);
-    const record = { blocks, removed: chosen.removed, weights: fitted };
+    const record = { ...gone, removed: chosen.removed, weights: fitted };
     return await withSparsity(source, record, { recipe, run });
   } finally {
     await products.release();
   }
 }
 
-interface WithoutBlocks {
-  readonly blocks: string[];
+interface BlocksGone {
+  readonly names: BlockNames;
   readonly model: Model;
   readonly weights: PruneRecord['weights'];
 }
 
-async function withoutBlocks(
+async function blocksGone(
   canonical: Model,
-  { blocks: asked }: Pick<Recipe, 'blocks'>,
+  asked: Pick<Recipe, 'blocks' | 'dropped'>,
   run: PruneRun,
-): Promise<WithoutBlocks> {
-  const chosen = await chooseBlocks(canonical, asked, run);
-  if (chosen.length === 0) return { blocks: [], model: canonical, weights: {} };
-  const model = replaceBlocks(canonical, chosen);
+): Promise<BlocksGone> {
+  const names = await chooseBlocks(canonical, asked, run);
+  if (names.replaced.length + names.dropped.length === 0) {
+    return { names, model: canonical, weights: {} };
+  }
+  const model = withoutBlocks(canonical, names);
   const kept = keptChannels(dependenciesOf(model), new Set());
   const weights = await refitted({ source: canonical, pruned: model, kept }, run);
-  return { blocks: chosen.map(({ name }) => name), model, weights };
+  return { names, model, weights };
 }
 
 /** Which channels each layer still makes, by layer name. */
@@ -120,23 +124,4 @@ async function refitted(job: FitJob, run: PruneRun): Promise<PruneRecord['weight
       { weights: textOf(weights), bias: bias && textOf(bias) },
     ]),
   );
-}
-
-/** Layers that are new, read fewer channels, or lie behind such. */
-function changedLayers(source: Model, pruned: Model): Set<string> {
-  const known = new Set(source.graph.nodes.map(({ name }) => name));
-  const [before, after] = [columnsByName(source), columnsByName(pruned)];
-  const values = new Set<string>();
-  const changed = new Set<string>();
-  for (const { name, inputs, outputs } of pruned.graph.nodes) {
-    const same = known.has(name) && before.get(name) === after.get(name);
-    if (same && !inputs.some((input) => values.has(input))) continue;
-    for (const output of outputs) values.add(output);
-    changed.add(name);
-  }
-  return changed;
-}
-
-function columnsByName(model: Model): Map<string, number> {
-  return new Map(narrowLayers(model).layers.map(({ node, columns }) => [node.name, columns]));
 }

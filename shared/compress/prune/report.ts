@@ -22,22 +22,32 @@ export function withChannels(
 
 /** What was decided, a sentence each. */
 export function pruningNotes(record: PruneRecord): string[] {
-  const whole = (record.blocks ?? []).length === 0 && Object.keys(record.removed).length === 0;
+  const whole =
+    (record.blocks ?? []).length + (record.dropped ?? []).length === 0 &&
+    Object.keys(record.removed).length === 0;
   if (record.zeros !== undefined && whole) return sparsityNotes(record);
   return [structureNote(record), ...sparsityNotes(record)];
 }
 
-function structureNote({ blocks = [], removed, weights }: PruneRecord): string {
+function structureNote({ blocks = [], dropped = [], removed, weights }: PruneRecord): string {
   const channels = Object.values(removed).reduce((sum, places) => sum + places.length, 0);
   const fitted = Object.keys(weights).length;
-  if (blocks.length > 0) {
-    const also = channels > 0 ? `, ${channels} channels went` : '';
-    const which = `${blocks.length} residual blocks (${blocks.join(', ')})`;
-    return `${which} became one convolution each${also}; ${fitted} layers were fitted again.`;
+  if (blocks.length + dropped.length > 0) {
+    const said = [
+      ...(blocks.length > 0 ? [`${named(blocks)} became one convolution each`] : []),
+      ...(dropped.length > 0 ? [`${named(dropped)} went`] : []),
+      ...(channels > 0 ? [`${channels} channels went`] : []),
+    ];
+    return `${said.join(', ')}; ${fitted} layers were fitted again.`;
   }
   if (channels === 0) return 'No channels went: the kernels take no fewer than there are.';
   const groups = Object.keys(removed).length;
   return `${channels} channels of ${groups} groups went, and ${fitted} layers were fitted again.`;
+}
+
+function named(blocks: readonly string[]): string {
+  const what = blocks.length === 1 ? 'residual block' : 'residual blocks';
+  return `${blocks.length} ${what} (${blocks.join(', ')})`;
 }
 
 function channelCounts(model: Model): Map<string, number> {

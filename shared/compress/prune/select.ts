@@ -52,7 +52,10 @@ export function removedCounts(
   const total = shared.reduce((sum, count) => sum + count, 0);
   let budget = Math.round(total * (1 - (ratio ?? 1)));
   for (;;) {
-    const next = cheapestStep(judged, counts, { budget, rounding });
+    // Of what fits nothing is left when less than half a step too many is the nearer count.
+    const next =
+      cheapestStep(judged, counts, { sizeMax: budget, rounding }) ??
+      cheapestStep(judged, counts, { sizeMax: 2 * budget - 1, rounding });
     if (!next) return counts;
     counts[next.at] = (counts[next.at] ?? 0) + next.size;
     budget -= next.size;
@@ -70,11 +73,11 @@ function nearestCount(
   return Math.min(most, Math.max(0, units.length - kept));
 }
 
-/** The removal to a group's next lower count that costs least a unit and fits the budget. */
+/** The removal to a group's next lower count that costs least a unit, of so many at most. */
 function cheapestStep(
   judged: readonly Judged[],
   counts: readonly number[],
-  { budget, rounding }: { budget: number; rounding: Rounding },
+  { sizeMax, rounding }: { sizeMax: number; rounding: Rounding },
 ): { at: number; size: number } | null {
   let least = Infinity;
   let next: { at: number; size: number } | null = null;
@@ -82,8 +85,7 @@ function cheapestStep(
     const gone = counts[at] ?? 0;
     const step = stepOf(group.units.length, rounding);
     const size = (group.units.length - gone) % step || step;
-    // Less than half a step too many is nearer to the ratio than the rest of it too few.
-    if (keep !== null || size >= 2 * budget || gone + size > order.units.length) continue;
+    if (keep !== null || size > sizeMax || gone + size > order.units.length) continue;
     const costs = order.costs.slice(gone, gone + size);
     const cost = costs.reduce((sum, each) => sum + each, 0) / size;
     if (cost < least) {

@@ -37,6 +37,14 @@ test('a count that no kernel likes is brought to one that they do', (t) => {
   t.is(mostRemoved(small, rounding), 0, 'eight are as fast as fewer');
 });
 
+test('what fits goes before what is too many', (t) => {
+  const cheap = judgedOf(groupOf('cheap', 64), () => 0.1);
+  const small = judgedOf(groupOf('small', 32), () => 1);
+  const dear = judgedOf(groupOf('dear', 16), () => 2);
+  // 28 of 112 are asked for: 24 are as near as 32.
+  t.deepEqual(removedCounts([cheap, small, dear], 0.75, rounding), [16, 8, 0]);
+});
+
 test('a named group keeps its own share', (t) => {
   const named = judgedOf(groupOf('named', 64), (at) => at, 0.5);
   t.deepEqual(removedCounts([named], null, rounding), [32]);
