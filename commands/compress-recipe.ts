@@ -22,6 +22,10 @@ export const recipeFlags: Command['options'] = [
     help: 'so many residual blocks become one convolution each, those that disturb least first',
   },
   {
+    flags: '--dropped <n>',
+    help: 'so many residual blocks go, the layers before them fitted to what they made',
+  },
+  {
     flags: '--sparsity <s>',
     help: 'zeros among the weights: a share, or N:M such as 2:4; saves transfer, not time',
   },
@@ -77,7 +81,8 @@ export async function recipeOf(context: CommandContext): Promise<Recipe> {
     ...activationsOf(context),
     ...blockSizeOf(context),
     ...keepOf(context),
-    ...blocksOf(context),
+    ...blocksOf(context, 'blocks'),
+    ...blocksOf(context, 'dropped'),
     ...sparsityOf(context),
   };
 }
@@ -91,6 +96,7 @@ const recipeOptions = [
   'blockSize',
   'keep',
   'blocks',
+  'dropped',
   'sparsity',
 ] as const;
 
@@ -129,12 +135,15 @@ function keepOf({ options }: CommandContext): Pick<Recipe, 'keep'> {
   throw badArgument('--keep', { expected: 'a number from 0.05 to 1', got: asked });
 }
 
-function blocksOf({ options }: CommandContext): Pick<Recipe, 'blocks'> {
-  const asked = text(options.blocks);
+function blocksOf(
+  { options }: CommandContext,
+  name: 'blocks' | 'dropped',
+): Pick<Recipe, 'blocks' | 'dropped'> {
+  const asked = text(options[name]);
   if (asked === undefined) return {};
-  const blocks = Number(asked);
-  if (Number.isInteger(blocks) && blocks >= 0 && blocks <= 1000) return { blocks };
-  throw badArgument('--blocks', { expected: 'a whole number from 0 to 1000', got: asked });
+  const count = Number(asked);
+  if (Number.isInteger(count) && count >= 0 && count <= 1000) return { [name]: count };
+  throw badArgument(`--${name}`, { expected: 'a whole number from 0 to 1000', got: asked });
 }
 
 function sparsityOf({ options }: CommandContext): Pick<Recipe, 'sparsity'> {

@@ -1,5 +1,10 @@
 /** `fettle inspect`: what a model is made of, and what can be done with it. */
-import { type GroupVerdict, inspectGroups } from '../shared/compress/prune/inspect.ts';
+import {
+  type BlockVerdict,
+  type GroupVerdict,
+  inspectBlocks,
+  inspectGroups,
+} from '../shared/compress/prune/inspect.ts';
 import type { Dimension } from '../shared/onnx/graph.ts';
 import { type Inspection, inspectModel, type Port } from '../shared/onnx/inspect.ts';
 import { readModelFile } from '../shared/onnx/read.ts';
@@ -15,12 +20,14 @@ export const command: Command = {
     const model = await readModelFile(path);
     const inspection = inspectModel(model);
     const prunable = inspectGroups(model);
-    io.result({ ...inspection, prunable });
-    for (const line of linesOf(path, inspection, prunable)) io.line(line);
+    const blocks = inspectBlocks(model);
+    io.result({ ...inspection, prunable, blocks });
+    for (const line of linesOf(path, inspection)) io.line(line);
+    for (const line of ['', ...groupLines(prunable), ...blockLines(blocks)]) io.line(line);
   },
 };
 
-function linesOf(path: string, inspection: Inspection, groups: readonly GroupVerdict[]): string[] {
+function linesOf(path: string, inspection: Inspection): string[] {
   const { opsets, irVersion, producer, parameters, bytes, operators } = inspection;
   const sets = Object.entries(opsets).map(([domain, version]) => `${domain} ${version}`);
   const facts: [string, string][] = [
@@ -42,8 +49,6 @@ function linesOf(path: string, inspection: Inspection, groups: readonly GroupVer
     ...formatTable(facts).map((line) => `  ${line}`),
     '',
     ...verdictLines('can run in 8 bits', inspection.quantizable.map(quantizableOf)),
-    '',
-    ...groupLines(groups),
   ];
 }
 
@@ -87,6 +92,20 @@ function groupLines(groups: readonly GroupVerdict[]): string[] {
   ]);
   return [
     `${able.length} of ${groups.length} groups of channels can be pruned`,
+    ...formatTable(rows),
+  ];
+}
+
+function blockLines(blocks: readonly BlockVerdict[]): string[] {
+  if (blocks.length === 0) return [];
+  const count = blocks.filter(({ droppable }) => droppable).length;
+  const rows = blocks.map(({ block, droppable }) => [
+    `  ${droppable ? 'replace or drop' : 'replace'}`,
+    block,
+  ]);
+  return [
+    '',
+    `${blocks.length} residual blocks can be replaced, ${count} of them dropped`,
     ...formatTable(rows),
   ];
 }

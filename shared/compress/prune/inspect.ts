@@ -1,6 +1,7 @@
 /** What can be pruned of a model and what cannot, and why: its groups in canonical form. */
 import type { Model } from '../../onnx/graph.ts';
 import { canonicalise } from '../canonical/canonicalise.ts';
+import { blocksOf } from './blocks.ts';
 import { dependenciesOf } from './groups.ts';
 
 export interface GroupVerdict {
@@ -27,6 +28,21 @@ export function inspectGroups(model: Model): GroupVerdict[] {
       reason: reason ?? (summed ? summedReason : null),
     }),
   );
+}
+
+export interface BlockVerdict {
+  /** As a recipe's `blocks` and `dropped` name it: the node that adds the shortcut. */
+  readonly block: string;
+  /** Whether it can also go altogether; one convolution can stand in for each. */
+  readonly droppable: boolean;
+}
+
+/** In the order of the graph. */
+export function inspectBlocks(model: Model): BlockVerdict[] {
+  return blocksOf(canonicalise(model).model).map(({ name: block, droppable }) => ({
+    block,
+    droppable,
+  }));
 }
 
 const summedReason = 'several layers are summed over it: only a recipe that names it prunes it';
