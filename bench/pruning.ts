@@ -45,7 +45,8 @@ const notes = [
     'source on the whole evaluation set, paired, with one standard error; "unfitted": the same ' +
     'channels or blocks gone, no layer fitted again.',
   'Speed: the median latency of the unpruned variant of the same bits over that of this one, all ' +
-    'variants of a model run in turns in one process, one thread. Bytes: of this variant over those of that one.',
+    'variants of a model run in turns in one process, one thread. Bytes: of this variant over ' +
+    'those of that one.',
   'Offered: whether an earlier timing of its own, by the rule of --measure, called the variant ' +
     'faster. Holds: whether one that was offered is then measured faster.',
 ];

@@ -102,7 +102,7 @@ function insideOf(
   return used && nodes.filter((node) => node.op === 'Conv').length >= 2 ? inside : null;
 }
 
-/** Whether a layer or a sum and a bound make the input, for the block alone, and a bound follows. */
+/** Whether a layer or a sum, and a bound, make the input for the block alone; a bound follows. */
 function standsBehindLayer(
   { input, sum, inside }: { input: string; sum: string; inside: ReadonlySet<Node> },
   { rewriter }: RewriteContext,

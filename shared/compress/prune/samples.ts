@@ -34,7 +34,7 @@ export async function* samples(run: PruneRun): AsyncGenerator<Sample> {
   }
 }
 
-/** How a picture is seen: as it is, mirrored, and both moved by a little, in opposite directions. */
+/** How a picture is seen: as it is, mirrored, and both moved a little, in opposite directions. */
 function viewsOf(feeds: Tensors): Tensors[] {
   const pictures = Object.values(feeds).map(pictureOf);
   if (pictures.some((picture) => picture === null)) return [feeds];
