@@ -10,7 +10,7 @@ import type { PruneRun } from './run.ts';
 import { type BlockNames, withoutBlocks } from './without-blocks.ts';
 
 /** Blocks are compared on this many samples. */
-const judgeSamples = 128;
+const judgeSamples = 64;
 
 /** Throws `RECIPE_INVALID` where a named block is none, or cannot go. */
 export async function chooseBlocks(
