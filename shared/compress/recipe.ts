@@ -15,6 +15,7 @@ export const blockSizes = [16, 32, 64, 128, 256] as const;
 
 const Bits = v.picklist(bitWidths);
 const BlockCount = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000));
+const Rank = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_536));
 const KeepRatio = v.pipe(v.number(), v.minValue(0.05), v.maxValue(1));
 
 const Share = v.pipe(v.number(), v.minValue(0), v.maxValue(0.95));
@@ -45,6 +46,8 @@ export const Recipe = v.strictObject({
   blocks: v.optional(v.union([BlockCount, v.array(v.string())])),
   /** Residual blocks that go, the layers before them taking their part; likewise. */
   dropped: v.optional(v.union([BlockCount, v.array(v.string())])),
+  /** Layers that become two, one behind the other, and how many channels are between them. */
+  ranks: v.optional(v.record(v.string(), Rank)),
   /**
    * Weights that become zero, the others making up for them: their share, or `N:M`, which keeps N
    * of each M consecutive weights of an output channel. It saves transfer, not time.
@@ -79,10 +82,11 @@ export function isSource(recipe: Recipe): boolean {
   return recipe.source === true;
 }
 
-/** Whether channels, blocks or single weights go. */
-export function prunes({ source, keep, blocks, dropped, sparsity = 0 }: Recipe): boolean {
+/** Whether channels, blocks, ranks or single weights go. */
+export function prunes(recipe: Recipe): boolean {
+  const { source, keep, blocks, dropped, ranks = {}, sparsity = 0 } = recipe;
   if (source === true) return false;
-  if (sparsity !== 0) return true;
+  if (sparsity !== 0 || Object.keys(ranks).length > 0) return true;
   if (countOf(blocks) + countOf(dropped) > 0) return true;
   if (keep === undefined) return false;
   return typeof keep === 'number' ? keep < 1 : Object.values(keep).some((share) => share < 1);
@@ -117,7 +121,7 @@ export function sameRecipe(a: Recipe, b: Recipe): boolean {
 /**
  * What people call a recipe: `source`, `float32`, `int8`, `int8 mixed`, `int8 keep 0.75`,
  * `int4 weights` (activations stay float), `int4 weights int8`, `int8 pow2`, `int8 2 blocks`,
- * `int8 1 block dropped`, `int8 sparse 0.5`.
+ * `int8 1 block dropped`, `int8 low rank`, `int8 sparse 0.5`.
  */
 export function recipeName(recipe: Recipe): string {
   if (isSource(recipe)) return 'source';
@@ -126,7 +130,8 @@ export function recipeName(recipe: Recipe): string {
     typeof recipe.keep === 'number' ? ` keep ${recipe.keep}` : recipe.keep ? ' pruned' : '';
   const scheme = recipe.scheme === 'pow2' ? ' pow2' : '';
   const sparse = recipe.sparsity ? ` sparse ${recipe.sparsity}` : '';
-  return `${numbersName(recipe)}${scheme}${mixed}${kept}${blocksName(recipe)}${sparse}`;
+  const low = Object.keys(recipe.ranks ?? {}).length > 0 ? ' low rank' : '';
+  return `${numbersName(recipe)}${scheme}${mixed}${kept}${blocksName(recipe)}${low}${sparse}`;
 }
 
 function blocksName({ blocks, dropped }: Recipe): string {

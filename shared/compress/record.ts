@@ -41,6 +41,18 @@ const PruneRecord = v.strictObject({
     v.string(),
     v.strictObject({ weights: v.string(), bias: v.nullable(v.string()) }),
   ),
+  /**
+   * Layers that are two: weights of the first, likewise; those of the second are in `weights`.
+   */
+  factors: v.optional(
+    v.record(
+      v.string(),
+      v.strictObject({
+        rank: v.pipe(v.number(), v.integer(), v.minValue(1)),
+        weights: v.string(),
+      }),
+    ),
+  ),
   /** The share of zeros among the weights of layers that were made sparse, by layer name. */
   zeros: v.optional(v.record(v.string(), v.number())),
 });

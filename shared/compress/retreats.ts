@@ -15,7 +15,7 @@ const shares = [0.25, 0.5, 0.75, 1];
 /** Fewer channels, blocks and weights go, at last none. */
 export function lessPruned(recipe: Recipe): Retreat[] {
   if (!prunes(recipe)) return [];
-  const { keep, blocks, dropped, sparsity, ...rest } = recipe;
+  const { keep, blocks, dropped, ranks, sparsity, ...rest } = recipe;
   return shares.map((share) => {
     if (share === 1) return { recipe: rest, said: 'all channels, blocks and weights came back' };
     const less: Recipe = {
@@ -23,6 +23,7 @@ export function lessPruned(recipe: Recipe): Retreat[] {
       ...(keep !== undefined && { keep: keptMore(keep, share) }),
       ...(blocks !== undefined && { blocks: fewer(blocks, share) }),
       ...(dropped !== undefined && { dropped: fewer(dropped, share) }),
+      ...(ranks !== undefined && { ranks: fewerOf(ranks, share) }),
       ...(typeof sparsity === 'number' && { sparsity: sparsity * (1 - share) }),
     };
     return { recipe: less, said: `${100 * share} % of what pruning took came back` };
@@ -38,6 +39,11 @@ function keptMore(keep: NonNullable<Recipe['keep']>, share: number): Recipe['kee
 function fewer(blocks: NonNullable<Recipe['blocks']>, share: number): Recipe['blocks'] {
   if (typeof blocks === 'number') return Math.floor(blocks * (1 - share));
   return blocks.slice(0, Math.floor(blocks.length * (1 - share)));
+}
+
+function fewerOf(ranks: NonNullable<Recipe['ranks']>, share: number): Recipe['ranks'] {
+  const all = Object.entries(ranks);
+  return Object.fromEntries(all.slice(0, Math.floor(all.length * (1 - share))));
 }
 
 /** One layer after the other goes back to float, in the order given; at last all are. */

@@ -126,8 +126,8 @@ export async function prunedOf(work: Work, recipe: Recipe): Promise<Pruned> {
 }
 
 function channelsOf(recipe: Recipe): string {
-  const { keep = 1, blocks = 0, dropped = 0, sparsity = 0, target = '' } = recipe;
-  return canonicalJson({ keep, blocks, dropped, sparsity, target });
+  const { keep = 1, blocks = 0, dropped = 0, ranks = {}, sparsity = 0, target = '' } = recipe;
+  return canonicalJson({ keep, blocks, dropped, ranks, sparsity, target });
 }
 
 function emptyRecord(recipe: Recipe, model: MeasureRecord['model']): MeasureRecord {

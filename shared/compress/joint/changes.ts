@@ -10,6 +10,8 @@ export interface Change extends Option {
   readonly block?: string;
   /** A residual block that goes. */
   readonly dropped?: string;
+  /** A layer that becomes two, and the channels between them. */
+  readonly rank?: { readonly layer: string; readonly rank: number };
   /** A layer that stays float where others compute in 8 bits. */
   readonly float?: string;
 }
@@ -22,6 +24,9 @@ export function recipeOf(bits: 32 | 8, { chosen }: Pick<Allocation<Change>, 'cho
   );
   const blocks = changes.flatMap(({ block }) => block ?? []);
   const dropped = changes.flatMap((change) => change.dropped ?? []);
+  const ranks = Object.fromEntries(
+    changes.flatMap(({ rank }) => (rank ? [[rank.layer, rank.rank]] : [])),
+  );
   const layers = Object.fromEntries(
     changes.flatMap(({ float }) => (float === undefined ? [] : [[float, 32 as const]])),
   );
@@ -30,6 +35,7 @@ export function recipeOf(bits: 32 | 8, { chosen }: Pick<Allocation<Change>, 'cho
     ...(Object.keys(keep).length > 0 && { keep }),
     ...(blocks.length > 0 && { blocks }),
     ...(dropped.length > 0 && { dropped }),
+    ...(Object.keys(ranks).length > 0 && { ranks }),
     ...(Object.keys(layers).length > 0 && { layers }),
   };
 }

@@ -12,6 +12,8 @@ import { narrowLayers } from '../narrow/layers.ts';
 import { prunedModel } from '../prune/apply.ts';
 import { type Block, blocksOf } from '../prune/blocks.ts';
 import { retargetedLayers } from '../prune/changed.ts';
+import { factorise } from '../prune/factorise.ts';
+import { factorable } from '../prune/factors.ts';
 import { fitModel } from '../prune/fit.ts';
 import { dependenciesOf } from '../prune/groups.ts';
 import { measurePruning } from '../prune/measure.ts';
@@ -32,13 +34,17 @@ export interface TryOptions {
 /** One change to the float model, and what it loses. */
 export interface Tried {
   readonly unit: string;
-  readonly change: Pick<Change, 'keep' | 'block' | 'dropped' | 'float'>;
+  readonly change: Pick<Change, 'keep' | 'block' | 'dropped' | 'rank' | 'float'>;
   /** The model with this change; that with none where the change is one of bits. */
   readonly model: Model;
   readonly loss: number;
 }
 
 const shares = [0.875, 0.75, 0.5];
+/** Of the rank that a layer could have. */
+const rankShares = [0.125, 0.25, 0.5];
+/** Smaller layers take their time for being a node, of which there would be two. */
+const rankWeightsMin = 65_536;
 /** Samples that a single change is fitted to. */
 const fitSamples = 32;
 /** A change that saves less than this share of the time cannot be told from one that does not. */
@@ -86,13 +92,19 @@ async function candidatesOf(model: Model, options: TryOptions): Promise<Candidat
   const groups = dependenciesOf(model).groups.filter(
     ({ free, summed }) => free.length > 1 && !summed,
   );
+  // What is done to a layer and what is done to the block it is in exclude each other.
+  const without = blocks.map(({ name }) => ({
+    name,
+    model: withoutBlocks(model, { replaced: [name], dropped: [] }),
+  }));
+  const unitOf = (layer: string) => without.find((one) => !has(one.model, layer))?.name ?? layer;
   const jobs = [
     ...blocks.map((block) => async () => blockCandidates(model, block, run)),
-    ...groups.map(({ name }) => async () => {
-      const inside = blocks.find(
-        (block) => !has(withoutBlocks(model, { replaced: [block.name], dropped: [] }), name),
-      );
-      return groupCandidates(model, { group: name, unit: inside?.name ?? name }, { options, run });
+    ...groups.map(({ name: group }) => async () => {
+      return groupCandidates(model, { group, unit: unitOf(group) }, { options, run });
+    }),
+    ...rankChoices(model, options.rounding).map(({ layer, rank }) => async () => {
+      return rankCandidate(model, { layer, rank, unit: unitOf(layer) }, run);
     }),
   ];
   try {
@@ -147,6 +159,32 @@ async function groupCandidates(
     candidates.push({ unit, change: { keep: { group, share } }, model: pruned });
   }
   return candidates;
+}
+
+/** Ranks that save at least a third of the products of a large layer. */
+function rankChoices(model: Model, rounding: Rounding): { layer: string; rank: number }[] {
+  return [...factorable(model)].flatMap(([layer, { rows, columns }]) => {
+    if (rows * columns < rankWeightsMin) return [];
+    const ranks = rankShares.map((share) => {
+      const rank = share * Math.min(rows, columns);
+      return Math.max(rounding.channels, Math.round(rank / rounding.channels) * rounding.channels);
+    });
+    return [...new Set(ranks)]
+      .filter((rank) => 3 * rank * (rows + columns) < 2 * rows * columns)
+      .map((rank) => ({ layer, rank }));
+  });
+}
+
+async function rankCandidate(
+  model: Model,
+  { layer, rank, unit }: { layer: string; rank: number; unit: string },
+  run: PruneRun,
+): Promise<Candidate[]> {
+  const split = await factorise(model, { [layer]: rank }, run);
+  const rows = factorable(model).get(layer)?.rows ?? 0;
+  const kept = new Map([[layer, Array.from({ length: rows }, (_, at) => at)]]);
+  await fitModel({ source: model, pruned: split.model, kept }, run);
+  return [{ unit, change: { rank: { layer, rank } }, model: split.model }];
 }
 
 /** Layers with fewer columns than they had, which make all that they made. */

@@ -5,6 +5,7 @@ import type { PruneRecord } from '../record.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatTensor, sizeOf } from '../tensors.ts';
 import { blocksOf } from './blocks.ts';
+import { withFactors } from './factors.ts';
 import { dependenciesOf } from './groups.ts';
 import { removeUnits } from './remove.ts';
 import { withoutBlocks } from './without-blocks.ts';
@@ -21,7 +22,7 @@ export function prunedModel(model: Model, record: PruneRecord): Model {
       units.add(unit);
     }
   }
-  const pruned = removeUnits(dependencies, units);
+  const pruned = withRanks(removeUnits(dependencies, units), record);
   const rewriter = rewriterOf(pruned.graph);
   const nodes = new Map(pruned.graph.nodes.map((node) => [node.name, node]));
   for (const [name, { weights, bias }] of Object.entries(record.weights)) {
@@ -33,6 +34,17 @@ export function prunedModel(model: Model, record: PruneRecord): Model {
     });
   }
   return pruned;
+}
+
+function withRanks(model: Model, { factors = {} }: PruneRecord): Model {
+  if (Object.keys(factors).length === 0) return model;
+  const all = Object.entries(factors);
+  const split = withFactors(
+    model,
+    all.map(([name, { rank, weights }]) => ({ name, rank, first: floatsOf(weights) })),
+  );
+  if (typeof split === 'string') throw otherModel(`layer ${split}`);
+  return split;
 }
 
 function withoutNamed(model: Model, { blocks = [], dropped = [] }: PruneRecord): Model {

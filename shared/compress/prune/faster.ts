@@ -42,6 +42,6 @@ export function choosePruned(
   };
 }
 
-function wholeOf({ keep: _, blocks: __, dropped: ___, ...whole }: Recipe): Recipe {
+function wholeOf({ keep: _, blocks: __, dropped: ___, ranks: ____, ...whole }: Recipe): Recipe {
   return whole;
 }

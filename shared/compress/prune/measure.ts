@@ -12,6 +12,7 @@ import { textOf } from './apply.ts';
 import { changedLayers } from './changed.ts';
 import { chooseBlocks } from './choose-blocks.ts';
 import { chooseUnits } from './choose-units.ts';
+import { factorise } from './factorise.ts';
 import { type FitJob, fitModel } from './fit.ts';
 import { type Dependencies, dependenciesOf } from './groups.ts';
 import { fittedLayers } from './layers.ts';
@@ -41,7 +42,7 @@ const defaults = { limit: 256, memoryBytes: 256 * 2 ** 20 };
 /** `canonical` is the model in canonical form; it is not changed. */
 export async function measurePruning(
   source: Model,
-  recipe: Pick<Recipe, 'keep' | 'blocks' | 'dropped' | 'sparsity'>,
+  recipe: Pick<Recipe, 'keep' | 'blocks' | 'dropped' | 'ranks' | 'sparsity'>,
   options: PruneOptions,
 ): Promise<PruneRecord> {
   const canonical = layersBeforeMeans(source);
@@ -64,17 +65,41 @@ export async function measurePruning(
       run,
       rounding: options.rounding,
     });
-    if (chosen.units.size === 0) {
-      return await withSparsity(source, { ...gone, removed: {}, weights }, { recipe, run });
-    }
-    const pruned = removeUnits(dependencies, chosen.units);
-    const kept = keptChannels(dependencies, chosen.units);
-    const fitted = await refitted({ source: canonical, pruned, kept }, run);
+    const whole = chosen.units.size === 0;
+    const pruned = whole ? model : removeUnits(dependencies, chosen.units);
+    const job = { source: canonical, pruned, kept: keptChannels(dependencies, chosen.units) };
+    const fitted = whole ? weights : await refitted(job, run);
     const record = { ...gone, removed: chosen.removed, weights: fitted };
-    return await withSparsity(source, record, { recipe, run });
+    const lower = recipe.ranks
+      ? await withRanks(job, record, { ranks: recipe.ranks, run })
+      : record;
+    return await withSparsity(source, lower, { recipe, run });
   } finally {
     await products.release();
   }
+}
+
+/** The record with layers as two, fitted again with all behind them. */
+async function withRanks(
+  job: FitJob,
+  record: PruneRecord,
+  { ranks, run }: { ranks: NonNullable<Recipe['ranks']>; run: PruneRun },
+): Promise<PruneRecord> {
+  const { model, factors, seconds } = await factorise(job.pruned, ranks, run);
+  const fitted = await refitted({ ...job, pruned: model }, run);
+  const started = Object.fromEntries(
+    [...seconds].map(([name, weights]) => [
+      name,
+      { weights: textOf(weights), bias: record.weights[name]?.bias ?? null },
+    ]),
+  );
+  return {
+    ...record,
+    weights: { ...record.weights, ...started, ...fitted },
+    factors: Object.fromEntries(
+      factors.map(({ name, rank, first }) => [name, { rank, weights: textOf(first) }]),
+    ),
+  };
 }
 
 interface BlocksGone {

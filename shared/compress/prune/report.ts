@@ -22,21 +22,24 @@ export function withChannels(
 
 /** What was decided, a sentence each. */
 export function pruningNotes(record: PruneRecord): string[] {
+  const { blocks = [], dropped = [], removed, factors = {} } = record;
   const whole =
-    (record.blocks ?? []).length + (record.dropped ?? []).length === 0 &&
-    Object.keys(record.removed).length === 0;
+    blocks.length + dropped.length + Object.keys({ ...removed, ...factors }).length === 0;
   if (record.zeros !== undefined && whole) return sparsityNotes(record);
   return [structureNote(record), ...sparsityNotes(record)];
 }
 
-function structureNote({ blocks = [], dropped = [], removed, weights }: PruneRecord): string {
+function structureNote(record: PruneRecord): string {
+  const { blocks = [], dropped = [], removed, weights } = record;
+  const factors = Object.entries(record.factors ?? {});
   const channels = Object.values(removed).reduce((sum, places) => sum + places.length, 0);
   const fitted = Object.keys(weights).length;
-  if (blocks.length + dropped.length > 0) {
+  if (blocks.length + dropped.length + factors.length > 0) {
     const said = [
       ...(blocks.length > 0 ? [`${named(blocks)} became one convolution each`] : []),
       ...(dropped.length > 0 ? [`${named(dropped)} went`] : []),
       ...(channels > 0 ? [`${channels} channels went`] : []),
+      ...factors.map(([name, { rank }]) => `${name} became two layers of rank ${rank}`),
     ];
     return `${said.join(', ')}; ${fitted} layers were fitted again.`;
   }
