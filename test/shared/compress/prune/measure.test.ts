@@ -20,7 +20,7 @@ test('half of the example: still good, and the record alone builds it again', as
   const seen = new Set<string>();
   const made = await compressPackage({
     ...{ modelPath, manifest, calibrationPath, evaluationPath, recipe, folder },
-    signal: AbortSignal.timeout(300_000),
+    signal: AbortSignal.timeout(590_000),
     onProgress: ({ what }) => seen.add(what),
   });
   t.true(seen.has('judging channels') && seen.has('fitting layers again'));
