@@ -75,13 +75,13 @@ function refuse(mistake: string): number {
   return exitCodes.usage;
 }
 
-async function runCommand(command: Command, { args, options }: Parsed): Promise<number> {
+async function runCommand(command: Command, { args, rest, options }: Parsed): Promise<number> {
   const json = options.json === true;
   const io = createOutput(process, json);
   const stop = new AbortController();
   const release = onInterrupt(stop);
   try {
-    await command.run({ args, options, json, signal: stop.signal, io });
+    await command.run({ args, rest, options, json, signal: stop.signal, io });
     return exitCodes.done;
   } catch (thrown) {
     if (stop.signal.aborted) return exitCodes.interrupted;

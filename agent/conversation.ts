@@ -170,6 +170,7 @@ function followAck({ journal, events }: Line, ack: Message<'ack'>, hearing: Hear
   if (ack.event) events.acknowledge(ack.event);
   if (ack.reportedSeq !== undefined) hearing.reporter.acknowledge(ack.reportedSeq);
   if (ack.telemetry) hearing.telemetry.acknowledge(ack.telemetry);
+  if (ack.telemetrySeconds !== undefined) hearing.telemetry.setPeriod(ack.telemetrySeconds);
   const known = journal.get('tuning');
   if (known && !known.acknowledged && known.tuning.revision === ack.tuningRevision) {
     journal.change({ tuning: { ...known, acknowledged: true } });

@@ -16,6 +16,8 @@ export interface CommandContext {
    * member.
    */
   readonly args: Readonly<Record<string, string>>;
+  /** What the last argument, `NAME...`, took. */
+  readonly rest?: readonly string[];
   /**
    * Options by their long name in camelCase; what the user did not give and has no default is
    * absent.
@@ -40,7 +42,7 @@ export interface Output {
 }
 
 export interface Command {
-  /** `MODEL.onnx` and the like, in order; `[NAME]` is optional. */
+  /** `MODEL.onnx` and the like, in order; `[NAME]` is optional, `NAME...` takes one or more. */
   readonly args: readonly string[];
   /** `--json` and `--help` belong to every command and are not listed. */
   readonly options: readonly Option[];

@@ -8,6 +8,7 @@ import { nearest } from './nearest.ts';
 
 export interface Parsed {
   readonly args: CommandContext['args'];
+  readonly rest: readonly string[];
   readonly options: CommandContext['options'];
   readonly help: boolean;
 }
@@ -48,9 +49,9 @@ export function parseWords(command: Command, words: readonly string[]): Parsed |
     else given[rule.key] = token.value;
   }
   const { help, ...options } = given;
-  if (help === true) return { args: {}, options, help: true };
+  if (help === true) return { args: {}, rest: [], options, help: true };
   const args = nameArguments(command.args, values);
-  return 'mistake' in args ? { mistake: args.mistake } : { args: args.args, options, help: false };
+  return 'mistake' in args ? { mistake: args.mistake } : { ...args, options, help: false };
 }
 
 /** `--data --json`: the next option is no value; `--data=--json` says that it is one. */
@@ -99,12 +100,20 @@ function unknownOption(written: string, rules: ReadonlyMap<string, Rule>): Mista
 function nameArguments(
   names: readonly string[],
   values: readonly string[],
-): { args: Record<string, string> } | Mistake {
+): { args: Record<string, string>; rest: readonly string[] } | Mistake {
+  const last = names.at(-1) ?? '';
+  if (last.endsWith('...')) {
+    const before = names.length - 1;
+    const named = nameArguments(names.slice(0, -1), values.slice(0, before));
+    if ('mistake' in named) return named;
+    const rest = values.slice(before);
+    return rest.length > 0 ? { ...named, rest } : { mistake: `${last} is missing` };
+  }
   const missing = names.slice(values.length).find((name) => !name.startsWith('['));
   if (missing !== undefined) return { mistake: `${missing} is missing` };
   if (values.length > names.length) {
     return { mistake: `unexpected ${values[names.length]}` };
   }
   const pairs = values.map((value, index) => [names[index]?.replace(/^\[|\]$/g, ''), value]);
-  return { args: Object.fromEntries(pairs) };
+  return { args: Object.fromEntries(pairs), rest: [] };
 }

@@ -166,6 +166,21 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle device logs pi-1 --last 20',
     load: () => import('./device/logs.ts'),
   },
+  'device label': {
+    help: 'Gives a device labels (name=value) and takes them away (name-)',
+    example: 'fettle device label pi-1 room=lab stage-',
+    load: () => import('./device/label.ts'),
+  },
+  'device set': {
+    help: 'Sets how often a device sends telemetry',
+    example: 'fettle device set pi-1 --telemetry-seconds 60',
+    load: () => import('./device/set.ts'),
+  },
+  'device remove': {
+    help: 'Takes a device out of the fleet and deletes what was measured on it',
+    example: 'fettle device remove pi-1',
+    load: () => import('./device/remove.ts'),
+  },
   'device token': {
     help: 'A token with which new devices enrol',
     example: 'fettle device token --uses 10',

@@ -52,6 +52,31 @@ export async function setLabels(world: World, device: Device, labels: LabelMap):
   device.labels = labels;
 }
 
+/** By JSON Merge Patch (RFC 7396): null takes a label away. */
+export async function changeLabels(
+  world: World,
+  device: Device,
+  changes: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const kept = Object.entries({ ...device.labels, ...changes });
+  const labels = kept.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
+  await setLabels(world, device, Object.fromEntries(labels));
+}
+
+/** null is as the settings say. The device hears of it with an acknowledgement. */
+export async function setTelemetrySeconds(
+  world: World,
+  device: Device,
+  seconds: number | null,
+): Promise<void> {
+  await world.db
+    .updateTable('devices')
+    .set({ telemetry_seconds: seconds })
+    .where('device', '=', device.device)
+    .execute();
+  device.telemetrySeconds = seconds;
+}
+
 /** Takes a device and everything measured on it out of the database and of memory. */
 export async function removeDevice(world: World, device: string): Promise<void> {
   await world.db.transaction().execute(async (db) => {

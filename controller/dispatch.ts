@@ -156,7 +156,7 @@ function nextDesired(world: World, device: Device, goal: Goal): Desired {
     revision: Math.max(device.revision, device.reported?.revision ?? 0) + 1,
     at: instant(world.now()),
     ...goal,
-    telemetrySeconds: world.settings.telemetrySeconds,
+    telemetrySeconds: device.telemetrySeconds ?? world.settings.telemetrySeconds,
   };
   return { ...document, signature: { ...sign(document, world.secrets.keys).signature } };
 }

@@ -139,6 +139,7 @@ function newDevice(
     desired: null,
     rollout: null,
     desiredMs: null,
+    telemetrySeconds: null,
     release: null,
     releaseMs: null,
     golden: null,

@@ -27,6 +27,8 @@ export interface Device {
   desired: Desired | null;
   rollout: string | null;
   desiredMs: number | null;
+  /** Length of its telemetry windows; null: as the settings say. */
+  telemetrySeconds: number | null;
   /** Which agent it should run, and since when it is told so; null: whichever it has. */
   release: Release | null;
   releaseMs: number | null;
@@ -75,6 +77,7 @@ export async function loadFleet(db: Database): Promise<Fleet> {
       desired: row.desired === null ? null : decodeStored(Desired, row.desired),
       rollout: row.rollout,
       desiredMs: row.desired_ms,
+      telemetrySeconds: row.telemetry_seconds,
       release: release ? decodeStored(Release, release.document) : null,
       releaseMs: release?.at_ms ?? null,
       golden: null,

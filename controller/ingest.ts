@@ -277,12 +277,13 @@ function settle(world: World, device: Device, inbox: Inbox): Ack {
   const seqs = inbox.telemetry.flatMap((batch) =>
     batch.spool === spool?.spool ? batch.windows.map(({ seq }) => seq) : [],
   );
+  const telemetrySeconds = device.telemetrySeconds ?? world.settings.telemetrySeconds;
   const ack: Ack = {
     v: 1,
     ...(inbox.reported ? { reportedSeq: device.reportedSeq } : {}),
     ...(inbox.tunings.length > 0 ? { tuningRevision } : {}),
     ...(spool && seqs.length > 0
-      ? { telemetry: { spool: spool.spool, seq: Math.max(...seqs) } }
+      ? { telemetry: { spool: spool.spool, seq: Math.max(...seqs) }, telemetrySeconds }
       : {}),
   };
   const { live } = world;

@@ -248,6 +248,11 @@ function serve(
     });
     addDeviceRoutes(api, world, {
       onLabels: rollouts.poke,
+      onTelemetry(device, telemetrySeconds) {
+        link
+          .publish({ device, channel: 'ack' }, { v: 1, telemetrySeconds })
+          .catch((thrown) => world.log.warn({ err: thrown }, 'told with the next acknowledgement'));
+      },
       async onRemoved(device) {
         await removeDevice(world, device);
         broker?.drop(device);

@@ -18,7 +18,8 @@ export async function telemetryOf(
   device: string,
   { fromMs, toMs }: Stretch,
 ): Promise<TelemetryAnswer> {
-  const { telemetrySeconds } = world.settings;
+  const own = world.fleet.get(device)?.telemetrySeconds;
+  const telemetrySeconds = own ?? world.settings.telemetrySeconds;
   const step = stepOf({ fromMs, toMs }, { windowSeconds: telemetrySeconds, nowMs: world.now() });
   const documents =
     step === 'window'

@@ -23,7 +23,7 @@ export interface ClientOptions {
 
 export interface CallOptions {
   /** GET where nothing is said. */
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: unknown;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;

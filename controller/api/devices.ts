@@ -3,7 +3,14 @@ import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import { DeviceDetail, DeviceSummary, TelemetryAnswer } from '../../shared/protocol/api.ts';
 import { Instant, Labels, Name } from '../../shared/protocol/fields.ts';
-import { deviceDetail, explainDevice, listEvents, setLabels } from '../devices.ts';
+import {
+  changeLabels,
+  deviceDetail,
+  explainDevice,
+  listEvents,
+  setLabels,
+  setTelemetrySeconds,
+} from '../devices.ts';
 import { type Device, labelsOf } from '../fleet.ts';
 import { factsOf } from '../rollout/facts.ts';
 import { parseSelector } from '../rollout/selector.ts';
@@ -13,6 +20,11 @@ import type { World } from '../world.ts';
 import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
 
 const DevicePath = v.object({ device: Name });
+
+const LabelChanges = v.record(Name, v.nullable(v.pipe(v.string(), v.maxLength(64))));
+const Seconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(3600));
+const DeviceChanges = v.strictObject({ telemetrySeconds: v.nullable(Seconds) });
+const DeviceSettings = v.object({ device: Name, telemetrySeconds: v.number() });
 
 const Why = v.object({
   device: Name,
@@ -25,6 +37,8 @@ export interface DeviceDoors {
   readonly onRemoved: (device: string) => Promise<void>;
   /** Its labels changed: other rollouts may select it now. */
   readonly onLabels: (device: string) => void;
+  /** It is to send telemetry so often. */
+  readonly onTelemetry: (device: string, seconds: number) => void;
 }
 
 export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): void {
@@ -112,7 +126,7 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
 function addChangingRoutes(
   api: Api,
   world: World,
-  { find, onLabels, onRemoved }: DeviceDoors & { readonly find: Find },
+  { find, onLabels, onTelemetry, onRemoved }: DeviceDoors & { readonly find: Find },
 ): void {
   addRoute(api, {
     method: 'PUT',
@@ -128,6 +142,39 @@ function addChangingRoutes(
       await setLabels(world, device, body);
       onLabels(device.device);
       return summaryOf(device, world.now());
+    },
+  });
+  addRoute(api, {
+    method: 'PATCH',
+    url: '/api/v1/devices/:device/labels',
+    summary: 'Changes the labels that people gave a device; null takes one away (RFC 7396)',
+    tag: 'devices',
+    access: 'operator',
+    params: DevicePath,
+    body: LabelChanges,
+    answers: { 200: DeviceSummary },
+    async handle({ params, body }) {
+      const device = find(params.device);
+      await changeLabels(world, device, body);
+      onLabels(device.device);
+      return summaryOf(device, world.now());
+    },
+  });
+  addRoute(api, {
+    method: 'PATCH',
+    url: '/api/v1/devices/:device',
+    summary: 'How often the device sends telemetry; null is as the settings of the controller say',
+    tag: 'devices',
+    access: 'operator',
+    params: DevicePath,
+    body: DeviceChanges,
+    answers: { 200: DeviceSettings },
+    async handle({ params, body: { telemetrySeconds } }) {
+      const device = find(params.device);
+      await setTelemetrySeconds(world, device, telemetrySeconds);
+      const told = telemetrySeconds ?? world.settings.telemetrySeconds;
+      onTelemetry(device.device, told);
+      return { device: device.device, telemetrySeconds: told };
     },
   });
   addRoute(api, {

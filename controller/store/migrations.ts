@@ -218,6 +218,11 @@ const steps: Readonly<Record<string, Step>> = {
     },
   },
   '0009-windows-in-order': { up: orderWindows },
+  '0010-telemetry-seconds': {
+    async up(db: Kysely<unknown>) {
+      await sql`alter table devices add column telemetry_seconds integer`.execute(db);
+    },
+  },
 };
 
 /**

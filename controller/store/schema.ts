@@ -69,6 +69,8 @@ export interface Tables {
     desired: string | null;
     rollout: string | null;
     desired_ms: number | null;
+    /** null: as the settings say. */
+    telemetry_seconds: number | null;
   };
   /** Bundles of the agent that were pushed together. */
   releases: {

@@ -202,6 +202,8 @@ export const Ack = v.looseObject({
   tuningRevision: v.optional(Count),
   telemetry: v.optional(v.looseObject({ spool: v.string(), seq: Count })),
   event: v.optional(v.looseObject({ spool: v.string(), seq: Count })),
+  /** Length of telemetry windows from now on. */
+  telemetrySeconds: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3600))),
 });
 export type Ack = v.InferOutput<typeof Ack>;
 

@@ -27,7 +27,7 @@ async function changingRoutes(client: HttpClient) {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods)
       .map((method) => method.toUpperCase())
-      .filter((method) => method === 'POST' || method === 'PUT' || method === 'DELETE')
+      .filter((method) => method !== 'GET' && method !== 'HEAD')
       .map((method) => ({
         method,
         path: path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'some'),

@@ -15,6 +15,7 @@ const earlier = `
   create table spools (
     device text not null, spool text not null, seq bigint not null, dropped bigint not null,
     stored bigint not null, at_ms bigint not null, primary key (device, spool));
+  alter table devices drop column telemetry_seconds;
   delete from kysely_migration where name >= '0009';`;
 
 test('windows keep their order, gaps their numbers, and what is rolled up stays so', async (t) => {
