@@ -2,22 +2,21 @@
  * What devices send, stored exactly once: messages are gathered into batches, a batch is one
  * transaction, and a device is told that something is stored after the commit, never before.
  */
-import { FettleError, reportError } from '../shared/errors.ts';
-import {
-  type Ack,
-  type DeviceEvent,
-  decodeMessage,
-  type Message,
-  type Presence,
-  type Reported,
-  type Telemetry,
+import { reportError } from '../shared/errors.ts';
+import type {
+  Ack,
+  DeviceEvent,
+  Presence,
+  Reported,
+  Telemetry,
 } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
-import { type Address, topicOf } from '../shared/protocol/topics.ts';
+import type { Address } from '../shared/protocol/topics.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
 import { createDoubles } from './doubles.ts';
 import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
+import { decode, type Queued } from './inbound.ts';
 import { createPace } from './pace.ts';
 import { createSaid, type Said } from './said.ts';
 import {
@@ -69,6 +68,8 @@ interface Inbox {
 const bounds = {
   /** Messages that may wait; devices send again what isn't acknowledged. */
   queue: 50_000,
+  /** Of one device: who floods waits behind itself and keeps nobody else waiting. */
+  queuePerDevice: 200,
   batch: 2500,
   /** Telemetry alone is stored so often at most: a transaction costs a wait for the disk. */
   gatherMs: 250,
@@ -83,6 +84,7 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
   const record = createComplaints(world);
   const said = createSaid();
   const doubled = createDoubles();
+  const waiting = new Map<string, number>();
   let running: Promise<void> | null = null;
   const complain = (address: Address, thrown: unknown) => {
     const { code, message } = reportError(thrown);
@@ -92,7 +94,9 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
   const drain = async () => {
     while (queue.length > 0) {
       if (queue.length < bounds.batch) await pace.turn();
-      const inboxes = sortOut(queue.splice(0, bounds.batch));
+      const batch = queue.splice(0, bounds.batch);
+      for (const { device } of batch) leave(waiting, device);
+      const inboxes = sortOut(batch);
       try {
         await storeBatch(world, inboxes, { counters, doors, said });
       } catch (thrown) {
@@ -110,6 +114,12 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
       // An empty payload clears a retained document; an unknown device has been removed.
       if (!device || payload.length === 0) return;
       counters.messages += 1;
+      const ahead = waiting.get(address.device) ?? 0;
+      const full = queue.length >= bounds.queue || ahead >= bounds.queuePerDevice;
+      if (full && address.channel !== 'presence') {
+        counters.dropped += 1;
+        return;
+      }
       try {
         const message = decode(address, payload);
         if (message.channel === 'presence') {
@@ -119,11 +129,8 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
           doors.onChanged();
           return;
         }
-        if (queue.length >= bounds.queue) {
-          counters.dropped += 1;
-          return;
-        }
         queue.push({ device: address.device, message });
+        waiting.set(address.device, ahead + 1);
         if (message.channel !== 'telemetry' || queue.length >= bounds.batch) pace.hurry();
         running ??= drain();
       } catch (thrown) {
@@ -137,36 +144,10 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
   };
 }
 
-type Queued = { [C in UpChannel]: { channel: C; document: Message<C> } }[UpChannel];
-type UpChannel = 'reported' | 'profile' | 'tuning' | 'telemetry' | 'event' | 'presence';
-
-function decode(address: Address, payload: Uint8Array): Queued {
-  const { device, channel } = address;
-  const message = decodeChannel(device, channel, payload);
-  if (message.document.device === device) return message;
-  const reason = `it names device ${message.document.device}`;
-  throw new FettleError('MESSAGE_INVALID', { topic: topicOf(address), reason });
-}
-
-function decodeChannel(device: string, channel: Address['channel'], payload: Uint8Array): Queued {
-  switch (channel) {
-    case 'reported':
-      return { channel, document: decodeMessage({ device, channel }, payload) };
-    case 'profile':
-      return { channel, document: decodeMessage({ device, channel }, payload) };
-    case 'tuning':
-      return { channel, document: decodeMessage({ device, channel }, payload) };
-    case 'telemetry':
-      return { channel, document: decodeMessage({ device, channel }, payload) };
-    case 'event':
-      return { channel, document: decodeMessage({ device, channel }, payload) };
-    case 'presence':
-      return { channel, document: decodeMessage({ device, channel }, payload) };
-    default: {
-      const reason = 'devices send nothing there';
-      throw new FettleError('MESSAGE_INVALID', { topic: topicOf({ device, channel }), reason });
-    }
-  }
+function leave(waiting: Map<string, number>, device: string): void {
+  const left = (waiting.get(device) ?? 1) - 1;
+  if (left > 0) waiting.set(device, left);
+  else waiting.delete(device);
 }
 
 function applyPresence(world: World, device: Device, presence: Presence): void {
