@@ -22,7 +22,7 @@ import { type Built, builtSource } from './tuning-variants.ts';
 /** Of one point of the space, when everything is measured. */
 const pointSeconds = 5;
 /** Loading, checking and starting of one point. */
-const startSeconds = 0.6;
+const startSeconds = 0.35;
 const budgetShare = 0.2;
 const duelSeconds = 6;
 /** Compiled, as devices run it. */
