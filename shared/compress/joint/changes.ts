@@ -40,7 +40,18 @@ export function recipeOf(bits: 32 | 8, { chosen }: Pick<Allocation<Change>, 'cho
   };
 }
 
-/** So many of a front, evenly spread over what they cost, the cheapest first. */
+/** Noise over signal beyond which a model is of no use, whatever is fitted again: 7 dB. */
+const lossMax = 0.2;
+
+/** Those of a front that are worth building, the one that loses least first. */
+export function promising<T extends { readonly loss: number }>(front: readonly T[]): T[] {
+  const least = Math.min(...front.map(({ loss }) => loss));
+  return front
+    .filter(({ loss }) => loss <= Math.max(least, lossMax))
+    .toSorted((a, b) => a.loss - b.loss);
+}
+
+/** So many of a front, evenly spread over what they cost, in the order of the front. */
 export function spread<T extends { readonly ms: number }>(front: readonly T[], count: number): T[] {
   const [first, last] = [front[0]?.ms ?? 0, front.at(-1)?.ms ?? 0];
   const chosen = Array.from({ length: count }, (_, at) => {

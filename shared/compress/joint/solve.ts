@@ -17,7 +17,7 @@ import { outputNoises, type SensitivityOptions } from '../sensitivity.ts';
 import { inputsOf } from '../source.ts';
 import { targetOf } from '../targets.ts';
 import { calibrationOf, makeVariant, startWork, type Work } from '../work.ts';
-import { recipeOf, spread } from './changes.ts';
+import { promising, recipeOf, spread } from './changes.ts';
 import type { Candidate } from './choose.ts';
 import { splitCalibration } from './split.ts';
 import { timedUnits } from './timed.ts';
@@ -79,7 +79,7 @@ async function judgeOf({ canonical, request }: Work, path: string): Promise<Sens
   return { dataSet, limit: judgeSamples, threads, signal, onProgress };
 }
 
-/** What is worth building, the most promising first. */
+/** What is worth building, what loses least first: the search may end before the last. */
 async function proposed({ work, judge, time, options, startMs }: Scene): Promise<Proposal[]> {
   const { model } = work.canonical;
   const base: Recipe = { ...work.request.recipe, bits: 8 };
@@ -90,7 +90,7 @@ async function proposed({ work, judge, time, options, startMs }: Scene): Promise
   const rounding = targetOf(base).rounding;
   const tried = await tryChanges(model, { fit, judge, rounding, endMs });
   const units = await timedUnits(model, tried, { base: pays.recipe, fit, judge, time });
-  const front = (bits: 32 | 8) => paretoFront(units[bits], { cost: 'ms' });
+  const front = (bits: 32 | 8) => promising(paretoFront(units[bits], { cost: 'ms' }));
   const of = (bits: 32 | 8) =>
     spread(front(bits), proposals).map((one) => merged(bits === 8 ? pays.recipe : base, bits, one));
   signal.throwIfAborted();

@@ -1,6 +1,11 @@
 import test from 'ava';
 import type { Allocation } from '../../../../shared/compress/allocate/front.ts';
-import { type Change, recipeOf, spread } from '../../../../shared/compress/joint/changes.ts';
+import {
+  type Change,
+  promising,
+  recipeOf,
+  spread,
+} from '../../../../shared/compress/joint/changes.ts';
 import {
   type Candidate,
   chooseJoint,
@@ -62,6 +67,16 @@ test('a recipe holds the changes that were put together', (t) => {
     ...{ v: 1, bits: 8, keep: { g: 0.5 }, blocks: ['add'], layers: { stem: 32 } },
   });
   t.deepEqual(recipeOf(32, { chosen: new Map([['c', figures]]) }), { v: 1, bits: 32 });
+});
+
+test('what loses all is not built, what loses least comes first', (t) => {
+  const front = [12, 0.15, 0.02, 0].map((loss) => ({ loss }));
+  t.deepEqual(
+    promising(front).map(({ loss }) => loss),
+    [0, 0.02, 0.15],
+  );
+  t.deepEqual(promising([{ loss: 3 }, { loss: 0.5 }]), [{ loss: 0.5 }]);
+  t.deepEqual(promising([]), []);
 });
 
 test('proposals are spread over a front and none comes twice', (t) => {
