@@ -43,7 +43,7 @@ const columns = [
 const notes = [
   'Kept: of the channels that a ratio may take from. Points of top-1 lost against the float ' +
     'source on the whole evaluation set, paired, with one standard error; "unfitted": the same ' +
-    'channels or blocks gone, no layer fitted again.',
+    'channels or blocks gone, no layer fitted again, in float.',
   'Speed: the median latency of the unpruned variant of the same bits over that of this one, all ' +
     'variants of a model run in turns in one process, one thread. Bytes: of this variant over ' +
     'those of that one.',

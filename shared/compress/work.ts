@@ -88,7 +88,9 @@ async function recordOf(work: Work, recipe: Recipe): Promise<MeasureRecord> {
 async function measured(work: Work, recipe: Recipe): Promise<MeasureRecord> {
   const { model, prune } = await prunedOf(work, recipe);
   const record = await measuredOf(work, recipe, model);
-  return prune ? { ...record, prune, notes: [...pruningNotes(prune), ...record.notes] } : record;
+  return prune
+    ? { ...record, prune, notes: [...pruningNotes(prune, recipe), ...record.notes] }
+    : record;
 }
 
 async function measuredOf(work: Work, recipe: Recipe, model: Model): Promise<MeasureRecord> {

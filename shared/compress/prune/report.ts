@@ -2,6 +2,7 @@
 import type { Model } from '../../onnx/graph.ts';
 import { outputChannels } from '../narrow/layers.ts';
 import { weightedNodes } from '../quantize/quantize.ts';
+import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
 import type { LayerReport } from '../report.ts';
 import { rewriterOf } from '../rewriter.ts';
@@ -21,12 +22,28 @@ export function withChannels(
 }
 
 /** What was decided, a sentence each. */
-export function pruningNotes(record: PruneRecord): string[] {
+export function pruningNotes(record: PruneRecord, recipe: Recipe): string[] {
+  return [...decisionNotes(record), ...missingNotes(record, recipe)];
+}
+
+function decisionNotes(record: PruneRecord): string[] {
   const { blocks = [], dropped = [], removed, factors = {} } = record;
   const whole =
     blocks.length + dropped.length + Object.keys({ ...removed, ...factors }).length === 0;
   if (record.zeros !== undefined && whole) return sparsityNotes(record);
   return [structureNote(record), ...sparsityNotes(record)];
+}
+
+/** Where fewer blocks went than were asked for. */
+function missingNotes({ blocks = [], dropped = [] }: PruneRecord, recipe: Recipe): string[] {
+  const missing = (what: string, asked: Recipe['blocks'], got: readonly string[]) =>
+    typeof asked === 'number' && got.length < asked
+      ? [`${asked} residual blocks were to be ${what}; the model has ${got.length} that can be.`]
+      : [];
+  return [
+    ...missing('replaced', recipe.blocks, blocks),
+    ...missing('dropped', recipe.dropped, dropped),
+  ];
 }
 
 function structureNote(record: PruneRecord): string {
@@ -43,7 +60,8 @@ function structureNote(record: PruneRecord): string {
     ];
     return `${said.join(', ')}; ${fitted} layers were fitted again.`;
   }
-  if (channels === 0) return 'No channels went: the kernels take no fewer than there are.';
+  if (channels === 0)
+    return 'Nothing was taken out: the kernels like no fewer channels than there are.';
   const groups = Object.keys(removed).length;
   return `${channels} channels of ${groups} groups went, and ${fitted} layers were fitted again.`;
 }

@@ -6,6 +6,7 @@ import { copyModel } from '../../../../shared/compress/canonical/copy.ts';
 import { prunedModel } from '../../../../shared/compress/prune/apply.ts';
 import { blocksOf } from '../../../../shared/compress/prune/blocks.ts';
 import { measurePruning } from '../../../../shared/compress/prune/measure.ts';
+import { pruningNotes } from '../../../../shared/compress/prune/report.ts';
 import { withoutBlocks } from '../../../../shared/compress/prune/without-blocks.ts';
 import type { Recipe } from '../../../../shared/compress/recipe.ts';
 import { inputsOf } from '../../../../shared/compress/source.ts';
@@ -132,6 +133,16 @@ test('a block that something else than a layer feeds cannot be dropped', async (
   );
   const thrown = await t.throwsAsync(measured(t, model, { dropped: ['c'] }));
   t.regex(thrown?.message ?? '', /c is no residual block that can go/);
+});
+
+test('where there are fewer blocks than were asked for, that is said', (t) => {
+  const record = { blocks: ['c'], removed: {}, weights: {} };
+  const notes = pruningNotes(record, { v: 1, bits: 32, blocks: 3, dropped: 2 });
+  t.deepEqual(notes, [
+    '1 residual block (c) became one convolution each; 0 layers were fitted again.',
+    '3 residual blocks were to be replaced; the model has 1 that can be.',
+    '2 residual blocks were to be dropped; the model has 0 that can be.',
+  ]);
 });
 
 async function measured(t: ExecutionContext, source: Model, recipe: Partial<Recipe>) {
