@@ -60,7 +60,8 @@ if [ -x /root/debootstrap/debootstrap ]; then
   /bin/busybox chroot /root /debootstrap/debootstrap --second-stage && echo second stage done >/root/finished
   /bin/busybox chroot /root /usr/bin/apt-get clean
   /bin/busybox sync
-  /bin/busybox umount /root/dev /root/proc
+  /bin/busybox umount /root/dev
+  /bin/busybox umount -l /root/proc
   /bin/busybox umount /root
   /bin/busybox poweroff -f
 fi
@@ -86,10 +87,11 @@ cat >"$root/etc/systemd/system/control.service" <<'UNIT'
 Description=A shell for the test, on a serial port
 StartLimitIntervalSec=0
 [Service]
-ExecStart=/bin/sh -c 'exec /bin/sh </dev/virtio-ports/control >/dev/virtio-ports/control 2>&1'
+# It can be opened once.
+ExecStart=/bin/sh -c 'exec /bin/sh 0<>/dev/virtio-ports/control 1>&0 2>&1'
 WorkingDirectory=/root
 Restart=always
-RestartSec=1
+RestartSec=5
 UNIT
 wants=$root/etc/systemd/system/multi-user.target.wants
 ln -s /etc/systemd/system/control.service "$wants/control.service"

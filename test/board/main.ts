@@ -57,10 +57,11 @@ try {
 }
 
 async function play(board: Board, client: HttpClient): Promise<void> {
+  const booted = board.boot();
   const compiled = join(folder, 'compiled');
   await promisify(execFile)(process.execPath, [join(productRoot(), 'deploy/build.mjs'), compiled]);
   await release(client, compiled, 'first');
-  await board.boot();
+  await booted;
   say(await board.run('uname -srm; systemctl --version | head -n 1; grep MemTotal /proc/meminfo'));
   await install(board, client);
   await tune(board, client);
