@@ -8,10 +8,10 @@ import type { FastifyRequest } from 'fastify';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import { productRoot } from '../../shared/product.ts';
+import { agentModel } from '../../shared/protocol/agent-model.ts';
 import { DigestText } from '../../shared/protocol/fields.ts';
 import {
   type Architecture,
-  agentModel,
   architectures,
   type BundleRecord,
   type ReleaseRecord,

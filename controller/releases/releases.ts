@@ -1,7 +1,8 @@
 /** Releases of the agent: bundles that were pushed together, and which device may get which. */
 import { type Digest, isDigest } from '../../shared/digest.ts';
 import { FettleError } from '../../shared/errors.ts';
-import { agentModel, type BundleRecord, ReleaseRecord } from '../../shared/protocol/releases.ts';
+import { agentModel } from '../../shared/protocol/agent-model.ts';
+import { type BundleRecord, ReleaseRecord } from '../../shared/protocol/releases.ts';
 import type { Device } from '../fleet.ts';
 import { decodeStored } from '../store/database.ts';
 import { instant, type World } from '../world.ts';

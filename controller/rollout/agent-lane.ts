@@ -3,7 +3,7 @@
  * and what is done on a breach. What differs is what a device is given and how it says that it has
  * it. Neither kind of rollout takes devices from the other.
  */
-import { agentModel } from '../../shared/protocol/releases.ts';
+import { agentModel } from '../../shared/protocol/agent-model.ts';
 import type { Assignment } from '../dispatch.ts';
 import type { Device } from '../fleet.ts';
 import { bundleFor, type ReleaseGoal, type Releases, releaseGoal } from '../releases/releases.ts';

@@ -71,9 +71,11 @@ end() {
 trap 'end; exit 0' TERM INT
 while kill -0 "$child" 2>/dev/null && [ -f "$versions/trial" ]; do
   if [ "$seconds" -le 0 ]; then
+    end
+    # In its last moment it may have proven itself.
+    [ -f "$versions/trial" ] || exit 0
     read -r _ limit _ <"$versions/trial"
     refuse "it was not healthy within $limit s"
-    end
     exit 1
   fi
   # In the background, so that a signal is heard at once.

@@ -2,9 +2,6 @@
 import * as v from 'valibot';
 import { Count, DigestText, Instant } from './fields.ts';
 
-/** The name under which releases are rolled out, as if the agent were a model. */
-export const agentModel = 'fettle-agent';
-
 export const architectures = ['arm64', 'x64'] as const;
 export type Architecture = (typeof architectures)[number];
 

@@ -72,6 +72,14 @@ async function makeImage(): Promise<void> {
   await run('sh', [script, cache], { timeout: imageTimeoutMs, maxBuffer: 1 << 26 });
 }
 
+/** What a slow machine can do without, and patience with the rest. */
+const system = [
+  ...['systemd.journald.forward_to_console=1', 'systemd.default_timeout_start_sec=1800'],
+  ...['systemd-logind.service', 'serial-getty@ttyAMA0.service', 'getty@tty1.service'].map(
+    (unit) => `systemd.mask=${unit}`,
+  ),
+];
+
 interface Place {
   readonly folder: string;
   readonly disk: string;
@@ -97,7 +105,7 @@ function optionsOf({ folder, disk, socket, port }: Place): string[] {
     ...['-chardev', `file,id=console,path=${join(folder, 'console.log')},append=on`],
     ...['-serial', 'chardev:console'],
     ...['-kernel', join(cache, 'kernel'), '-initrd', join(cache, 'first.gz')],
-    ...['-append', 'console=ttyAMA0 quiet systemd.journald.forward_to_console=1'],
+    ...['-append', `console=ttyAMA0 quiet ${system.join(' ')}`],
     ...devices.flat(),
   ];
 }

@@ -5,8 +5,8 @@
 import { readlinkSync } from 'node:fs';
 import test from 'ava';
 import * as v from 'valibot';
+import { agentModel } from '../../shared/protocol/agent-model.ts';
 import { DeviceDetail } from '../../shared/protocol/api.ts';
-import { agentModel } from '../../shared/protocol/releases.ts';
 import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { startTestController, type TestController } from '../support/controller.ts';
 import { temporaryFolder } from '../support/fettle.ts';

@@ -2,6 +2,7 @@
  * One rollout: how far it is, what it waits for, its gates, its members, and what can be done to
  * it.
  */
+import { agentModel } from '../../../shared/protocol/agent-model.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { modelVersion } from '../format/model.ts';
 import { counted, formatCount } from '../format/numbers.ts';
@@ -46,7 +47,9 @@ export function RolloutView({ id }: { readonly id: string }) {
           to {rollout.selector === '' ? 'every device' : rollout.selector}, started{' '}
           {formatAgo(rollout.createdAt, now)} ago
         </span>
-        <a href={modelHref(rollout.model, rollout.version)}>The model</a>
+        {rollout.model === agentModel ? null : (
+          <a href={modelHref(rollout.model, rollout.version)}>The model</a>
+        )}
       </header>
       <section class="panel" aria-label="Progress">
         <p class="rollout-reason" aria-live="polite">
