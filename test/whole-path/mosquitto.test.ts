@@ -30,6 +30,7 @@ pattern write fettle/v1/%c/event
 pattern write fettle/v1/%c/presence
 pattern write fettle/v1/%c/inferred
 pattern read fettle/v1/%c/desired
+pattern read fettle/v1/%c/release
 pattern read fettle/v1/%c/ack
 pattern read fettle/v1/%c/infer
 `;
