@@ -53,7 +53,9 @@ export function startUpdater(options: UpdaterOptions): Updater {
   let bell = Promise.withResolvers<void>();
   const ring = () => bell.resolve();
   const retry = createRetry(ring);
-  let standing: Standing = { state: 'current', reason: 'runs', error: null };
+  // A version on trial must never be taken for one that has proven itself.
+  const onTrial = versions?.onTrial() === true;
+  let standing: Standing = { state: onTrial ? 'trying' : 'current', reason: 'starts', error: null };
   const say = (next: Standing) => {
     standing = next;
     options.onReport();
