@@ -24,6 +24,6 @@ test('a rollout that is cut anywhere goes on, no step lost or doubled', async (t
     say: (text) => t.log(text),
   });
   t.deepEqual(report.faults, []);
-  t.true(report.places >= 25, `${report.places} places`);
+  t.true(report.places >= 20, `${report.places} places`);
   t.true(report.cut >= 6, `${report.cut} cut; not passed: ${report.missed}`);
 });

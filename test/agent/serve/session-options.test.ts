@@ -15,7 +15,7 @@ function allowed(): string[] {
   });
 }
 
-test('threads are bound to the processors of the plan, but for the one that calls', async (t) => {
+test.serial('threads are bound to the processors of the plan, but for the one that calls', async (t) => {
   const path = await doublingModel(t, { dims: [1, 2] });
   const [all = ''] = allowed();
   const cpus = parseCpuList(all).slice(-1);
@@ -29,7 +29,7 @@ test('threads are bound to the processors of the plan, but for the one that call
   await session.release();
 });
 
-test('a session of one thread binds nothing', async (t) => {
+test.serial('a session of one thread binds nothing', async (t) => {
   const path = await doublingModel(t, { dims: [1, 2] });
   const before = allowed();
   const session = await openSession(path, sessionOptionsOf({ ...plan(1), cpus: [0] }));

@@ -116,10 +116,11 @@ function storedIn(data: string): readonly v.InferOutput<typeof Stored>[] {
   try {
     const rows = database
       .prepare(
-        `select device, count(*) as windows, count(distinct spool || ' ' || seq) as numbers,
-           min(seq) as first, max(seq) as last,
-           sum(json_extract(document, '$.requests')) as requests
-         from windows group by device`,
+        `select device, count(*) as windows, count(distinct seq) as numbers,
+           min(seq) as first, max(seq) as last, sum(requests) as requests
+         from (select device, json_extract(document, '$.seq') as seq,
+           json_extract(document, '$.requests') as requests from windows)
+         group by device`,
       )
       .all();
     return v.parse(v.array(Stored), rows);
