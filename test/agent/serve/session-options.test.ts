@@ -15,19 +15,22 @@ function allowed(): string[] {
   });
 }
 
-test.serial('threads are bound to the processors of the plan, but for the one that calls', async (t) => {
-  const path = await doublingModel(t, { dims: [1, 2] });
-  const [all = ''] = allowed();
-  const cpus = parseCpuList(all).slice(-1);
-  const before = allowed().filter((list) => list === `${cpus}`).length;
-  const session = await openSession(path, sessionOptionsOf({ ...plan(3), cpus }));
-  t.is(allowed().filter((list) => list === `${cpus}`).length, before + 2);
-  const { y } = await session.run({
-    x: { type: 'float', dims: [1, 2], data: Float32Array.of(1, 2) },
-  });
-  t.deepEqual([...(y?.data ?? [])], [2, 4]);
-  await session.release();
-});
+test.serial(
+  'threads are bound to the processors of the plan, but for the one that calls',
+  async (t) => {
+    const path = await doublingModel(t, { dims: [1, 2] });
+    const [all = ''] = allowed();
+    const cpus = parseCpuList(all).slice(-1);
+    const before = allowed().filter((list) => list === `${cpus}`).length;
+    const session = await openSession(path, sessionOptionsOf({ ...plan(3), cpus }));
+    t.is(allowed().filter((list) => list === `${cpus}`).length, before + 2);
+    const { y } = await session.run({
+      x: { type: 'float', dims: [1, 2], data: Float32Array.of(1, 2) },
+    });
+    t.deepEqual([...(y?.data ?? [])], [2, 4]);
+    await session.release();
+  },
+);
 
 test.serial('a session of one thread binds nothing', async (t) => {
   const path = await doublingModel(t, { dims: [1, 2] });
