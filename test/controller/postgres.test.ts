@@ -22,7 +22,7 @@ function settingsOn(folder: string, database: string) {
 }
 
 test('the tests of the controller hold on PostgreSQL', async (t) => {
-  t.timeout(300_000);
+  t.timeout(600_000);
   const url = await startPostgres(t);
   if (url === null) return;
   const files = suites.map((name) => `test/controller/${name}.test.ts`);

@@ -24,7 +24,7 @@ const scripts = join(productRoot(), 'deploy', 'device');
 const limits = { timeoutMs: 60_000, everyMs: 100 };
 
 test('one command installs; again it upgrades; uninstalled nothing is left', async (t) => {
-  t.timeout(170_000);
+  t.timeout(400_000);
   const device = await deviceOrSkip(t);
   if (!device) return;
   const fleet = await startTestController(t);
@@ -60,7 +60,7 @@ test('one command installs; again it upgrades; uninstalled nothing is left', asy
 });
 
 test('a bundle that was tampered with is refused, and a broken-off download goes on', async (t) => {
-  t.timeout(120_000);
+  t.timeout(300_000);
   const device = await deviceOrSkip(t);
   if (!device) return;
   const fleet = await startTestController(t);

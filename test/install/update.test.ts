@@ -19,7 +19,7 @@ const path = '/api/v1/devices/pi';
 const Why = v.object({ sentence: v.string() });
 
 test('a release is rolled out; what crashes and what hangs is put aside', async (t) => {
-  t.timeout(175_000);
+  t.timeout(400_000);
   const device = await deviceOrSkip(t);
   if (!device) return;
   const fleet = await startTestController(t);

@@ -36,7 +36,7 @@ pattern read fettle/v1/%c/infer
 `;
 
 test('the demonstration passes with Mosquitto, and a subscriber sees its documents', async (t) => {
-  t.timeout(8 * 60_000);
+  t.timeout(12 * 60_000);
   const program = programOrSkip(t, 'mosquitto');
   const subscriber = programOrSkip(t, 'mosquitto_sub');
   if (!program || !subscriber) return;
@@ -72,7 +72,7 @@ test('the demonstration passes with Mosquitto, and a subscriber sees its documen
       );
       return devices.every(({ reported }) => reported?.state === 'serving') ? devices : null;
     },
-    { timeoutMs: 4 * 60_000, everyMs: 1000 },
+    { timeoutMs: 7 * 60_000, everyMs: 1000 },
   );
   for (const { reported } of serving) {
     t.is(await classify(reported?.endpoint ?? ''), sampleDigit);
