@@ -21,7 +21,7 @@ import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const scripts = join(productRoot(), 'deploy', 'device');
-const limits = { timeoutMs: 60_000, everyMs: 100 };
+const limits = { timeoutMs: 180_000, everyMs: 100 };
 
 test('one command installs; again it upgrades; uninstalled nothing is left', async (t) => {
   t.timeout(400_000);

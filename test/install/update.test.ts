@@ -14,7 +14,7 @@ import { kinds, pushRelease } from '../support/install/bundles.ts';
 import { deviceOrSkip, type InstalledDevice } from '../support/install/device.ts';
 import { until } from '../support/until.ts';
 
-const patient = { timeoutMs: 100_000, everyMs: 200 };
+const patient = { timeoutMs: 240_000, everyMs: 200 };
 const path = '/api/v1/devices/pi';
 const Why = v.object({ sentence: v.string() });
 
