@@ -26,7 +26,7 @@ import { rowsOfEach, type Scene } from './support/real-packages.ts';
 
 const options: readonly Partial<Recipe>[] = [
   ...[1, 0.9, 0.75, 0.5, 0.3].map((keep) => ({ keep })),
-  ...[{ blocks: 2 }, { dropped: 1 }, { blocks: 2, dropped: 1 }],
+  ...[{ blocks: 2 }, { dropped: 1 }, { blocks: 1, dropped: 1 }, { blocks: 2, dropped: 1 }],
 ];
 /** Of all variants of a model together, twice. */
 const timingSeconds = 25;
