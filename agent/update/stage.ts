@@ -55,7 +55,7 @@ export async function stageVersion(staging: Staging): Promise<void> {
     await unpack(path, arriving, signal);
     await requireWhole(arriving, version);
     await writeFile(join(arriving, digestFile), `${digest}\n`);
-    await runTool('sync', ['-f', arriving], signal);
+    await runTool('find', [arriving, '-exec', 'sync', '{}', '+'], signal);
     await rename(arriving, join(versions.folder, name));
     await syncFolder(versions.folder);
   } finally {

@@ -87,7 +87,7 @@ preflight() {
   at_least "${libc#glibc }" "$glibc_min" || die "this system has $libc; $glibc_min or newer is needed"
   kernel=$(uname -r)
   at_least "$kernel" "$kernel_min" || die "this kernel is $kernel; $kernel_min or newer is needed"
-  for tool in curl tar zstd sha256sum df sync; do
+  for tool in curl tar zstd sha256sum df find sync; do
     command -v "$tool" >/dev/null || die "$tool is missing; install it, for example: apt-get install $tool"
   done
   command -v systemctl >/dev/null || die "systemd is needed, and there is no systemctl"
@@ -185,8 +185,9 @@ unpack() {
     zstd -dcq --long=31 "$archive" | tar -x -C "$versions/.$id.new" --strip-components=1 --no-same-owner ||
       die "the archive cannot be unpacked at $versions"
     printf 'sha256:%s\n' "$digest" >"$versions/.$id.new/bundle.digest"
-    sync
+    find "$versions/.$id.new" -exec sync {} +
     mv "$versions/.$id.new" "$versions/$id"
+    sync "$versions"
     rm -f "$archive"
   fi
   "$versions/$id/bin/fettle" --version >/dev/null ||
@@ -263,7 +264,8 @@ switch() {
     mv "$versions/.trial.new" "$versions/trial"
   fi
   ln -sfn versions/current "$place/current"
-  sync
+  # These alone: a disk with much else to write would take minutes.
+  sync "$versions" "$place" "$settings" "$units" "$unit" "$settings/agent.env"
   systemctl daemon-reload
   systemctl enable "$service" >/dev/null 2>&1 || die "systemd does not enable $unit"
   systemctl restart "$service" || why_not
