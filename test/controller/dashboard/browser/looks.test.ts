@@ -2,6 +2,7 @@
 import test from 'ava';
 import { textContrasts } from '../../../support/dashboard/browser/contrast.ts';
 import { createBrowser, textOf, visit } from '../../../support/dashboard/browser/visit.ts';
+import { makeRollout } from '../../../support/dashboard/catalogue.ts';
 import { makeDetail } from '../../../support/dashboard/detail.ts';
 import { injection, makeFleet } from '../../../support/dashboard/fleet.ts';
 
@@ -112,13 +113,18 @@ test.serial('markup in labels, facts, reasons and log lines is text', async (t) 
     processor: injection,
     reported: { ...first.reported, reason: injection, serving, endpoint: injection },
   };
+  const rollout = makeRollout([evil, ...rest]);
+  const verdicts = rollout.verdicts.map((one) => ({ ...one, class: injection }));
   const seen = await visit(t, browser, {
     documents: {
       devices: [evil, ...rest],
+      rollouts: [{ ...rollout, verdicts }],
       detail: (device) => {
         const detail = makeDetail(device);
+        const layers = [{ name: injection, bits: 8, beforeUs: 9, afterUs: 3 }];
         return {
           ...detail,
+          tuning: detail.tuning && { ...detail.tuning, layers },
           events: [
             { at: detail.lastSeen ?? '', level: injection, code: injection, message: injection },
           ],
@@ -133,6 +139,12 @@ test.serial('markup in labels, facts, reasons and log lines is text', async (t) 
   await page.waitForSelector('.events');
   t.true((await textOf(page.locator('.events'))).includes(injection));
   t.true((await textOf(page.locator('.labels'))).includes(injection));
+  t.true((await textOf(page.locator('.layers-table'))).includes(injection));
+  await page.evaluate(() => {
+    location.hash = '#/rollouts/r-3';
+  });
+  await page.waitForSelector('.gates-table');
+  t.true((await textOf(page.locator('.gates-table'))).includes(injection));
   t.is(await page.locator('#app img, #app script').count(), 0);
   t.is(await page.evaluate(() => 'injected' in window), false);
   t.deepEqual(troubles, []);
