@@ -143,7 +143,7 @@ test.serial('the keyboard alone is enough', async (t) => {
   await page.keyboard.press('/');
   await page.keyboard.type('zone=roof');
   await until('the filter', async () => (await page.locator('tr.row').count()) === 3);
-  t.true(page.url().includes('zone%3Droof'));
+  await until('the address', () => page.url().includes('zone%3Droof'));
   await page.keyboard.press('Escape');
   await until('all rows again', async () => (await page.locator('tr.row').count()) === 12);
   await page.keyboard.press('Escape');
@@ -161,6 +161,7 @@ test.serial('columns sort, and the address keeps filter and order', async (t) =>
   const header = page.locator('th.col-p95');
   t.is(await header.getAttribute('aria-sort'), 'descending');
   const first = await page.locator('tr.row').first().getAttribute('data-device');
+  await until('the address', () => page.url().includes('sort=p95'));
   await page.reload();
   await page.waitForSelector('tr.row');
   t.is(await header.getAttribute('aria-sort'), 'descending');
