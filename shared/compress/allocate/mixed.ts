@@ -155,6 +155,7 @@ function layersOf(recipe: Recipe, chosen: Chosen): NonNullable<Recipe['layers']>
 function bytesOf(work: Work, recipe: Recipe, record: MeasureRecord | null): number {
   const prune = [...work.known.pruned.values()].at(-1)?.prune ?? undefined;
   const pruned = prune ? { ...empty(work, recipe), prune } : null;
+  // Weights that were rounded for other bits than these are rounded anew, to the nearest.
   const measured = record && { ...record, narrow: {} };
   return buildFrom(work.canonical, recipe, measured ?? pruned).bytes.length;
 }

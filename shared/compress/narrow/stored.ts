@@ -50,7 +50,8 @@ export interface Stored {
 
 /**
  * The model as it was rounded; layers that the record does not name are rounded to the nearest
- * level. Throws `VARIANT_FAILED` where the record is of other layers. */
+ * level. Throws `VARIANT_FAILED` where the record is of other layers.
+ */
 export function storedModel(
   canonical: Model,
   recipe: Recipe,
