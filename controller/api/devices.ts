@@ -128,6 +128,12 @@ function addChangingRoutes(
   world: World,
   { find, onLabels, onTelemetry, onRemoved }: DeviceDoors & { readonly find: Find },
 ): void {
+  const relabel = async (name: string, change: (device: Device) => Promise<void>) => {
+    const device = find(name);
+    await change(device);
+    onLabels(device.device);
+    return summaryOf(device, world.now());
+  };
   addRoute(api, {
     method: 'PUT',
     url: '/api/v1/devices/:device/labels',
@@ -138,10 +144,7 @@ function addChangingRoutes(
     body: Labels,
     answers: { 200: DeviceSummary },
     async handle({ params, body }) {
-      const device = find(params.device);
-      await setLabels(world, device, body);
-      onLabels(device.device);
-      return summaryOf(device, world.now());
+      return await relabel(params.device, (device) => setLabels(world, device, body));
     },
   });
   addRoute(api, {
@@ -154,10 +157,7 @@ function addChangingRoutes(
     body: LabelChanges,
     answers: { 200: DeviceSummary },
     async handle({ params, body }) {
-      const device = find(params.device);
-      await changeLabels(world, device, body);
-      onLabels(device.device);
-      return summaryOf(device, world.now());
+      return await relabel(params.device, (device) => changeLabels(world, device, body));
     },
   });
   addRoute(api, {
