@@ -55,12 +55,13 @@ export function openVersions(env: NodeJS.ProcessEnv): Versions | null {
       const path = join(folder, 'refused');
       const text = await readFile(path, 'utf8').catch(() => null);
       if (text === null) return null;
-      await rm(path, { force: true });
+      // Kept under another name, for the install command that may be waiting for it.
+      await rename(path, join(folder, 'refused.told'));
       const [name = '', ...reason] = text.trim().split(' ');
       return { name, reason: reason.join(' ') };
     },
     async keepOnly(names) {
-      const kept = new Set(['current', 'trial', 'refused', ...names]);
+      const kept = new Set(['current', 'trial', 'refused', 'refused.told', ...names]);
       const doomed = (await readdir(folder)).filter((name) => !kept.has(name));
       for (const name of doomed) await rm(join(folder, name), { recursive: true, force: true });
     },

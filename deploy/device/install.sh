@@ -252,7 +252,7 @@ enrol() {
 # The first version is the current one; a later one has to prove itself as an update does.
 switch() {
   before=$(readlink "$versions/current") || before=
-  rm -f "$versions/refused"
+  rm -f "$versions/refused" "$versions/refused.told"
   if [ -z "$before" ] || ! systemctl is-active --quiet "$service"; then
     rm -f "$versions/trial"
     ln -sfn "$id" "$versions/.current.new"
@@ -279,9 +279,9 @@ started() {
   left=$wait_seconds
   until [ ! -f "$versions/trial" ] && [ "$(readlink "$versions/current")" = "$id" ] &&
     curl -sf -m 5 -o /dev/null "http://${host:-127.0.0.1}:${port:-8910}/v2/health/live"; do
-    if [ -f "$versions/refused" ]; then
-      die "version ${before:-none} runs on: $(cat "$versions/refused")"
-    fi
+    # The agent that runs on reports it as soon as it starts, and then it has the second name.
+    refusal=$(cat "$versions/refused" 2>/dev/null || cat "$versions/refused.told" 2>/dev/null) || refusal=
+    [ -z "$refusal" ] || die "version ${before:-none} runs on: $refusal"
     [ "$left" -gt 0 ] || why_not
     sleep 1
     left=$((left - 1))

@@ -6,7 +6,7 @@
 #   current   a link to the version that has proven itself
 #   trial     "VERSION SECONDS STARTS": the version to prove itself, within how many seconds, and how
 #             often it was started. The agent writes it, moves `current` and removes it when healthy.
-#   refused   "VERSION REASON", for the agent to report
+#   refused   "VERSION REASON", for the agent to report; then it is named refused.told
 set -u
 versions=${FETTLE_VERSIONS:-/opt/fettle/versions}
 starts_max=3
