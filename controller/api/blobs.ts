@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import { DigestText } from '../../shared/protocol/fields.ts';
 import type { Blobs } from '../store/blobs.ts';
+import { matches } from './etag.ts';
 import { type Api, addRoute } from './route.ts';
 
 const BlobPath = v.object({ digest: DigestText });
@@ -68,7 +69,7 @@ export async function sendBlob(
     // The name is the content.
     'cache-control': 'private, max-age=31536000, immutable',
   });
-  if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === etag ? rangeOf(request, size) : null;
   if (range === 'unsatisfiable') {

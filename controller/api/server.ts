@@ -6,6 +6,7 @@ import { productVersion } from '../../shared/product.ts';
 import { recordHappening } from '../audit.ts';
 import type { World } from '../world.ts';
 import { createAuthenticator } from './auth.ts';
+import { tagDocument } from './etag.ts';
 import { problemOf } from './problem.ts';
 import type { Api } from './route.ts';
 
@@ -66,6 +67,7 @@ async function createApp(world: World): Promise<FastifyInstance> {
   app.addContentTypeParser('application/octet-stream', (_request, stream, done) =>
     done(null, stream),
   );
+  app.addHook('onSend', tagDocument);
   app.setErrorHandler((thrown, request, reply) => {
     const problem = problemOf(thrown);
     if (problem.status >= 500) request.log.error({ err: thrown, url: request.url }, 'request');
@@ -81,7 +83,9 @@ async function createApp(world: World): Promise<FastifyInstance> {
       openapi: '3.1.0',
       info: {
         title: 'Fettle controller',
-        description: 'Models, variants, devices and rollouts.',
+        description:
+          'Models, variants, devices and rollouts. Documents have an entity tag: with If-None-Match ' +
+          'what has not changed is answered with 304.',
         version: productVersion(),
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },

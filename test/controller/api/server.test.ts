@@ -117,6 +117,37 @@ test('lists come in pages that can be followed', async (t) => {
   t.truthy(url);
 });
 
+test('a document that has not changed is not sent again', async (t) => {
+  const { controller, client, enrolmentToken } = await startTestController(t);
+  const token = await enrolmentToken(2);
+  const enrol = (device: string) =>
+    client.call(v.unknown(), '/api/v1/enrol', { method: 'POST', body: { token, device } });
+  await enrol('a');
+  const ask = (known?: string, path = '/api/v1/devices') => {
+    const authorization = `Bearer ${controller.adminToken}`;
+    const headers = { authorization, ...(known ? { 'if-none-match': known } : {}) };
+    return fetch(controller.url + path, { headers });
+  };
+  const tag = (await ask()).headers.get('etag') ?? '';
+  t.regex(tag, /^"[0-9a-f]{32}"$/);
+  for (const known of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+    const same = await ask(known);
+    t.is(same.status, 304, known);
+    t.is(same.headers.get('etag'), tag);
+    t.is(await same.text(), '');
+  }
+  const narrower = await ask(tag, '/api/v1/devices?selector=room%3Dlab');
+  t.is(narrower.status, 200);
+  await enrol('b');
+  const changed = await ask(tag);
+  t.is(changed.status, 200);
+  t.not(changed.headers.get('etag'), tag);
+  t.regex(await changed.text(), /"b"/);
+  const refused = await ask('*', '/api/v1/devices/none');
+  t.is(refused.status, 404);
+  t.is(refused.headers.get('etag'), null);
+});
+
 test('without a built dashboard the page says how to build it', async (t) => {
   const { controller } = await startTestController(t, { dashboard: '/nonexistent' });
   const answer = await fetch(controller.url);
