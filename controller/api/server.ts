@@ -16,6 +16,11 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+const description = [
+  'Models, variants, devices and rollouts.',
+  'Documents have an ETag: with If-None-Match what has not changed is answered with 304.',
+].join(' ');
+
 /** The largest JSON body; files go another way. */
 const bodyBytesMax = 4 << 20;
 
@@ -83,9 +88,7 @@ async function createApp(world: World): Promise<FastifyInstance> {
       openapi: '3.1.0',
       info: {
         title: 'Fettle controller',
-        description:
-          'Models, variants, devices and rollouts. Documents have an entity tag: with If-None-Match ' +
-          'what has not changed is answered with 304.',
+        description,
         version: productVersion(),
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },

@@ -12,10 +12,14 @@ const moreFolders = ['/usr/sbin', '/usr/local/sbin'];
 export function programOrSkip(t: ExecutionContext, name: string): string | null {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...moreFolders];
   const path = folders.map((folder) => join(folder, name)).find((one) => existsSync(one));
-  if (path) return path;
-  if (process.env.FETTLE_TEST_ALL) t.fail(`${name} is not installed, and FETTLE_TEST_ALL is set`);
+  return path ?? absent(t, name);
+}
+
+/** As `programOrSkip` for what is missing: says so in one line. */
+export function absent(t: ExecutionContext, what: string): null {
+  if (process.env.FETTLE_TEST_ALL) t.fail(`${what} is not installed, and FETTLE_TEST_ALL is set`);
   else {
-    t.log(`skipped: ${name} is not installed`);
+    t.log(`skipped: ${what} is not installed`);
     t.pass();
   }
   return null;
