@@ -95,7 +95,8 @@ async function requireSpace(request: FetchRequest, limits: FetchLimits): Promise
 }
 
 async function tryOnce(request: FetchRequest, have: number, limits: FetchLimits): Promise<Attempt> {
-  const wholeMs = Math.max(limits.wholeMs, (request.bytes / limits.bytesPerSecondMin) * 1000);
+  const slowestMs = Math.ceil((request.bytes / limits.bytesPerSecondMin) * 1000);
+  const wholeMs = Math.max(limits.wholeMs, slowestMs);
   const timeout = AbortSignal.timeout(wholeMs);
   const signal = AbortSignal.any([request.signal, timeout]);
   try {

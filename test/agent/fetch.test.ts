@@ -162,6 +162,12 @@ test('a server that drips is given up too, and what came is kept', async (t) => 
   t.true(statSync(request.partPath).size > 0);
 });
 
+test('a large file has its time, which is no whole number of milliseconds', async (t) => {
+  const request = requestOf(t, await goodServer(t, file));
+  await fetchFile({ ...request, limits: { ...quick, wholeMs: 1, bytesPerSecondMin: 7 } });
+  isWhole(t, request);
+});
+
 test('a disk without room is seen before anything is fetched', async (t) => {
   const server = await goodServer(t, file);
   const request = requestOf(t, server);
