@@ -6,7 +6,8 @@
 import { execFile } from 'node:child_process';
 import type { Log } from './log.ts';
 
-const timeoutMs = 10_000;
+/** A busy device takes long to start a program, and it is started three times within the limit. */
+const timeoutMs = 30_000;
 
 /** Nothing is told where no service manager listens. Returns what ends it. */
 export function tellServiceManager(env: NodeJS.ProcessEnv, log: Log): () => void {
