@@ -92,7 +92,8 @@ preflight() {
   done
   command -v systemctl >/dev/null || die "systemd is needed, and there is no systemctl"
   command -v systemd-notify >/dev/null || die "systemd is needed, and there is no systemd-notify"
-  [ -n "$prefix" ] || [ -d /run/systemd/system ] || die "systemd is installed here and does not run"
+  [ "$(systemctl is-system-running 2>/dev/null)" != offline ] ||
+    die "systemd is installed here and does not run; it has to be what starts this system (PID 1)"
   memory_mib=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo) / 1024))
   [ "$memory_mib" -ge "$memory_mib_min" ] || die "$memory_mib MiB of memory; $memory_mib_min MiB are needed"
 }
@@ -118,11 +119,12 @@ ask() {
   digest=${digest#sha256:}
   id=$version-$(printf %.12s "$digest")
   archive=$versions/.$id.tar.zst
-  mkdir -p "$versions"
   needed_mib=$(((bytes + unpacked) / 1048576 + spare_mib))
-  free_mib=$(($(df -Pk "$versions" | sed -n '$s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p') / 1024))
+  there=$versions
+  until [ -d "$there" ]; do there=$(dirname "$there"); done
+  free_mib=$(($(df -Pk "$there" | sed -n '$s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p') / 1024))
   [ -d "$versions/$id" ] || [ "$free_mib" -ge "$needed_mib" ] ||
-    die "$free_mib MiB are free at $place; $needed_mib MiB are needed"
+    die "$free_mib MiB are free at $there; $needed_mib MiB are needed for $place"
 }
 
 field() { printf '%s\n' "$offer" | sed -n "s/^$1=//p"; }
@@ -158,6 +160,7 @@ make_account() {
 # Goes on where an earlier download broke off.
 fetch() {
   [ ! -d "$versions/$id" ] || return 0
+  mkdir -p "$versions"
   say "fetching the agent $version for $arch ($((bytes / 1000000)) MB)"
   tries=0
   until printf 'header = "authorization: Bearer %s"\n' "$bearer" |

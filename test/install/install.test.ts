@@ -105,6 +105,11 @@ test('what cannot be installed on is refused in one line, and nothing is changed
       /kernel is 4\.9/,
     ],
     [{ uname: 'echo Darwin' }, /this is Darwin; Linux/],
+    [{ systemctl: 'echo offline; exit 1' }, /systemd is installed here and does not run/],
+    [
+      { sed: 'case $* in */proc/meminfo) echo 196608 ;; *) exec /usr/bin/sed "$@" ;; esac' },
+      /: 192 MiB of memory; 230 MiB are needed/,
+    ],
   ];
   const folder = temporaryFolder(t);
   for (const [index, [programs, expected]] of fakes.entries()) {
@@ -117,6 +122,19 @@ test('what cannot be installed on is refused in one line, and nothing is changed
     readdirSync(folder).filter((name) => !name.startsWith('bin-')),
     [],
   );
+});
+
+test('too small a disk is refused before anything is written', async (t) => {
+  const device = await deviceOrSkip(t);
+  if (!device) return;
+  const fleet = await startTestController(t);
+  await pushRelease(fleet, temporaryFolder(t), { version: '1.0.0' });
+  device.fake('df', 'echo Filesystem; echo "/dev/mmcblk0p2 99999 79519 20480 80% /"');
+  const token = await fleet.enrolmentToken();
+  const { code, text } = await device.install(fleet.controller.url, '--token', token);
+  t.is(code, 1);
+  t.regex(text, /^fettle: 20 MiB are free at \S+; \d+ MiB are needed for \S+\/opt\/fettle\n$/);
+  t.deepEqual(readdirSync(device.prefix), []);
 });
 
 test('no release, and a token that is not known, are said in one line', async (t) => {

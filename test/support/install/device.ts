@@ -24,6 +24,8 @@ export interface InstalledDevice {
   /** `curl …/install | sh -s -- ARGS`. */
   install(url: string, ...args: readonly string[]): Promise<Said>;
   systemctl(...args: readonly string[]): Promise<Said>;
+  /** From now on this shell script is that program of the device. */
+  fake(program: string, script: string): void;
   /** What the service has printed. */
   log(): string;
 }
@@ -44,7 +46,9 @@ export async function deviceOrSkip(t: ExecutionContext): Promise<InstalledDevice
   for (const made of [prefix, bin, run]) mkdirSync(made);
   symlinkSync(join(prefix, 'etc', 'systemd', 'system'), join(run, 'units'));
   copyFileSync(join(import.meta.dirname, 'systemctl.sh'), join(bin, 'systemctl'));
-  writeFileSync(join(bin, 'systemd-notify'), '#!/bin/sh\n', { mode: 0o755 });
+  const fake = (program: string, script: string) =>
+    writeFileSync(join(bin, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  fake('systemd-notify', '');
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: folder, FAKE_SYSTEMD: run };
   const port = await freePort(0, new Set());
   const said = (file: string, args: readonly string[]) =>
@@ -58,7 +62,7 @@ export async function deviceOrSkip(t: ExecutionContext): Promise<InstalledDevice
   t.teardown(() => systemctl('disable', '--now', 'fettle-agent'));
   const log = join(run, 'log');
   return {
-    ...{ prefix, port, systemctl, versions: join(prefix, 'opt', 'fettle', 'versions') },
+    ...{ prefix, port, systemctl, fake, versions: join(prefix, 'opt', 'fettle', 'versions') },
     install(url, ...args) {
       const piped = `curl -fsSL ${url}/install | sh -s -- --prefix ${prefix} ${args.join(' ')}`;
       return said('sh', ['-c', piped]);
