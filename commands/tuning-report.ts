@@ -65,13 +65,16 @@ function layerTable(layers: Layers): string[] {
   const cost = ({ beforeUs, afterUs }: Layers[number]) => Math.max(beforeUs ?? 0, afterUs ?? 0);
   const slowest = new Set(layers.toSorted((a, b) => cost(b) - cost(a)).slice(0, layersShown));
   const shown = layers.filter((layer) => slowest.has(layer));
-  const rows = shown.map(({ name, bits, beforeUs, afterUs }) => [
+  const pruned = layers.some(({ channels }) => channels !== undefined);
+  const rows = shown.map(({ name, bits, channels, beforeUs, afterUs }) => [
     ...[name, bits === 32 ? 'float' : `${bits}`],
+    ...(pruned ? [channels ? `${channels.kept} of ${channels.of}` : 'all'] : []),
     ...[said(beforeUs), said(afterUs)],
   ]);
+  const titles = ['layer', 'bits', ...(pruned ? ['channels'] : []), 'source µs', 'chosen µs'];
   const rest = layers.length - shown.length;
   return [
-    ...formatTable([['layer', 'bits', 'source µs', 'chosen µs'], ...rows], { right: [1, 2, 3] }),
+    ...formatTable([titles, ...rows], { right: [1, 2, 3, ...(pruned ? [4] : [])] }),
     ...(rest > 0 ? [`and ${rest} quicker layers`] : []),
     '',
   ];

@@ -26,8 +26,15 @@ export interface VariantFile {
    * (`output:<name>`), leading axis N; null where there is no data.
    */
   readonly goldenPath: string | null;
-  /** Layers in the order of execution, with the bits they got; absent where nobody says. */
-  readonly layers?: readonly { readonly name: string; readonly bits: number }[];
+  /** Layers in the order of the graph, with what they got; absent where nobody says. */
+  readonly layers?: readonly VariantLayer[];
+}
+
+export interface VariantLayer {
+  readonly name: string;
+  readonly bits: number;
+  /** Output channels kept, of how many; absent where all are. */
+  readonly channels?: { readonly kept: number; readonly of: number } | undefined;
 }
 
 export interface VariantSource {

@@ -62,8 +62,8 @@ export function startBudget(options: { seconds: number; countWaiting: boolean })
   };
 }
 
-/** The share of the budget that looks get, and that the final round gets. */
-const share = { looks: 0.5, final: 0.25 } as const;
+/** The share of the budget that looks get, the final round, and the explanation by layers. */
+const share = { looks: 0.5, final: 0.25, layers: 0.1 } as const;
 
 /**
  * A look at one of `count` candidates, of which every third is looked at again for three times as
@@ -100,6 +100,11 @@ export function atMost(limit: number, effort: Effort): Effort {
 
 export function finalSeconds(budgetSeconds: number): number {
   return clamp(budgetSeconds * share.final, 0.5, 10);
+}
+
+/** For the layers of what was chosen, in the source and in it. */
+export function layersSeconds(budgetSeconds: number): number {
+  return Math.min(4, budgetSeconds * share.layers);
 }
 
 function clamp(value: number, min: number, max: number): number {

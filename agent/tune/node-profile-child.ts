@@ -1,16 +1,19 @@
-/** The process that profiles the nodes of one variant; `refine.ts` starts it. */
+/** The process that profiles the nodes of one variant; `layers.ts` starts it. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { openSession } from '../../shared/evaluate/runtime.ts';
+import { readModelFile } from '../../shared/onnx/read.ts';
 import { childRequest, childResult } from '../child-side.ts';
 import { sessionOptionsOf } from '../serve/session-options.ts';
 import { feedsFor } from './feeds.ts';
-import { layerMicroseconds } from './node-profile.ts';
+import { layersByName } from './layer-names.ts';
+import { type LayerNamed, layerMicroseconds } from './node-profile.ts';
 import { NodeProfileRequest } from './trial-protocol.ts';
 
 const request = v.parse(NodeProfileRequest, await childRequest());
+const named = await namesOf(request);
 const folder = mkdtempSync(join(tmpdir(), 'fettle-nodes-'));
 try {
   const options = { ...sessionOptionsOf(request.plan), profilePrefix: join(folder, 'nodes') };
@@ -25,7 +28,16 @@ try {
   await session.release();
   const file = readdirSync(folder)[0] ?? '';
   const trace: unknown = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-  childResult({ layerUs: layerMicroseconds(trace, request.layers) });
+  childResult({ layerUs: layerMicroseconds(trace, request.layers.length, named) });
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** What this cannot read is still known by the order of its layers. */
+async function namesOf({ path, layers }: NodeProfileRequest): Promise<LayerNamed> {
+  try {
+    return layersByName((await readModelFile(path)).graph, layers);
+  } catch {
+    return () => null;
+  }
 }

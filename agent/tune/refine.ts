@@ -60,11 +60,15 @@ async function propose(tuner: Tuner): Promise<Recipe | null> {
   tuner.request.onStep?.('profiles each layer in float and in 8 bits');
   const floatUs = await profileLayers(tuner, files[0], plan);
   const integerUs = await profileLayers(tuner, files[1], plan);
-  if (floatUs === null || integerUs === null) return null;
+  if (!isWhole(floatUs) || !isWhole(integerUs)) return null;
   const proposal = proposeCut(integer.recipe, { layers, floatUs, integerUs });
   if (proposal === null) return null;
   tuner.notes.push(`${recipeName(proposal.recipe)} was proposed: ${proposal.reason}`);
   return proposal.recipe;
+}
+
+function isWhole(times: readonly (number | null)[] | null): times is number[] {
+  return times !== null && !times.includes(null);
 }
 
 function best(tuner: Tuner, done: readonly Trial[], suits: (recipe: Recipe) => boolean) {

@@ -93,13 +93,15 @@ export const NodeProfileRequest = v.object({
   path: v.string(),
   goldenPath: v.nullable(v.string()),
   plan: Plan,
-  /** How many layers the variant has. */
-  layers: v.number(),
+  /** The variant's layers by name. */
+  layers: v.array(v.string()),
   runsMin: v.number(),
   runsMax: v.number(),
   seconds: v.number(),
 });
 export type NodeProfileRequest = v.InferOutput<typeof NodeProfileRequest>;
 
-/** Microseconds of each layer; null where the profile shows another number of layers. */
-export const NodeProfileAnswer = v.object({ layerUs: v.nullable(v.array(v.number())) });
+/** Microseconds of each layer, null where it is not there; null where none can be told. */
+export const NodeProfileAnswer = v.object({
+  layerUs: v.nullable(v.array(v.nullable(v.number()))),
+});

@@ -1,10 +1,10 @@
 /** Finds the variant and the plan that suit this device best, by measuring them here. */
 import { recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
-import type { Trial, Tuning } from '../../shared/protocol/tuning.ts';
+import type { Choice, Trial, Tuning } from '../../shared/protocol/tuning.ts';
 import { startEnergyMeter } from '../profile/energy.ts';
 import { openTree } from '../profile/tree.ts';
-import { finalSeconds } from './budget.ts';
+import { finalSeconds, layersSeconds } from './budget.ts';
 import { type Skipped, trialKey } from './candidates.ts';
 import { choose } from './choose.ts';
 import { conclude } from './conclude.ts';
@@ -33,14 +33,19 @@ export async function tune(request: TuneRequest): Promise<Tuning> {
   const tuner = startTuner(request);
   if (request.hint) {
     const verified = await verifyHint(tuner, request.hint);
-    if (verified.choice !== null) return conclude(tuner, verified.choice);
+    if (verified.choice !== null) return await explained(tuner, verified.choice);
     tuner.notes.push(verified.reason);
   }
   for (const skipped of tuner.space.skipped) note(tuner, skippedTrial(skipped));
   await search(tuner);
   if (await dropOutdated(tuner)) await search(tuner);
-  const tuning = conclude(tuner, null);
-  const layers = await layersOf(tuner, tuning.chosen);
+  return await explained(tuner, null);
+}
+
+/** What was verified is not measured layer by layer: the device is to serve soon. */
+async function explained(tuner: Tuner, verified: Choice | null): Promise<Tuning> {
+  const tuning = conclude(tuner, verified);
+  const layers = await layersOf(tuner, tuning.chosen, { timed: verified === null });
   return { ...tuning, ...(layers && { layers }), seconds: tuner.budget.spentSeconds() };
 }
 
@@ -104,14 +109,15 @@ async function search(tuner: Tuner): Promise<void> {
 }
 
 /**
- * Whether one more trial fits before the final round, which needs two to compare. The first one has
- * all the time there is.
+ * Whether one more trial fits before the final round, which needs two to compare, and before the
+ * layers of the choice are measured. The first one has all the time there is.
  */
 function hasTime({ request, budget, trials }: Tuner): boolean {
   if (!hasDone(trials)) return true;
   const done = [...trials.values()].filter((trial) => trial.state === 'done');
   const kept = done.length > 1 ? finalSeconds(request.budgetSeconds) : 0;
-  return budget.leftSeconds() > kept + budget.usualTrialSeconds;
+  const after = layersSeconds(request.budgetSeconds);
+  return budget.leftSeconds() > kept + after + budget.usualTrialSeconds;
 }
 
 function skippedTrial(skipped: Skipped): Trial {

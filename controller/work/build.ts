@@ -30,7 +30,10 @@ export async function buildVariant(
     packedPath: (await compressBeside(result.path))?.path ?? null,
     quality: known ? sourceQuality(sourceOutcome) : result.quality,
     golden: result.goldenPath === null ? null : await goldenOf(result.goldenPath),
-    layers: result.layers.map(({ name, op, bits, reason }) => ({ name, op, bits, reason })),
+    layers: result.layers.map(({ name, op, bits, channels, reason }) => ({
+      ...{ name, op, bits, reason },
+      ...(channels && { channels }),
+    })),
     notes: [...result.notes],
     seconds: result.seconds,
   });

@@ -4,7 +4,7 @@ import { Recipe } from '../../shared/compress/recipe.ts';
 import { Manifest } from '../../shared/evaluate/manifest.ts';
 import { Outcome } from '../../shared/evaluate/outcome.ts';
 import { DigestText, ErrorReportSchema, TensorInfo } from '../../shared/protocol/fields.ts';
-import { Quality } from '../../shared/protocol/tuning.ts';
+import { Channels, Quality } from '../../shared/protocol/tuning.ts';
 
 /** Files of a package by their paths in the store. */
 export const Files = v.object({
@@ -68,6 +68,7 @@ export const Built = v.object({
       name: v.string(),
       op: v.string(),
       bits: v.number(),
+      channels: Channels,
       reason: v.nullable(v.string()),
     }),
   ),

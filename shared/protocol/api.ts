@@ -18,7 +18,7 @@ import {
 import { Desired, Reported, Window } from './messages.ts';
 import { Profile } from './profile.ts';
 import type { RolloutRecord } from './rollouts.ts';
-import { Quality, Tuning } from './tuning.ts';
+import { Channels, Quality, Tuning } from './tuning.ts';
 
 /** RFC 9457 problem details, with the product's error code. */
 export const Problem = v.looseObject({
@@ -114,6 +114,7 @@ export const VariantRecord = v.looseObject({
       name: v.string(),
       op: v.string(),
       bits: v.number(),
+      channels: Channels,
       reason: v.nullable(v.string()),
     }),
   ),

@@ -101,6 +101,9 @@ export const Choice = v.looseObject({
 });
 export type Choice = v.InferOutput<typeof Choice>;
 
+/** Output channels of a layer that pruning kept, and how many there were; absent where all are. */
+export const Channels = v.optional(v.looseObject({ kept: Count, of: Count }));
+
 /** The trials of one model on one device, their Pareto front and the choice with its reason. */
 export const Tuning = v.looseObject({
   v: v.literal(1),
@@ -119,13 +122,14 @@ export const Tuning = v.looseObject({
   chosen: v.nullable(Choice),
   /**
    * Of what was chosen: the bits of each layer, and microseconds in the source and in it; null
-   * where they could not be told apart.
+   * where they were not measured, or could not be told apart.
    */
   layers: v.optional(
     v.array(
       v.looseObject({
         name: v.string(),
         bits: v.number(),
+        channels: Channels,
         beforeUs: v.nullable(v.number()),
         afterUs: v.nullable(v.number()),
       }),

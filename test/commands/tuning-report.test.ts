@@ -43,6 +43,14 @@ test('a tuning in text: the trials, the picture, the layers, and why', (t) => {
   t.regex(text, /int4 was left out\nint8, 2 threads: p50 3 ms/);
 });
 
+test('channels have a column where some were taken out', (t) => {
+  const [stem, head] = tuning.layers ?? [];
+  if (!stem || !head) return t.fail();
+  const layers = [{ ...stem, channels: { kept: 24, of: 32 } }, head];
+  const text = describeTuning({ ...tuning, layers }, 4_000_000).join('\n');
+  t.regex(text, /stem +float +24 of 32 +120 +118\n.*head +8 +all +– +40/);
+});
+
 test('without layers and trials there is still the reason', (t) => {
   const { layers: _layers, ...plain } = tuning;
   const lines = describeTuning({ ...plain, trials: [], notes: [] }, 1);

@@ -1,5 +1,4 @@
 import test from 'ava';
-import { layerMicroseconds } from '../../../agent/tune/node-profile.ts';
 import { proposeCut } from '../../../agent/tune/propose.ts';
 import { int8 } from '../../support/trials/figures.ts';
 
@@ -35,28 +34,4 @@ test('a promise of less than two per cent is none', (t) => {
   const floatUs = [100, 400, 400, 400, 400, 400];
   const integerUs = [110, 200, 200, 200, 200, 200];
   t.is(proposeCut(int8, { layers, floatUs, integerUs }), null);
-});
-
-const event = (name: string, op: string, more: { dur: number; ts: number; index: number }) => ({
-  ...{ cat: 'Node', pid: 1, tid: 1, ph: 'X', name: `${name}_kernel_time` },
-  ...{ dur: more.dur, ts: more.ts },
-  args: { op_name: op, node_index: `${more.index}`, provider: 'CPUExecutionProvider' },
-});
-
-test('what lies between two layers belongs to the first of them', (t) => {
-  const run = (ts: number, slower = 0) => [
-    event('q', 'QuantizeLinear', { dur: 5, ts, index: 0 }),
-    event('conv1', 'QLinearConv', { dur: 50 + slower, ts: ts + 10, index: 1 }),
-    event('pool', 'MaxPool', { dur: 7, ts: ts + 80, index: 2 }),
-    event('conv2', 'FusedConv', { dur: 30, ts: ts + 90, index: 3 }),
-    event('fc', 'Gemm', { dur: 3, ts: ts + 130, index: 4 }),
-  ];
-  const session = { cat: 'Session', name: 'model_run', dur: 1, ts: 0, args: {} };
-  const trace = [session, ...run(100), ...run(1000, 500), ...run(2000)];
-  t.deepEqual(layerMicroseconds(trace, 3), [62, 30, 3]);
-});
-
-test('another number of layers, or no trace at all, says nothing', (t) => {
-  t.is(layerMicroseconds([event('c', 'Conv', { dur: 1, ts: 1, index: 0 })], 2), null);
-  t.is(layerMicroseconds('not a trace', 1), null);
 });

@@ -47,6 +47,11 @@ test.serial('the digits: 8 bits win, with the reason and its figures', async (t)
   t.true(tuning.trials.every((trial) => trial.state === 'done'));
   t.true(tuning.trials.some((trial) => (trial.versus?.ratio ?? 0) > 1));
   t.is(new Set(journal.map(trialKey)).size, tuning.trials.length);
+  t.is(tuning.layers?.length, 16);
+  for (const { name, bits, beforeUs, afterUs } of tuning.layers ?? []) {
+    t.is(bits, 8, name);
+    t.true((beforeUs ?? 0) > 0 && (afterUs ?? 0) > 0, `${name}: ${beforeUs} µs, ${afterUs} µs`);
+  }
 });
 
 test.serial('a tuning that was cut off repeats no finished trial', async (t) => {
@@ -180,6 +185,22 @@ test.serial("a class's result is verified with one trial", async (t) => {
   t.is(tuning.trials.length, 1);
   t.deepEqual(tuning.chosen?.plan, plan(1));
   t.regex(tuning.reason ?? '', /the choice of another device of class x64-test; verified here/);
+  const layers = tuning.layers ?? [];
+  t.is(layers.length, 16, 'what it got is said, and costs no measurement');
+  t.true(layers.every(({ bits, afterUs }) => bits === 8 && afterUs === null));
+});
+
+test.serial('layers that lost channels say how many are left', async (t) => {
+  const channels = { kept: 24, of: 32 };
+  const source: VariantSource = {
+    async get(recipe, options) {
+      const { layers = [], ...file } = await variants.get(recipe, options);
+      return { ...file, layers: layers.map((one, at) => (at === 1 ? { ...one, channels } : one)) };
+    },
+  };
+  const { layers = [] } = await tune(await request({ hint, source }));
+  t.deepEqual(layers[1]?.channels, channels);
+  t.false('channels' in (layers[0] ?? {}));
 });
 
 const refused: [string, Partial<TuneRequest>, RegExp][] = [
