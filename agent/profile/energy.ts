@@ -26,8 +26,12 @@ const powercap = '/sys/class/powercap';
  * Documentation/power/powercap/powercap.rst: `energy_uj` of the zones `intel-rapl:N` counts
  * microjoules and begins anew after `max_energy_range_uj`; processors of AMD are under the same
  * name. Zones within a package (`intel-rapl:N:M`) are part of it, and `psys` holds all packages.
+ * null where there are none, or they may not be read.
  */
-async function startCounters(tree: Tree): Promise<EnergyMeter | null> {
+export async function startCounters(
+  tree: Tree,
+  nowMs = () => performance.now(),
+): Promise<EnergyMeter | null> {
   const packages: string[] = [];
   for (const zone of await tree.names(powercap)) {
     if (!/^intel-rapl:\d+$/.test(zone)) continue;
@@ -41,11 +45,11 @@ async function startCounters(tree: Tree): Promise<EnergyMeter | null> {
   const before = await read();
   // Only the superuser may read the counters since Linux 5.10.
   if (packages.length === 0 || before.includes(null)) return null;
-  const startMs = performance.now();
+  const startMs = nowMs();
   return {
     async stop() {
       const after = await read();
-      const seconds = (performance.now() - startMs) / 1000;
+      const seconds = (nowMs() - startMs) / 1000;
       let microjoules = 0;
       for (const [at, end] of after.entries()) {
         const start = before[at];

@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { gpuLoad } from '../profile/clocks.ts';
 import { parseCpuList } from '../profile/cpu-list.ts';
+import { type EnergyMeter, startCounters } from '../profile/energy.ts';
 import { readDraw } from '../profile/power.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
 import { readThrottling } from '../profile/throttling.ts';
@@ -22,9 +23,19 @@ export interface DeviceReadings {
 /** Cores whose frequency is read: reading those of a server takes longer than it is worth. */
 const coresMax = 16;
 
+export interface ReaderOptions {
+  /** A folder that stands for `/`: a recorded device. */
+  readonly root?: string;
+  readonly nowMs?: () => number;
+}
+
 /** A reader of the device; each call speaks of the time since the last one. */
-export function deviceReader(dataFolder: string, root = '/'): () => Promise<DeviceReadings> {
+export function deviceReader(
+  dataFolder: string,
+  { root = '/', nowMs = () => performance.now() }: ReaderOptions = {},
+): () => Promise<DeviceReadings> {
   let before: number | null = null;
+  const packageWatts = packageMeter(nowMs);
   return async () => {
     const tree = openTree(root);
     const cores = await ownCores(tree);
@@ -34,7 +45,8 @@ export function deviceReader(dataFolder: string, root = '/'): () => Promise<Devi
     before = count;
     const throttled = slowed === null ? rose : slowed || rose === true;
     const frequencyMHz = await slowestMHz(tree, cores);
-    const { watts: powerW, rails } = await readDraw(tree);
+    const { watts, rails } = await readDraw(tree);
+    const powerW = watts ?? (await packageWatts(tree));
     const diskFreeMiB = await freeMiB(dataFolder);
     const gpu = await gpuLoad(tree);
     return {
@@ -46,6 +58,19 @@ export function deviceReader(dataFolder: string, root = '/'): () => Promise<Devi
       ...(diskFreeMiB !== null && { diskFreeMiB }),
       ...(gpu.loadPercent !== undefined && { gpuLoad: gpu.loadPercent / 100 }),
     };
+  };
+}
+
+/**
+ * What the packages of the processor took since the last call, where the kernel counts it: all that
+ * is known of a board without rails.
+ */
+function packageMeter(nowMs: () => number): (tree: Tree) => Promise<number | null> {
+  let meter: EnergyMeter | null = null;
+  return async (tree) => {
+    const energy = (await meter?.stop()) ?? null;
+    meter = await startCounters(tree, nowMs);
+    return energy === null || energy.seconds <= 0 ? null : energy.joules / energy.seconds;
   };
 }
 

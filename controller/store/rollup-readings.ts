@@ -9,6 +9,8 @@ export function mergeReadings(a: Window, b: Window): Readings {
   const byTime = mean(a.seconds, b.seconds);
   const frequencyMHz = either(a.frequencyMHz, b.frequencyMHz, byTime);
   const powerW = either(a.powerW, b.powerW, byTime);
+  const rails = either(a.rails, b.rails, (one, other) => mergeRails(one, other, byTime));
+  const gpuLoad = either(a.gpuLoad, b.gpuLoad, byTime);
   const throttled = either(a.throttled, b.throttled, (one, other) => one || other);
   const diskFreeMiB = either(a.diskFreeMiB, b.diskFreeMiB, Math.min);
   const networkBytes = either(a.networkBytes, b.networkBytes, (one, other) => ({
@@ -22,12 +24,27 @@ export function mergeReadings(a: Window, b: Window): Readings {
     ...(batch !== null && { batch }),
     ...(frequencyMHz !== null && { frequencyMHz }),
     ...(powerW !== null && { powerW }),
+    ...(rails !== null && { rails }),
+    ...(gpuLoad !== null && { gpuLoad }),
     ...(throttled !== null && { throttled }),
     ...(diskFreeMiB !== null && { diskFreeMiB }),
     ...(networkBytes !== null && { networkBytes }),
     ...(inputDrift !== null && { inputDrift }),
     ...(outputDrift !== null && { outputDrift }),
   };
+}
+
+type Rails = NonNullable<Readings['rails']>;
+
+/** Each rail by its name; one that only one window has is kept as it is. */
+function mergeRails(a: Rails, b: Rails, mean: (a: number, b: number) => number): Rails {
+  const others = new Map(b.map(({ name, watts }) => [name, watts]));
+  const merged = a.map(({ name, watts }) => ({
+    name,
+    watts: either(watts, others.get(name), mean) ?? watts,
+  }));
+  const known = new Set(a.map(({ name }) => name));
+  return [...merged, ...b.filter(({ name }) => !known.has(name))];
 }
 
 function either<T>(

@@ -13,6 +13,7 @@ export const readings = {
   frequencyMHz: v.optional(v.number()),
   /** Whether the processor was slowed down, by heat or by too little power. */
   throttled: v.optional(v.boolean()),
+  /** What the board takes, or where only that is counted, the packages of its processor. */
   powerW: v.optional(v.number()),
   /** What each rail takes, where there are several; they overlap. */
   rails: v.optional(v.array(v.looseObject({ name: v.string(), watts: v.number() }))),

@@ -7,19 +7,23 @@ import {
   formatCelsius,
   formatMiB,
   formatMs,
+  formatPercent,
   formatRate,
   threeDigits,
 } from '../format/numbers.ts';
 import { Chart } from '../parts/chart.tsx';
+import { wattsText } from './hardware.ts';
 import { hasValues, type Series, seriesOf } from './series.ts';
 
 interface ChartsProps {
   readonly windows: readonly Window[];
   /** Names of variants by their digest, for those that are known. */
   readonly names: ReadonlyMap<string, string>;
+  /** What tells how much the device takes, as its profile names it. */
+  readonly meter: string | null;
 }
 
-export function Charts({ windows, names }: ChartsProps) {
+export function Charts({ windows, names, meter }: ChartsProps) {
   const series = useMemo(() => seriesOf(windows), [windows]);
   const { seconds } = series;
   if (seconds.length < 2) {
@@ -76,7 +80,7 @@ export function Charts({ windows, names }: ChartsProps) {
           lines={[{ label: 'used', color: '--accent-line', values: series.cores, area: true }]}
         />
       )}
-      <Readings series={series} windows={windows} />
+      <Readings series={series} windows={windows} meter={meter} />
     </div>
   );
 }
@@ -84,11 +88,12 @@ export function Charts({ windows, names }: ChartsProps) {
 interface ReadingsProps {
   readonly series: Series;
   readonly windows: readonly Window[];
+  readonly meter: string | null;
 }
 
 /** What only some devices can measure: no chart stands empty. */
-function Readings({ series, windows }: ReadingsProps) {
-  const { seconds, frequencyMHz, throttledMHz, powerW, inputDrift, outputDrift } = series;
+function Readings({ series, windows, meter }: ReadingsProps) {
+  const { seconds, frequencyMHz, throttledMHz, gpuLoad, inputDrift, outputDrift } = series;
   const held = windows.filter(({ throttled }) => throttled).length;
   return (
     <>
@@ -106,13 +111,13 @@ function Readings({ series, windows }: ReadingsProps) {
           ]}
         />
       )}
-
-      {hasValues(powerW) && (
+      <PowerChart series={series} meter={meter} />
+      {hasValues(gpuLoad) && (
         <Chart
-          title="Power"
+          title="GPU"
           seconds={seconds}
-          format={(value) => `${threeDigits(value)} W`}
-          lines={[{ label: 'board', color: '--accent-line', values: powerW, area: true }]}
+          format={(share) => formatPercent(share, 0)}
+          lines={[{ label: 'busy', color: '--accent-line', values: gpuLoad, area: true }]}
         />
       )}
       {(hasValues(inputDrift) || hasValues(outputDrift)) && (
@@ -132,5 +137,31 @@ function Readings({ series, windows }: ReadingsProps) {
         </p>
       )}
     </>
+  );
+}
+
+const railColors = ['--tuning-fill', '--idle-fill', '--paused-fill', '--failed-fill'] as const;
+
+/** What the board takes, and its rails beside it; they overlap. */
+function PowerChart({ series, meter }: Omit<ReadingsProps, 'windows'>) {
+  const { seconds, powerW, rails } = series;
+  const others = [...rails].filter(([name]) => name !== meter);
+  const known = hasValues(powerW);
+  if (!known && others.length === 0) return null;
+  return (
+    <Chart
+      title="Power"
+      seconds={seconds}
+      format={wattsText}
+      lines={[
+        ...(known
+          ? [{ label: meter ?? 'board', color: '--accent-line', values: powerW, area: true }]
+          : []),
+        ...others.map(([label, values], at) => ({
+          ...{ label, values },
+          color: railColors[at % railColors.length] ?? railColors[0],
+        })),
+      ]}
+    />
   );
 }

@@ -43,7 +43,12 @@ export function DeviceView({ device }: { readonly device: string }) {
       <Title detail={detail} />
       <Why detail={detail} />
       <Trials tuning={detail.tuning} goal={detail.desired?.model ?? null} />
-      <Performance device={device} windows={detail.windows} names={variantNames(detail)} />
+      <Performance
+        device={device}
+        windows={detail.windows}
+        names={variantNames(detail)}
+        meter={detail.profile?.power.meter ?? null}
+      />
       <LayersPanel tuning={detail.tuning} />
       <div class="device-pair">
         <section class="panel" aria-label="Events">

@@ -1,4 +1,4 @@
-/** Times of layers before and after. */
+/** What layers got, and their times before and after. */
 import type { Tuning } from '../../../shared/protocol/tuning.ts';
 import { absent, counted, formatRatio, threeDigits } from '../format/numbers.ts';
 
@@ -8,7 +8,7 @@ export type Layers = NonNullable<Tuning['layers']>;
 export function summaryOf(layers: Layers): string {
   const timed = layers.filter(({ beforeUs, afterUs }) => beforeUs !== null && afterUs !== null);
   const count = counted(layers.length, 'layer');
-  if (timed.length === 0) return `${count}; their times could not be told apart`;
+  if (timed.length === 0) return `${count}; their times were not measured here`;
   const total = (of: (layer: Layers[number]) => number | null) =>
     microseconds(timed.reduce((sum, layer) => sum + (of(layer) ?? 0), 0));
   const [before, after] = [total((layer) => layer.beforeUs), total((layer) => layer.afterUs)];
@@ -28,6 +28,11 @@ export function ratioOf({ beforeUs, afterUs }: Layers[number]): string {
   return beforeUs === null || afterUs === null || afterUs <= 0
     ? absent
     : formatRatio(beforeUs / afterUs);
+}
+
+/** Output channels that were kept: `24 of 32`. */
+export function channelsOf({ channels }: Layers[number]): string {
+  return channels === undefined ? 'all' : `${channels.kept} of ${channels.of}`;
 }
 
 export function microseconds(us: number): string {

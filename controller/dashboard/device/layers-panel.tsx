@@ -1,9 +1,16 @@
-/** Layer by layer: the bits it got, and its time in the source and in what was chosen. */
+/** Layer by layer: the bits and channels it got, and its time in the source and in what was chosen. */
 import { useState } from 'preact/hooks';
 import type { Tuning } from '../../../shared/protocol/tuning.ts';
 import { absent, counted } from '../format/numbers.ts';
 import { Bar } from '../parts/meter.tsx';
-import { microseconds, ratioOf, slowestFirst, summaryOf, timeOf } from './layer-times.ts';
+import {
+  channelsOf,
+  microseconds,
+  ratioOf,
+  slowestFirst,
+  summaryOf,
+  timeOf,
+} from './layer-times.ts';
 
 /** The slowest tell the story; the others are a click away. */
 const firstLines = 8;
@@ -14,6 +21,7 @@ export function LayersPanel({ tuning }: { readonly tuning: Tuning | null }) {
   if (layers.length === 0) return null;
   const sorted = slowestFirst(layers);
   const longestUs = Math.max(...layers.map(timeOf), 1e-9);
+  const pruned = layers.some(({ channels }) => channels !== undefined);
   const shown = all ? sorted : sorted.slice(0, firstLines);
   return (
     <section class="panel" aria-label="Layers">
@@ -26,6 +34,7 @@ export function LayersPanel({ tuning }: { readonly tuning: Tuning | null }) {
             <tr>
               <th scope="col">Layer</th>
               <th scope="col">Bits</th>
+              {pruned && <th scope="col">Channels</th>}
               <th scope="col" class="number">
                 Source
               </th>
@@ -44,6 +53,7 @@ export function LayersPanel({ tuning }: { readonly tuning: Tuning | null }) {
                   <code>{layer.name}</code>
                 </th>
                 <td>{`${layer.bits}\u202fbit`}</td>
+                {pruned && <td>{channelsOf(layer)}</td>}
                 <Time us={layer.beforeUs} longestUs={longestUs} />
                 <Time us={layer.afterUs} longestUs={longestUs} />
                 <td class="number">{ratioOf(layer)}</td>

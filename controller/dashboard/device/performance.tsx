@@ -19,9 +19,10 @@ interface Props {
   /** The last windows, kept live by the page. */
   readonly windows: readonly Window[];
   readonly names: ReadonlyMap<string, string>;
+  readonly meter: string | null;
 }
 
-export function Performance({ device, windows, names }: Props) {
+export function Performance({ device, windows, names, meter }: Props) {
   const [range, setRange] = useState<Range>('live');
   return (
     <section class="panel" aria-label="Performance">
@@ -30,9 +31,9 @@ export function Performance({ device, windows, names }: Props) {
         <RangeButtons range={range} onRange={setRange} />
       </div>
       {range === 'live' ? (
-        <Charts windows={windows} names={names} />
+        <Charts windows={windows} names={names} meter={meter} />
       ) : (
-        <Past device={device} names={names} seconds={ranges[range].seconds} />
+        <Past device={device} names={names} meter={meter} seconds={ranges[range].seconds} />
       )}
     </section>
   );
@@ -64,7 +65,7 @@ interface PastProps extends Omit<Props, 'windows'> {
   readonly seconds: number;
 }
 
-function Past({ device, names, seconds }: PastProps) {
+function Past({ device, names, meter, seconds }: PastProps) {
   const { api } = useWorld();
   const [windows, setWindows] = useState<readonly Window[] | null>(null);
   const [trouble, setTrouble] = useState('');
@@ -84,7 +85,7 @@ function Past({ device, names, seconds }: PastProps) {
       clearInterval(timer);
     };
   }, [api, device, seconds]);
-  if (windows !== null) return <Charts windows={windows} names={names} />;
+  if (windows !== null) return <Charts windows={windows} names={names} meter={meter} />;
   return <p class="quiet">{trouble === '' ? 'Fetching …' : trouble}</p>;
 }
 

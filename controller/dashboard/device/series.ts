@@ -18,6 +18,9 @@ export interface Series {
   /** The frequency while the processor was held back. */
   readonly throttledMHz: Column;
   readonly powerW: Column;
+  /** By the rail's name; none where there are not several. */
+  readonly rails: ReadonlyMap<string, Column>;
+  readonly gpuLoad: Column;
   readonly inputDrift: Column;
   readonly outputDrift: Column;
   /** When what is served became another. */
@@ -66,10 +69,29 @@ export function seriesOf(windows: readonly Window[]): Series {
       throttled ? (frequencyMHz ?? null) : null,
     ),
     powerW: column((window) => window.powerW ?? null),
+    rails: railsOf(sorted, column),
+    gpuLoad: column((window) => window.gpuLoad ?? null),
     inputDrift: column((window) => window.inputDrift ?? null),
     outputDrift: column((window) => window.outputDrift ?? null),
     changes: changesOf(sorted),
   };
+}
+
+/** More lines than these cannot be told apart: the largest are drawn. */
+const railsMax = 4;
+
+function railsOf(
+  windows: readonly Window[],
+  column: (value: (window: Window) => number | null) => Column,
+): Map<string, Column> {
+  const most = new Map<string, number>();
+  for (const { rails = [] } of windows) {
+    for (const { name, watts } of rails) most.set(name, Math.max(watts, most.get(name) ?? 0));
+  }
+  const largest = [...most].toSorted((a, b) => b[1] - a[1]).slice(0, railsMax);
+  const wattsOf = (rail: string) =>
+    column(({ rails = [] }) => rails.find(({ name }) => name === rail)?.watts ?? null);
+  return new Map(largest.map(([name]) => [name, wattsOf(name)]));
 }
 
 function changesOf(sorted: readonly Window[]): Change[] {

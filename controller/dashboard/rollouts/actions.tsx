@@ -1,5 +1,5 @@
 /** What a person can do to a rollout; what cannot be undone asks twice. */
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { RolloutState } from '../../../shared/protocol/states.ts';
 import type { RolloutAction } from '../api/client.ts';
@@ -53,6 +53,7 @@ function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
   const [asked, setAsked] = useState<RolloutAction | null>(null);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState('');
+  const frame = useKeptFocus(asked);
   const act = async (action: RolloutAction) => {
     setBusy(true);
     const answer = await api.act(rollout.id, action);
@@ -63,14 +64,16 @@ function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
   };
   const click = (action: RolloutAction) =>
     consequences[action] === undefined ? void act(action) : setAsked(action);
+  const leave = ({ key }: KeyboardEvent) => key === 'Escape' && setAsked(null);
   return (
-    <div class="actions">
+    <div class="actions" ref={frame}>
       {asked === null ? (
         offeredBy(rollout).map((action) => (
           <button
             key={action}
             type="button"
             class="button"
+            data-action={action}
             disabled={busy}
             onClick={() => click(action)}
           >
@@ -85,10 +88,18 @@ function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
             class="button button-danger"
             disabled={busy}
             onClick={() => act(asked)}
+            onKeyDown={leave}
           >
             {titles[asked]} now
           </button>
-          <button type="button" class="button" disabled={busy} onClick={() => setAsked(null)}>
+          <button
+            type="button"
+            class="button"
+            data-action="keep"
+            disabled={busy}
+            onClick={() => setAsked(null)}
+            onKeyDown={leave}
+          >
             Keep as it is
           </button>
         </>
@@ -100,4 +111,17 @@ function Buttons({ rollout }: { readonly rollout: RolloutRecord }) {
       )}
     </div>
   );
+}
+
+/** Buttons take each other's place: the keyboard goes to the harmless one, and back. */
+function useKeptFocus(asked: RolloutAction | null) {
+  const frame = useRef<HTMLDivElement>(null);
+  const before = useRef<RolloutAction | null>(null);
+  useEffect(() => {
+    const next = asked === null ? before.current : 'keep';
+    before.current = asked;
+    if (next === null) return;
+    frame.current?.querySelector<HTMLElement>(`[data-action="${next}"]`)?.focus();
+  }, [asked]);
+  return frame;
 }

@@ -178,7 +178,7 @@ test('the class does not follow temperature, load or clocks of the moment', asyn
 });
 
 test('telemetry reads the same boards: hottest sensor, clock, throttling, watts', async (t) => {
-  const read = (name: string) => deviceReader('/', board(t, name))();
+  const read = (name: string) => deviceReader('/', { root: board(t, name) })();
   t.like(await read('jetson-nano'), {
     temperatureC: 44.5,
     frequencyMHz: 1224,

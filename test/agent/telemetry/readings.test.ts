@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { createQueueMeter } from '../../../agent/serve/queue-meter.ts';
 import { deviceReader } from '../../../agent/telemetry/readings.ts';
+import { inputRail, writeTree } from '../../support/device-tree.ts';
 import { temporaryFolder } from '../../support/fettle.ts';
 
 test('frequency, throttling and power are read where the kernel shows them', async (t) => {
@@ -11,7 +12,7 @@ test('frequency, throttling and power are read where the kernel shows them', asy
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), `${text}\n`);
   };
-  const read = deviceReader(root, root);
+  const read = deviceReader(root, { root });
   const bare = await read();
   t.deepEqual(Object.keys(bare).sort(), ['diskFreeMiB', 'temperatureC']);
   write('proc/self/status', 'Cpus_allowed_list:\t0-1');
@@ -30,6 +31,26 @@ test('frequency, throttling and power are read where the kernel shows them', asy
   write('sys/class/thermal/cooling_device0/type', 'cpufreq-cpu0');
   write('sys/class/thermal/cooling_device0/cur_state', '2');
   t.true((await read()).throttled);
+});
+
+test('without rails the counters of the processor say what it takes', async (t) => {
+  const root = temporaryFolder(t);
+  let nowMs = 0;
+  const read = deviceReader(root, { root, nowMs: () => nowMs });
+  const zone = 'sys/class/powercap/intel-rapl:0';
+  const counted = (microjoules: number) => {
+    writeTree(root, { [`${zone}/energy_uj`]: microjoules });
+    nowMs += 5000;
+  };
+  writeTree(root, { [`${zone}/name`]: 'package-0', [`${zone}/max_energy_range_uj`]: 90_000_000 });
+  counted(10_000_000);
+  t.is((await read()).powerW, undefined, 'nothing to compare with yet');
+  counted(70_000_000);
+  t.is((await read()).powerW, 12);
+  counted(5_000_000);
+  t.is((await read()).powerW, 5, 'the counter began anew');
+  writeTree(root, inputRail(4.5));
+  t.is((await read()).powerW, 4.5, 'a rail knows of more than the processor');
 });
 
 test('the fullest queue and the mean batch since the last look', (t) => {

@@ -116,6 +116,7 @@ function layersOf() {
       bits,
       beforeUs,
       afterUs: beforeUs === null ? null : beforeUs / (bits === 32 ? 1.02 : 3.1 + index / 20),
+      ...(index === 2 && { channels: { kept: 24, of: 32 } }),
     };
   });
 }
@@ -135,6 +136,7 @@ function frontOf(done: ReturnType<typeof trials>): number[] {
 }
 
 function windowOf(index: number, random: () => number) {
+  const powerW = 5.1 + random() * 0.8;
   const latencyMs = emptyHistogram();
   const requests = 60 + Math.floor(random() * 50 + 30 * Math.sin(index / 9));
   for (let request = 0; request < requests; request += 1) {
@@ -155,7 +157,13 @@ function windowOf(index: number, random: () => number) {
     temperatureC: 56 + Math.sin(index / 30) * 4,
     frequencyMHz: 2256 - (index > 80 && index < 92 ? 640 : 0),
     throttled: index > 80 && index < 92,
-    powerW: 5.1 + random() * 0.8,
+    powerW,
+    rails: [
+      { name: 'VDD_IN', watts: powerW },
+      { name: 'VDD_CPU', watts: powerW * 0.55 },
+      { name: 'VDD_GPU', watts: powerW * 0.12 },
+    ],
+    gpuLoad: 0.1 + random() * 0.05,
     inputDrift: 0.03 + index / 2500 + random() * 0.01,
     outputDrift: 0.02 + index / 4000 + random() * 0.01,
   };
@@ -225,21 +233,50 @@ function profileOf(summary: DeviceSummary, at: string) {
       model: summary.processor ?? 'unknown',
       cores: summary.cores ?? 1,
       quotaCores: null,
+      clusters: clustersOf(summary.cores ?? 1),
       features: ['asimd', 'asimddp', 'i8mm', 'fp16'],
       frequencyMHzMax: 2256,
       governor: 'schedutil',
     },
     memory: { totalMiB: 7934, availableMiB: 6120, limitMiB: null },
-    disk: { totalMiB: 29_800, freeMiB: 21_430 },
+    disk: { totalMiB: 29_800, freeMiB: 21_430, kind: 'emmc', model: 'BJTD4R', wearPercent: 20 },
     temperatures: [
-      { name: 'soc', celsius: 56.4 },
+      { name: 'soc', celsius: 56.4, throttleCelsius: 85 },
       { name: 'gpu', celsius: 54.1 },
     ],
-    power: { source: 'mains', batteryPercent: null, mode: null, watts: null },
-    accelerators: [{ kind: 'gpu', name: 'Mali-G610' }],
+    throttling: {
+      ...{ now: true, reasons: ['cpufreq-cpu4 cools'], since: ['under-voltage'] },
+      cooling: [
+        { name: 'cpufreq-cpu4', state: 2, stateMax: 10 },
+        { name: 'pwm-fan', state: 3, stateMax: 4 },
+      ],
+    },
+    power: {
+      ...{ source: 'mains', batteryPercent: null, mode: 'MODE_15W', watts: 5.42, meter: 'VDD_IN' },
+      modes: ['MAXN', 'MODE_15W'],
+      rails: [
+        { name: 'VDD_IN', watts: 5.42 },
+        { name: 'VDD_CPU', watts: 2.98 },
+        { name: 'VDD_GPU', watts: 0.65 },
+      ],
+      pmic: 'rk806',
+    },
+    accelerators: [
+      {
+        ...{ kind: 'gpu', name: 'Mali-G610', frequencyMHz: 300, frequencyMHzMax: 1000 },
+        loadPercent: 12,
+      },
+    ],
     providers: ['cpu'],
     probes: { float32Gmacs: 14.2, int8Gmacs: 51.7, memoryGiBs: 11.3, seconds: 1.8 },
     labels: summary.labels,
-    missing: [{ what: 'power.watts', reason: 'no power sensor was found' }],
+    missing: [{ what: 'disk.totalMiB', reason: 'permission denied' }],
   };
+}
+
+/** Half of them small. */
+function clustersOf(cores: number) {
+  const big = { name: 'Cortex-A76', cores: Math.ceil(cores / 2), frequencyMHzMax: 2256 };
+  const small = { name: 'Cortex-A55', cores: Math.floor(cores / 2), frequencyMHzMax: 1800 };
+  return cores < 2 ? [big] : [big, small];
 }

@@ -67,14 +67,22 @@ test.serial('a device shows its choice, the reason and the trials', async (t) =>
   t.is(await page.locator('.row-chosen').count(), 1);
   t.regex(await textOf(page.locator('.row-chosen')), /int8[\s\S]*4 threads[\s\S]*chosen/);
   t.regex(await textOf(rows.last()), /int2[\s\S]*3 of 16 samples agree[\s\S]*failed/);
-  t.is(await page.locator('.chart canvas').count(), 7);
+  t.is(await page.locator('.chart canvas').count(), 8);
   t.is(await page.locator('.layers-table tbody tr').count(), 8);
   await page.getByRole('button', { name: 'Show all 14 layers' }).click();
   t.is(await page.locator('.layers-table tbody tr').count(), 14);
   await page.getByRole('button', { name: '24 h' }).click();
   await until('the day', () => server.calls.some((call) => call.endsWith('/telemetry')));
-  await until('its charts', async () => (await page.locator('.chart canvas').count()) === 7);
-  t.regex(await textOf(page.locator('.facts')), /Radxa Rock 5B/);
+  await until('its charts', async () => (await page.locator('.chart canvas').count()) === 8);
+  t.regex(await textOf(page.locator('.layers-table')), /Channels[\s\S]*24 of 32/);
+  const power = page.locator('.chart', { hasText: 'Power' });
+  t.regex(await textOf(power), /VDD_IN[\s\S]*VDD_CPU[\s\S]*VDD_GPU/);
+  const facts = await textOf(page.locator('.facts'));
+  t.regex(facts, /Radxa Rock 5B/);
+  t.regex(facts, /\d × Cortex-A76 to 2\.26\sGHz \+ \d × Cortex-A55 to 1\.80\sGHz/);
+  t.regex(facts, /VDD_IN 5\.42\sW, VDD_CPU 2\.98\sW/);
+  t.regex(facts, /now: cpufreq-cpu4 cools; since it started: under-voltage/);
+  t.regex(await textOf(page.locator('.missing')), /1 could not be read/);
   t.deepEqual(troubles, []);
 });
 
@@ -120,6 +128,35 @@ test.serial('models show their variants, rollouts their waves and gates', async 
   t.false(server.calls.includes('POST /api/v1/rollouts/r-3/abort'), 'it asks first');
   await page.getByRole('button', { name: 'Abort now' }).click();
   await until('the call', () => server.calls.includes('POST /api/v1/rollouts/r-3/abort'));
+  t.deepEqual(troubles, []);
+});
+
+test.serial('a rollback is asked for twice, and the keyboard is enough', async (t) => {
+  const { id } = makeRollout(makeFleet(12));
+  const seen = await visit(t, browser, { to: `/rollouts/${id}` });
+  if (seen === null) return;
+  const { page, server, troubles } = seen;
+  const call = `POST /api/v1/rollouts/${id}/rollback`;
+  const hasFocus = (name: string) =>
+    until(`the focus on ${name}`, () =>
+      page
+        .getByRole('button', { name, exact: true })
+        .evaluate((button) => button === button.ownerDocument.activeElement)
+        .catch(() => false),
+    );
+  await page.getByRole('button', { name: 'Roll back' }).focus();
+  await page.keyboard.press('Enter');
+  await hasFocus('Keep as it is');
+  t.regex(await textOf(page.locator('.actions')), /goes back to what it ran before/);
+  await page.keyboard.press('Escape');
+  await hasFocus('Roll back');
+  t.false(server.calls.includes(call), 'nothing was done yet');
+  await page.keyboard.press('Enter');
+  await hasFocus('Keep as it is');
+  await page.keyboard.press('Shift+Tab');
+  await hasFocus('Roll back now');
+  await page.keyboard.press('Enter');
+  await until('the call', () => server.calls.includes(call));
   t.deepEqual(troubles, []);
 });
 
