@@ -1,4 +1,6 @@
-/** Layer by layer: the bits and channels it got, and its time in the source and in what was chosen. */
+/**
+ * Layer by layer: the bits and channels it got, and its time in the source and in what was chosen.
+ */
 import { useState } from 'preact/hooks';
 import type { Tuning } from '../../../shared/protocol/tuning.ts';
 import { absent, counted } from '../format/numbers.ts';
