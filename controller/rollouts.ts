@@ -4,6 +4,7 @@
  */
 import { FettleError } from '../shared/errors.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
+import type { ReleaseRecord } from '../shared/protocol/releases.ts';
 import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/protocol/rollouts.ts';
 import { type TraceContext, traceparentOf } from '../shared/trace-context.ts';
 import type { Dispatcher } from './dispatch.ts';
@@ -15,7 +16,9 @@ import { isOfAgent } from './rollout/agent-lane.ts';
 import { shown } from './rollout/keep.ts';
 import { createLooker } from './rollout/looker.ts';
 import { previewOf } from './rollout/preview.ts';
+import { agentSubject, modelSubject, type PreviewSubject } from './rollout/preview-subject.ts';
 import { governingOf, lookAtAll, type Runner, viewsOf } from './rollout/run.ts';
+import { parseSelector } from './rollout/selector.ts';
 import { newRollout } from './rollout/terms.ts';
 import { governed } from './rollout/view.ts';
 import { loadRollouts, putRollout } from './store/rollouts.ts';
@@ -101,7 +104,7 @@ export async function openRollouts(
 
 type Subject = { readonly name: string; readonly version: number } & (
   | { readonly type: 'model'; readonly record: ModelRecord }
-  | { readonly type: 'agent' }
+  | { readonly type: 'agent'; readonly record: ReleaseRecord }
 );
 
 /** What is rolled out: a model that is ready, or a release of the agent. */
@@ -110,8 +113,8 @@ async function subjectOf(
   request: RolloutRequest,
 ): Promise<Subject> {
   if (isOfAgent(request)) {
-    const { release } = releases.find(request.version);
-    return { type: 'agent', name: request.model, version: release };
+    const record = releases.find(request.version);
+    return { type: 'agent', name: request.model, version: record.release, record };
   }
   const record = await readyModel(registry, request);
   return { type: 'model', name: record.name, version: record.version, record };
@@ -126,14 +129,22 @@ async function readyModel(registry: Registry, request: RolloutRequest): Promise<
 
 /** As if it were the newest rollout, in its first moment. */
 async function preview(runner: Runner, request: RolloutRequest): Promise<RolloutPreview> {
-  const { world, registry } = runner;
-  const model = await readyModel(registry, request);
+  const { world } = runner;
+  const subject = await subjectOf(runner, request);
   const nowMs = world.now();
-  const record = newRollout(request, model, { order: 0, nowMs });
+  const record = newRollout(request, subject, { order: 0, nowMs });
   const { devices } = world.fleet;
   const governing = governingOf(record, runner.releases);
   const wanted = governed(devices.values(), [governing]).get(record.id) ?? [];
   const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
   const rollout = { ...record, settled: false, members: [] };
-  return previewOf({ model, rollout, devices, views, nowMs });
+  const shown = previewSubject(runner, subject, record.selector);
+  return previewOf({ subject: shown, rollout, devices, views, nowMs });
+}
+
+function previewSubject({ world }: Runner, subject: Subject, selector: string): PreviewSubject {
+  if (subject.type === 'model') return modelSubject(subject.record);
+  const { name, record } = subject;
+  const asked = { name, release: record, selects: parseSelector(selector) };
+  return agentSubject(asked, world.fleet.devices);
 }

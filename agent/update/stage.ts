@@ -14,10 +14,11 @@ import { digestOfFile } from '../../shared/digest.ts';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { DigestText } from '../../shared/protocol/fields.ts';
 import type { Release } from '../../shared/protocol/messages.ts';
+import { roomForUpdate } from '../../shared/protocol/releases.ts';
 import { deviceRoutes } from '../../shared/protocol/routes.ts';
 import { windowLog } from '../../shared/zstd.ts';
 import type { Identity } from '../enrol.ts';
-import { fetchFile, fetchLimits } from '../fetch.ts';
+import { fetchFile } from '../fetch.ts';
 import { digestFile, type Versions, versionName } from './versions.ts';
 
 export interface Staging {
@@ -27,8 +28,6 @@ export interface Staging {
   readonly signal: AbortSignal;
 }
 
-/** How many times its own size a bundle has unpacked, at most. */
-const growth = 4;
 const toolTimeoutMs = 10 * 60_000;
 
 const Manifest = v.looseObject({ files: v.record(v.string(), DigestText) });
@@ -66,7 +65,7 @@ export async function stageVersion(staging: Staging): Promise<void> {
 
 async function requireSpace({ release, versions }: Staging): Promise<void> {
   const { bavail, bsize } = await statfs(versions.folder);
-  const [free, needed] = [bavail * bsize, (growth + 1) * release.bytes + fetchLimits.freeBytesMin];
+  const [free, needed] = [bavail * bsize, roomForUpdate(release.bytes)];
   if (needed > free) throw new FettleError('DISK_FULL', { path: versions.folder, needed, free });
 }
 

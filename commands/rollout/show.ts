@@ -35,9 +35,9 @@ export function printPreview(preview: RolloutPreview, { io }: CommandContext): v
   io.line(`${model} ${version} to ${members.length} devices in ${waves.length} waves`);
   const rows = members.map((member) => [
     ...[String(member.wave), member.device, member.class, member.scout ? 'scout' : ''],
-    ...[member.serves ?? '–', member.fits, member.notes.join('; ')],
+    ...[member.serves ?? '–', member.gets, member.fits, member.notes.join('; ')],
   ]);
-  print(io, ['WAVE', 'DEVICE', 'CLASS', 'ROLE', 'SERVES NOW', 'FITS', 'NOTES'], rows);
+  print(io, ['WAVE', 'DEVICE', 'CLASS', 'ROLE', 'NOW', 'GETS', 'FITS', 'NOTES'], rows);
   for (const note of notes) io.line(note);
   io.result(preview);
 }

@@ -1,13 +1,12 @@
 /** What a rollout would do, without doing it. Pure. */
-import type { ModelRecord } from '../../shared/protocol/api.ts';
 import type { RolloutPreview } from '../../shared/protocol/rollouts.ts';
 import type { Device } from '../fleet.ts';
-import { fitOf } from './fits.ts';
 import { maintenanceAt } from './maintenance.ts';
 import { type DeviceView, planRollout, type RolloutInput } from './plan.ts';
+import type { PreviewSubject } from './preview-subject.ts';
 
 export interface Previewing {
-  readonly model: ModelRecord;
+  readonly subject: PreviewSubject;
   readonly rollout: RolloutInput;
   readonly devices: ReadonlyMap<string, Device>;
   readonly views: ReadonlyMap<string, DeviceView>;
@@ -16,7 +15,7 @@ export interface Previewing {
 
 /** The devices are in the order in which they would be admitted. */
 export function previewOf(previewing: Previewing): RolloutPreview {
-  const { model, rollout, views, devices, nowMs } = previewing;
+  const { subject, rollout, views, devices, nowMs } = previewing;
   const plan = planRollout({ ...rollout, maintenance: null, waves: open(rollout) }, views, nowMs);
   const seen = new Map<string, number>();
   const members = plan.members
@@ -25,21 +24,19 @@ export function previewOf(previewing: Previewing): RolloutPreview {
       const count = (seen.get(own) ?? 0) + 1;
       seen.set(own, count);
       const known = devices.get(device);
-      const fit = known?.profile
-        ? fitOf(model, known.profile)
-        : { fits: 'yes' as const, notes: [] };
-      const serving = known?.reported?.serving;
+      const of = known ? subject.of(known) : unknown;
       return {
         ...{ device, class: own, wave, scout: count <= rollout.scouts },
         online: views.get(device)?.online ?? false,
-        serves: serving ? `${serving.model} ${serving.version}` : null,
-        fits: fit.fits,
-        notes: [...fit.notes, ...notesOf(views.get(device))],
+        ...of,
+        notes: [...of.notes, ...notesOf(views.get(device))],
       };
     });
-  const { name, version } = model;
+  const { name, version } = subject;
   return { model: name, version, waves: [...rollout.waves], members, notes: notesFor(previewing) };
 }
+
+const unknown = { serves: null, gets: '–', fits: 'yes' as const, notes: [] };
 
 /** Nobody approves of a wave that is not begun. */
 function open({ waves }: RolloutInput): RolloutInput['waves'] {
@@ -54,13 +51,14 @@ function notesOf(view: DeviceView | undefined): string[] {
   ];
 }
 
-function notesFor({ model, rollout, views, nowMs }: Previewing): string[] {
+function notesFor({ subject, rollout, views, nowMs }: Previewing): string[] {
   const window = maintenanceAt(rollout.maintenance, nowMs);
   const approved = rollout.waves.flatMap(({ approval }, index) => (approval ? [index + 1] : []));
   return [
-    ...(views.size === 0 ? ['no device matches the selector'] : []),
+    ...(views.size + subject.leftOut.length === 0 ? ['no device matches the selector'] : []),
+    ...subject.leftOut,
     ...(window.open ? [] : [window.reason]),
     ...(approved.length > 0 ? [`approval is asked for before wave ${approved.join(', ')}`] : []),
-    ...model.notes,
+    ...subject.notes,
   ];
 }

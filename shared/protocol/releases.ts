@@ -22,6 +22,16 @@ export const ReleaseRecord = v.looseObject({
 });
 export type ReleaseRecord = v.InferOutput<typeof ReleaseRecord>;
 
+/** How many times its own size a bundle has unpacked, at most. */
+const growth = 4;
+/** What an update leaves free for everyone else, in bytes. */
+const reserve = 32 << 20;
+
+/** Bytes that must be free on a device for a bundle of so many: it is unpacked beside itself. */
+export function roomForUpdate(bytes: number): number {
+  return (growth + 1) * bytes + reserve;
+}
+
 /** Digests of bundles that were uploaded before, of one version, one for an architecture. */
 export const ReleaseRequest = v.strictObject({
   bundles: v.pipe(v.array(DigestText), v.minLength(1), v.maxLength(architectures.length)),

@@ -198,8 +198,10 @@ export const RolloutPreview = v.looseObject({
       /** It would be tuned before others of its class. */
       scout: v.boolean(),
       online: v.boolean(),
-      /** `model version` of now, or null. */
+      /** `model version` of now, or null; in a rollout of the agent which one of those runs. */
       serves: v.nullable(v.string()),
+      /** `model version`; or the version of the agent, and which bundle. */
+      gets: v.string(),
       /** `no`: not even the smallest variant; `tight`: only a smaller variant than the source. */
       fits: v.picklist(['yes', 'tight', 'no']),
       /** Why it does not fit, or what will be done; one sentence each. */

@@ -167,7 +167,7 @@ test('the command line says what waits for what, and what the gates say', async 
   const a = await add('a', { behaviour: 'manual', hardwareClass: 'pi-4' });
   await add('b', { behaviour: 'fail', hardwareClass: 'pi-4' });
   const terms = ['tiny', '--waves', '1,100%', '--max-failures', '2', '--soak-seconds', '0'];
-  t.regex(await run('start', ...terms, '--dry-run'), /1 +a +pi-4 +scout +– +yes/);
+  t.regex(await run('start', ...terms, '--dry-run'), /1 +a +pi-4 +scout +– +tiny 1 +yes/);
   await run('start', ...terms);
   await a.goal(1);
   await a.report('tuning', { reason: 'trial 3 of 9' });

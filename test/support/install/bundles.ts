@@ -10,11 +10,13 @@ import { createZstdCompress } from 'node:zlib';
 import { type TarFile, tarOf } from '../../../controller/bundle/tar.ts';
 import { type Digest, digestOf, digestOfFile } from '../../../shared/digest.ts';
 import { productRoot } from '../../../shared/product.ts';
-import { ReleaseRecord } from '../../../shared/protocol/releases.ts';
+import { type Architecture, ReleaseRecord } from '../../../shared/protocol/releases.ts';
 import type { TestController } from '../controller.ts';
 
 export interface SmallBundle {
   readonly version: string;
+  /** That of this machine, where nothing is said. */
+  readonly arch?: Architecture;
   /** Lines of a shell script before the agent is started, or in its place. */
   readonly before?: string;
   /** Options of Node. */
@@ -24,7 +26,7 @@ export interface SmallBundle {
 }
 
 const root = productRoot();
-const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+const ownArch = process.arch === 'arm64' ? 'arm64' : 'x64';
 
 /** In the place of the daemon; `agent --check` and the like are as ever. */
 export const kinds = {
@@ -48,7 +50,7 @@ export async function pushRelease(
 
 export async function writeBundle(
   path: string,
-  { version, before = ':', node = '', manifest: said = {} }: SmallBundle,
+  { version, arch = ownArch, before = ':', node = '', manifest: said = {} }: SmallBundle,
 ): Promise<{ path: string; digest: Digest }> {
   const device = join(root, 'deploy', 'device');
   const command = `exec ${process.execPath} ${node} ${join(root, 'cli.ts')} "$@"`;
