@@ -166,6 +166,8 @@ async function stage(
 
 async function change({ options, versions, say }: Updating, release: Release): Promise<void> {
   const wanted = versionName(release.version, release.digest);
+  // What a power cut left: the archive, a file that was half written.
+  await versions.keepOnly([versions.own, wanted]);
   await versions.startTrial(wanted, release.healthySeconds);
   const reason = `restarts as ${wanted}`;
   say({ state: 'trying', reason, error: null });

@@ -1,4 +1,4 @@
-/** What a preview says of the thing that is rolled out: a model, or a release of the agent. Pure. */
+/** What a preview says of what is rolled out: a model, or a release of the agent. Pure. */
 import type { ModelRecord } from '../../shared/protocol/api.ts';
 import { type ReleaseRecord, roomForUpdate } from '../../shared/protocol/releases.ts';
 import type { RolloutPreview } from '../../shared/protocol/rollouts.ts';

@@ -1,11 +1,13 @@
 /**
- * `npm run test:kill-points -- --seed 1`: cuts the update of a device at every point; with
- * `--of controller` it is a rollout. `--skip` and `--sample` do it in pieces.
+ * `npm run test:kill-points -- --seed 1`: cuts what a device does about a new model at every point;
+ * with `--of controller` it is a rollout, with `--of update` the agent's own update. `--skip` and
+ * `--sample` do it in pieces.
  */
 import { parseArgs } from 'node:util';
 import { openControllerLane } from '../support/kills/controller-lane.ts';
 import { cutPoints } from '../support/kills/cut-points.ts';
 import { openLane } from '../support/kills/lane.ts';
+import { openUpdateLane } from '../support/kills/update-lane.ts';
 import { createScript } from '../support/owner.ts';
 
 const { values } = parseArgs({
@@ -17,11 +19,17 @@ const { values } = parseArgs({
     parallel: { type: 'string', default: '2' },
   },
 });
+const lanes = {
+  device: { open: openLane, passings: 1 },
+  controller: { open: openControllerLane, passings: 6 },
+  update: { open: openUpdateLane, passings: 2 },
+} as const;
+const isLane = (name: string): name is keyof typeof lanes => Object.hasOwn(lanes, name);
+if (!isLane(values.of)) throw new Error(`--of takes ${Object.keys(lanes).join(', ')}`);
+const lane = lanes[values.of];
 const script = createScript();
 const { places, points, cut, missed, faults } = await cutPoints(script, {
-  ...(values.of === 'controller'
-    ? { open: openControllerLane, passings: 6 }
-    : { open: openLane, passings: 1 }),
+  ...lane,
   seed: Number(values.seed),
   sample: values.sample === undefined ? null : Number(values.sample),
   skip: Number(values.skip),

@@ -50,13 +50,11 @@ export async function pushRelease(
 
 export async function writeBundle(
   path: string,
-  { version, arch = ownArch, before = ':', node = '', manifest: said = {} }: SmallBundle,
+  { version, arch = ownArch, manifest: said = {}, ...rest }: SmallBundle,
 ): Promise<{ path: string; digest: Digest }> {
   const device = join(root, 'deploy', 'device');
-  const command = `exec ${process.execPath} ${node} ${join(root, 'cli.ts')} "$@"`;
-  const program = ['#!/bin/sh', before, command, ''].join('\n');
   const files: Record<string, Buffer> = {
-    'bin/fettle': Buffer.from(program),
+    'bin/fettle': Buffer.from(programOf(rest)),
     'deploy/fettle-agent.service': readFileSync(join(device, 'fettle-agent.service')),
     'deploy/launch.sh': readFileSync(join(device, 'launch.sh')),
   };
@@ -71,6 +69,12 @@ export async function writeBundle(
   const tar = tarOf(Object.entries(all).map(([name, content]) => fileOf(`x/${name}`, content)));
   await pipeline(Readable.from(tar), createZstdCompress(), createWriteStream(path));
   return { path, digest: await digestOfFile(path) };
+}
+
+/** What runs of it. */
+export function programOf({ before = ':', node = '' }: Pick<SmallBundle, 'before' | 'node'>) {
+  const command = `exec ${process.execPath} ${node} ${join(root, 'cli.ts')} "$@"`;
+  return ['#!/bin/sh', before, command, ''].join('\n');
 }
 
 function fileOf(path: string, content: Buffer): TarFile {

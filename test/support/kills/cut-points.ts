@@ -1,8 +1,8 @@
 /**
- * Cuts the update of a device, or a rollout of the controller, at every point that it passes. Goal:
- * after each, a restart converges: exactly one good variant serves, no step is lost or doubled.
- * Method: one run writes the points down; then each run dies
- * at one of them, before the call or after it.
+ * Cuts the update of a device or of its agent, or a rollout of the controller, at every point that
+ * it passes. Goal: after each, a restart converges: exactly one good variant serves, one good agent
+ * runs, no step is lost or doubled. Method: one run writes the points down; then each run dies at
+ * one of them, before the call or after it.
  */
 import { createRandom } from '../../../shared/random.ts';
 import type { Owner } from '../owner.ts';

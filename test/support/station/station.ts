@@ -3,7 +3,7 @@
  * is decided here: a test says which document is published, when, and signed with which key.
  */
 import { readFileSync } from 'node:fs';
-import type { Recipe } from '../../../shared/compress/recipe.ts';
+import { type Recipe, sourceRecipe } from '../../../shared/compress/recipe.ts';
 import { type Digest, digestOf, digestOfJson } from '../../../shared/digest.ts';
 import { type Bus, connectMqtt } from '../../../shared/mqtt.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../shared/protocol/messages.ts';
@@ -34,9 +34,11 @@ export interface Station {
   /** Requests for files wait for this before they are answered. */
   gate: Promise<void> | null;
   readonly enrolments: number;
-  publish(channel: 'desired' | 'ack' | 'infer', document: object): Promise<void>;
+  publish(channel: Down, document: object): Promise<void>;
   /** From now on this file is the variant of the recipe. */
   offer(recipe: Recipe, path: string): Digest;
+  /** From now on this file can be fetched by its digest. */
+  share(path: string): void;
   /** From now on no variant can be had. */
   withdraw(): void;
   /** The first report that is wanted, of those that have come and those to come. */
@@ -45,6 +47,8 @@ export interface Station {
   dropConnections(): void;
   refuseConnections(refusing: boolean): void;
 }
+
+type Down = 'desired' | 'release' | 'ack' | 'infer';
 
 export const device = 'device';
 
@@ -86,6 +90,11 @@ export async function startStation(t: Owner): Promise<Station> {
       const bytes = readFileSync(path);
       offers.set(digestOfJson(recipe), { recipe, bytes, digest: digestOf(bytes) });
       return digestOf(bytes);
+    },
+    share(path) {
+      const bytes = readFileSync(path);
+      const digest = digestOf(bytes);
+      offers.set(digest, { recipe: sourceRecipe, bytes, digest });
     },
     withdraw: () => offers.clear(),
     async reported(what, wanted) {
@@ -134,7 +143,9 @@ async function acknowledge(bus: Bus, { reported, tuning, telemetry, event }: Hea
   });
 }
 
-function send(bus: Bus, channel: 'desired' | 'ack' | 'infer', document: object): Promise<void> {
+const retained = new Set<Down>(['desired', 'release']);
+
+function send(bus: Bus, channel: Down, document: object): Promise<void> {
   const topic = topicOf({ device, channel });
-  return bus.publish(topic, encodeMessage(document), { qos: 1, retain: channel === 'desired' });
+  return bus.publish(topic, encodeMessage(document), { qos: 1, retain: retained.has(channel) });
 }
