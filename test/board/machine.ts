@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +45,8 @@ export async function openBoard({ folder, port }: BoardOptions): Promise<Board> 
   return {
     endpoint: `http://127.0.0.1:${port}`,
     async boot() {
+      // One whose power was cut has left it there.
+      rmSync(socket, { force: true });
       machine = spawn('qemu-system-aarch64', optionsOf({ folder, disk, socket, port }), {
         stdio: ['ignore', 'ignore', 'inherit'],
       });
@@ -75,10 +77,11 @@ async function makeImage(): Promise<void> {
 /** What a slow machine can do without, and patience with the rest. */
 const system = [
   ...['systemd.journald.forward_to_console=1', 'systemd.default_timeout_start_sec=1800'],
-  ...['systemd-logind.service', 'serial-getty@ttyAMA0.service', 'getty@tty1.service'].map(
-    (unit) => `systemd.mask=${unit}`,
-  ),
-];
+  ...['systemd-logind.service', 'serial-getty@ttyAMA0.service', 'getty@tty1.service'],
+  ...['e2scrub_reap.service', 'e2scrub_all.timer', 'fstrim.timer', 'dpkg-db-backup.timer'],
+  ...['apt-daily.timer', 'apt-daily-upgrade.timer', 'systemd-tmpfiles-clean.timer'],
+  ...['systemd-update-utmp-runlevel.service', 'systemd-rfkill.socket'],
+].map((word) => (word.includes('=') ? word : `systemd.mask=${word}`));
 
 interface Place {
   readonly folder: string;
@@ -100,7 +103,7 @@ function optionsOf({ folder, disk, socket, port }: Place): string[] {
     ['-device', 'virtio-rng-pci'],
   ];
   return [
-    ...['-M', 'virt', '-cpu', 'cortex-a76', '-smp', '2', '-m', '1024'],
+    ...['-M', 'virt', '-cpu', 'cortex-a76', '-smp', '1', '-m', '1024'],
     ...['-accel', 'tcg,thread=multi', '-nographic', '-nodefaults', '-no-reboot'],
     ...['-chardev', `file,id=console,path=${join(folder, 'console.log')},append=on`],
     ...['-serial', 'chardev:console'],

@@ -1,7 +1,8 @@
 /**
  * `npm run test:board`: the install command on an emulated arm64 board under systemd. It enrols,
- * tunes and serves; power is cut while an update is fetched and while it is tried; and an agent
- * that does not start is put aside. It takes long, and root for the first image; no time is a
+ * tunes and serves, hardened as its unit says; power is cut while an update is fetched and while it
+ * is tried; an agent that does not start is put aside, one that hangs is started again, and
+ * uninstalled nothing is left. It takes long, and root for the first image; no time is a
  * figure.
  */
 
@@ -25,6 +26,7 @@ import { classify, sampleDigit } from '../support/inference.ts';
 import { push } from '../support/push.ts';
 import { until } from '../support/until.ts';
 import { type Board, openBoard } from './machine.ts';
+import { hardened, killedByWatchdog, leavesNothing } from './service.ts';
 
 const { values } = parseArgs({ options: { log: { type: 'string' } } });
 const patient = { timeoutMs: 40 * 60_000, everyMs: 1000 };
@@ -65,6 +67,7 @@ async function play(board: Board, client: HttpClient): Promise<void> {
   await booted;
   say(await board.run('uname -srm; systemctl --version | head -n 1; grep MemTotal /proc/meminfo'));
   await install(board, client);
+  await hardened(board, say);
   await tune(board, client);
   await update(board, client, await release(client, compiled, 'second'));
   const broken = join(folder, 'broken');
@@ -73,6 +76,11 @@ async function play(board: Board, client: HttpClient): Promise<void> {
   const text = readFileSync(cli, 'utf8').replace(/^#!.*\n/, '');
   writeFileSync(cli, `if (process.argv[2] === 'agent') process.exit(7);\n${text}`);
   await refuse(board, client, await release(client, broken, 'broken'));
+  await killedByWatchdog(board, say);
+  await serves(board, client);
+  say('started again by the watchdog, serving');
+  say(await board.run(`curl -fsSL ${controllerUrl()}/install | sh -s -- --uninstall`));
+  await leavesNothing(board, say);
 }
 
 /** The same sources give the same bytes: a file more makes it another release. */
@@ -93,13 +101,18 @@ async function install(board: Board, client: HttpClient): Promise<void> {
   const Token = v.object({ token: v.string() });
   const asked = { method: 'POST', body: {} } as const;
   const { token } = await client.call(Token, '/api/v1/enrolment-tokens', asked);
-  const url = `http://10.0.2.2:${new URL(controller.url).port}`;
+  const url = controllerUrl();
   const args = `--token ${token} --name board --http-host 0.0.0.0`;
   say(`# curl -fsSL ${url}/install | sh -s -- --token … --name board --http-host 0.0.0.0`);
   say(await board.run(`curl -fsSL ${url}/install | sh -s -- ${args}`, patient.timeoutMs));
   say(await board.run('systemctl status fettle-agent --no-pager -n 0; ls -l /opt/fettle/versions'));
   await seen(client, 'the profile', ({ profile }) => profile !== null);
   say(`idle: ${await memory(board)}`);
+}
+
+/** As the board reaches this machine. */
+function controllerUrl(): string {
+  return `http://10.0.2.2:${new URL(controller.url).port}`;
 }
 
 async function tune(board: Board, client: HttpClient): Promise<void> {
@@ -114,20 +127,15 @@ async function tune(board: Board, client: HttpClient): Promise<void> {
 /** Power is cut while the new agent is fetched, and again while it is tried. */
 async function update(board: Board, client: HttpClient, { release }: ReleaseRecord): Promise<void> {
   const { id } = await rollout(client, { model: agentModel, version: release });
-  const part = await until(
-    'the new agent to be on its way',
-    () => board.run('stat -c "%s %n" /opt/fettle/versions/.*.part').catch(() => null),
-    { ...patient, everyMs: 50 },
+  const part = await onTheWay(client, id, () =>
+    board.run('stat -c "%s bytes of %n" /opt/fettle/versions/.*.part | grep -v "^0 "'),
   );
   await board.cut();
   say(`power cut while it fetches the new agent (${part})`);
   await board.boot();
   await serves(board, client);
   say(`back, serving; ${await standing(board)}`);
-  await until('the trial', () => board.run('cat /opt/fettle/versions/trial').catch(() => null), {
-    ...patient,
-    everyMs: 50,
-  });
+  await onTheWay(client, id, () => board.run('cat /opt/fettle/versions/trial'));
   await board.cut();
   say('power cut while the new agent is tried');
   await board.boot();
@@ -148,6 +156,16 @@ async function refuse(board: Board, client: HttpClient, { release }: ReleaseReco
   say(await board.run('journalctl -u fettle-agent --no-pager -o cat | grep -v level | tail -n 12'));
 }
 
+/** What can be seen before the rollout is over. */
+function onTheWay(client: HttpClient, id: string, see: () => Promise<string>): Promise<string> {
+  const look = async () => {
+    const { state, reason } = await client.call(RolloutRecord, `/api/v1/rollouts/${id}`);
+    if (state !== 'running') throw new Error(`the rollout is ${state}: ${reason}`);
+    return await see().catch(() => null);
+  };
+  return until('the update to be on its way', look, { ...patient, everyMs: 50 });
+}
+
 async function rollout(client: HttpClient, terms: object): Promise<RolloutRecord> {
   const body = { waves: [{ percent: 100 }], soakSeconds: 2, timeoutSeconds: 7200, ...terms };
   return await client.call(RolloutRecord, '/api/v1/rollouts', { method: 'POST', body });
@@ -156,7 +174,9 @@ async function rollout(client: HttpClient, terms: object): Promise<RolloutRecord
 function ends(client: HttpClient, id: string, state: RolloutRecord['state']) {
   const look = async () => {
     const record = await client.call(RolloutRecord, `/api/v1/rollouts/${id}`);
-    return record.state === state ? record : null;
+    if (record.state === state) return record;
+    if (record.state === 'running') return null;
+    throw new Error(`the rollout is ${record.state}: ${record.reason}`);
   };
   return until(`rollout ${id} to be ${state}`, look, patient);
 }
