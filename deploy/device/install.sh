@@ -203,20 +203,14 @@ put_files() {
   put "$versions/$id/deploy/launch.sh" "$place/launch" 755
   mkdir -p "$settings" "$units" "$state"
   chmod 700 "$state"
-  if [ ! -f "$settings/agent.env" ] || [ -n "$name$labels$http_host$http_port" ]; then
-    umask_before=$(umask)
-    umask 077
-    {
-      echo "FETTLE_VERSIONS=$versions"
-      echo "FETTLE_AGENT_DATA=$state"
-      [ -z "$name" ] || echo "FETTLE_AGENT_NAME=$name"
-      [ -z "$labels" ] || echo "FETTLE_AGENT_LABEL=$labels"
-      [ -z "$http_host" ] || echo "FETTLE_AGENT_HTTP_HOST=$http_host"
-      [ -z "$http_port" ] || echo "FETTLE_AGENT_HTTP_PORT=$http_port"
-    } >"$settings/agent.env.new"
-    mv "$settings/agent.env.new" "$settings/agent.env"
-    umask "$umask_before"
-  fi
+  {
+    echo "FETTLE_VERSIONS=$versions"
+    echo "FETTLE_AGENT_DATA=$state"
+    [ -z "$name" ] || echo "FETTLE_AGENT_NAME=$name"
+    [ -z "$labels" ] || echo "FETTLE_AGENT_LABEL=$labels"
+    [ -z "$http_host" ] || echo "FETTLE_AGENT_HTTP_HOST=$http_host"
+    [ -z "$http_port" ] || echo "FETTLE_AGENT_HTTP_PORT=$http_port"
+  } | renew "$settings/agent.env" 600
   put "$versions/$id/deploy/fettle-agent.service" "$unit" 644
   if [ -n "$prefix" ]; then
     sed -e "s|/opt/fettle|$place|; s|/etc/fettle|$settings|" "$unit" >"$unit.new"
@@ -228,8 +222,29 @@ put_files() {
       echo '[Service]'
       [ -z "$memory" ] || echo "MemoryMax=$memory"
       [ -z "$cpu" ] || echo "CPUQuota=$cpu"
-    } >"$unit.d/limits.conf"
+    } | renew "$unit.d/limits.conf" 644
   fi
+}
+
+# renew FILE MODE: the lines NAME=VALUE that are given now; under another name what was there stays,
+# whoever wrote it.
+renew() {
+  newline='
+'
+  given=$(cat)
+  (umask 077 && printf '%s\n' "$given" >"$1.new")
+  if [ -f "$1" ]; then
+    while IFS= read -r line; do
+      key=${line%%=*}
+      [ "$key" = "$line" ] || key=$key=
+      case $newline$given$newline in
+        *"$newline$key"*) ;;
+        *) printf '%s\n' "$line" >>"$1.new" ;;
+      esac
+    done <"$1"
+  fi
+  chmod "$2" "$1.new"
+  mv "$1.new" "$1"
 }
 
 put() {

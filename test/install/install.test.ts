@@ -1,6 +1,7 @@
 /** The install command as a device runs it, with a root and a service manager of its own. */
 import { execFile } from 'node:child_process';
 import {
+  appendFileSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -42,8 +43,19 @@ test('one command installs; again it upgrades; uninstalled nothing is left', asy
   t.false(filesHolding(device.prefix, token), 'the token is kept nowhere');
 
   await pushRelease(fleet, folder, { version: '1.1.0' });
-  const second = await device.install(url);
+  appendFileSync(settings, 'FETTLE_AGENT_CORES=1\n');
+  const second = await device.install(url, '--label', 'room=lab');
   t.is(second.code, 0, second.text + device.log());
+  const kept = readFileSync(settings, 'utf8').trim().split('\n').toSorted();
+  t.deepEqual(kept, [
+    'FETTLE_AGENT_CORES=1',
+    `FETTLE_AGENT_DATA=${join(device.prefix, 'var', 'lib', 'fettle')}`,
+    `FETTLE_AGENT_HTTP_PORT=${device.port}`,
+    'FETTLE_AGENT_LABEL=room=lab',
+    'FETTLE_AGENT_NAME=pi',
+    `FETTLE_VERSIONS=${device.versions}`,
+  ]);
+  t.is(statSync(settings).mode & 0o777, 0o600);
   t.regex(readlinkSync(join(device.versions, 'current')), /^1\.1\.0-/);
   await runs(fleet, '1.1.0');
 
