@@ -40,13 +40,20 @@ export interface MeasureOptions extends Selection {
 
 const defaults = { limit: 512, memoryBytes: 64 * 2 ** 20 };
 
-/** What the float model's activations are like; the same for every recipe of the model. */
-export function observe(canonical: Model, options: MeasureOptions): Promise<Observations> {
+/**
+ * What the float model's activations are like; the same for every recipe of the model, but that one
+ * without corrections does not need the means.
+ */
+export function observe(
+  canonical: Model,
+  options: MeasureOptions,
+  { corrects } = { corrects: true },
+): Promise<Observations> {
   return observeModel(canonical, {
     ...limitsOf(options),
     values: valuesToCalibrate(canonical),
-    channels: watchedChannels(canonical),
-    means: correctable(canonical).map(({ output }) => output),
+    channels: watchedChannels(canonical, corrects),
+    means: corrects ? correctable(canonical).map(({ output }) => output) : [],
   });
 }
 
@@ -95,7 +102,8 @@ async function corrected(
   options: MeasureOptions & { readonly observed?: Observations },
 ): Promise<MeasureRecord> {
   const { corrections } = recipe;
-  const first = options.observed ?? (await observe(canonical, options));
+  const corrects = corrections.length > 0;
+  const first = options.observed ?? (await observe(canonical, options, { corrects }));
   const scales = corrections.includes('equalize') ? chooseScales(canonical, first.channels) : {};
   const equal = equalize(canonical, scales);
   const observed = equal === canonical ? first : await observe(equal, options);
@@ -140,11 +148,11 @@ export function quantizeOptions(
   return { target: targetOf(recipe), wordBits: wordBitsOf(recipe), ...measured, float };
 }
 
-/** Values whose channels are looked at one by one, for equalization and for saturation. */
-function watchedChannels(canonical: Model): Map<string, number> {
+/** Values whose channels are looked at one by one, for saturation and for equalization. */
+function watchedChannels(canonical: Model, corrects: boolean): Map<string, number> {
   const calibrated = new Set(valuesToCalibrate(canonical));
   const inputs = [...channelsToWatch(canonical)].filter(([value]) => calibrated.has(value));
-  return new Map([...inputs, ...jointChannels(canonical)]);
+  return new Map([...inputs, ...(corrects ? jointChannels(canonical) : [])]);
 }
 
 /** What a kernel that saturates allows weights to be; undefined for one that does not. */

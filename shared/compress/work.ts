@@ -32,6 +32,8 @@ export interface Work {
     /** By what the recipe says of channels. */
     readonly pruned: Map<string, Pruned>;
     readonly observed: Map<Model, Observations>;
+    /** As `observed`, without what corrections need. */
+    readonly ranges: Map<Model, Observations>;
     /** By recipe. */
     readonly records: Map<string, MeasureRecord>;
   };
@@ -51,7 +53,12 @@ export interface Made {
 }
 
 export function startWork(source: Source, request: FileRequest): Work {
-  const known = { pruned: new Map(), observed: new Map(), records: new Map() };
+  const known = {
+    pruned: new Map(),
+    observed: new Map(),
+    ranges: new Map(),
+    records: new Map(),
+  };
   return { source, request, canonical: canonicalise(source.model), known };
 }
 
@@ -101,8 +108,10 @@ async function measuredOf(work: Work, recipe: Recipe, model: Model): Promise<Mea
   if (isWeightOnly(recipe)) return measureNarrow(model, recipe, options);
   if (!hasIntegers(recipe)) return emptyRecord(recipe, options.source);
   if (storesNarrow(recipe)) return measureStored(model, recipe, options);
-  const observed = known.observed.get(model) ?? (await observe(model, options));
-  known.observed.set(model, observed);
+  const corrects = recipe.corrections?.length !== 0;
+  const seen = corrects ? known.observed : known.ranges;
+  const observed = seen.get(model) ?? (await observe(model, options, { corrects }));
+  seen.set(model, observed);
   return measure(model, recipe, { ...options, observed });
 }
 
