@@ -30,15 +30,28 @@ export interface CommandContext {
   readonly io: Output;
 }
 
+export interface Progress {
+  readonly what: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+  /** What is waited for, behind the bar. */
+  readonly note?: string;
+}
+
 export interface Output {
   /** One line for people; silent with `--json`. */
   line(text: string): void;
   /** The result for programs: printed with `--json` only. */
   result(value: unknown): void;
   /** A progress bar on standard error; where that is no terminal, one line when it ends. */
-  progress(progress: { what: string; done: number; total: number; unit: string }): void;
-  /** Whether colours and redrawing suit standard output. */
+  progress(progress: Progress): void;
+  /** Whether standard output is redrawn by who reads it. */
   readonly terminal: boolean;
+  /** Whether it shows colours. */
+  readonly colours: boolean;
+  /** Cells of a line; null where it is no terminal. */
+  readonly columns: number | null;
 }
 
 export interface Command {

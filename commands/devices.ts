@@ -2,11 +2,11 @@
 import { recipeName } from '../shared/compress/recipe.ts';
 import type { HttpClient } from '../shared/http-client.ts';
 import { DeviceSummary } from '../shared/protocol/api.ts';
-import { formatTable } from '../shared/terminal/table.ts';
 import { formatBytes, formatMs, formatNumber } from '../shared/terminal/units.ts';
 import { clientOptions, connect, textOption } from './client.ts';
 import type { Command } from './command.ts';
 import { fetchAll } from './pages.ts';
+import { printTable } from './rows.ts';
 
 export const command: Command = {
   args: [],
@@ -18,9 +18,7 @@ export const command: Command = {
     const { io, signal } = context;
     const client = await connect(context);
     const devices = await fetchDevices(client, textOption(context, 'selector'), signal);
-    for (const line of formatTable([header, ...devices.map(rowOf)], { right: [4, 5, 6] })) {
-      io.line(line);
-    }
+    printTable(io, [header, ...devices.map(rowOf)], { right: [4, 5, 6] });
     io.line(`${devices.length} devices, ${devices.filter(({ online }) => online).length} online`);
     io.result(devices);
   },

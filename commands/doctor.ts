@@ -28,7 +28,7 @@ export const command: Command = {
       root: typeof root === 'string' ? root : null,
       signal,
     });
-    for (const line of checks.flatMap(linesOf(io.terminal))) io.line(line);
+    for (const line of checks.flatMap(linesOf(io.colours))) io.line(line);
     const failures = checks.filter(({ state }) => state === 'failed');
     if (failures.length === 0) return io.result({ ok: true, checks });
     io.result({ ok: false, checks });
@@ -50,8 +50,8 @@ function usualFolder(): string {
 const marks = { ok: 'ok', hint: 'hint', failed: 'FAILED', skipped: '–' } as const;
 const colours = { ok: 'green', hint: 'yellow', failed: 'red', skipped: 'dim' } as const;
 
-function linesOf(terminal: boolean): (check: Check) => string[] {
-  const style = createStyle(terminal);
+function linesOf(coloured: boolean): (check: Check) => string[] {
+  const style = createStyle(coloured);
   return ({ what, state, found, todo }) => {
     const mark = style[colours[state]](marks[state].padEnd(7));
     const line = `${mark} ${what.padEnd(18)} ${found}`;

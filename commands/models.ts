@@ -5,11 +5,11 @@
 import type { HttpClient } from '../shared/http-client.ts';
 import { ModelRecord, VariantRecord } from '../shared/protocol/api.ts';
 import type { Quality } from '../shared/protocol/tuning.ts';
-import { formatTable } from '../shared/terminal/table.ts';
 import { formatBytes, formatNumber } from '../shared/terminal/units.ts';
 import { clientOptions, connect } from './client.ts';
 import type { Command } from './command.ts';
 import { fetchAll } from './pages.ts';
+import { printTable } from './rows.ts';
 
 export const command: Command = {
   args: ['[NAME]'],
@@ -21,16 +21,14 @@ export const command: Command = {
     const { NAME: name } = context.args;
     const models = all.filter((model) => name === undefined || model.name === name);
     const header = ['MODEL', 'VERSION', 'STATE', 'BYTES', 'QUALITY', 'PUSHED'];
-    for (const line of formatTable([header, ...models.map(modelRow)], { right: [1, 3] })) {
-      io.line(line);
-    }
+    printTable(io, [header, ...models.map(modelRow)], { right: [1, 3] });
     const [newest] = models;
     const variants = name !== undefined && newest ? await variantsOf(client, newest, signal) : [];
     if (variants.length > 0) {
       io.line('');
       const titles = ['VARIANT', 'STATE', 'BYTES', 'OF SOURCE', 'SENT', 'QUALITY', 'DROP AT MOST'];
       const rows = variants.map((variant) => variantRow(variant, newest?.bytes ?? 0));
-      for (const line of formatTable([titles, ...rows], { right: [2, 3, 4] })) io.line(line);
+      printTable(io, [titles, ...rows], { right: [2, 3, 4] });
     }
     io.result(name === undefined ? models : { models, variants });
   },

@@ -2,14 +2,17 @@
  * What a command prints: lines for people, one document for programs, progress on standard error.
  */
 import { formatAmount, formatBar } from '../shared/terminal/bar.ts';
-import { isTerminal } from '../shared/terminal/style.ts';
+import { hasColours, isTerminal } from '../shared/terminal/style.ts';
 import { fit } from '../shared/terminal/table.ts';
-import type { Output } from './command.ts';
+import type { Output, Progress } from './command.ts';
 
 interface Streams {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
 }
+
+/** Where a terminal does not say how wide it is, and where it says it has next to no width. */
+const [columnsUsual, columnsMin] = [80, 20];
 
 /** Output of one run of a command. `close` ends a bar that is still open. */
 export function createOutput(streams: Streams, json: boolean): Output & { close(): void } {
@@ -18,6 +21,10 @@ export function createOutput(streams: Streams, json: boolean): Output & { close(
   const bar = isTerminal(streams.stderr) ? createBar(streams.stderr) : createPlain(streams.stderr);
   return {
     terminal,
+    colours: !json && hasColours(streams.stdout),
+    get columns() {
+      return terminal ? Math.max(columnsMin, streams.stdout.columns || columnsUsual) : null;
+    },
     line(text) {
       bar.close();
       if (!json) streams.stdout.write(`${text}\n`);
@@ -34,8 +41,6 @@ export function createOutput(streams: Streams, json: boolean): Output & { close(
     close: () => bar.close(),
   };
 }
-
-type Progress = Parameters<Output['progress']>[0];
 
 interface Bar {
   show(progress: Progress): void;
@@ -55,7 +60,8 @@ function createBar(stream: NodeJS.WriteStream): Bar {
       if (open !== null && open !== progress.what) close();
       open = progress.what;
       const share = progress.total > 0 ? progress.done / progress.total : 0;
-      const text = `${progress.what}  ${formatBar(share, 24)}  ${formatAmount(progress)}`;
+      const note = progress.note === undefined ? '' : `  ${progress.note}`;
+      const text = `${progress.what}  ${formatBar(share, 24)}  ${formatAmount(progress)}${note}`;
       stream.write(`\r\u001b[K${fit(text, Math.max(20, stream.columns - 1))}`);
       if (progress.total > 0 && progress.done >= progress.total) close();
     },

@@ -34,7 +34,7 @@ export const command: Command = {
       return;
     }
     const screen = createScreen(process.stdout);
-    const style = createStyle(true);
+    const style = createStyle(io.colours);
     let loads: Loads = new Map();
     try {
       while (!signal.aborted) {

@@ -14,6 +14,7 @@ import {
   type Budget,
   finalEffort,
   finalSeconds,
+  layersSeconds,
   lookEffort,
   startBudget,
   verifyEffort,
@@ -209,7 +210,8 @@ function trialOptions(tuner: Tuner, round: Look | 'final'): TrialOptions {
   const efforts = { final: finalEffort(budgetSeconds), verify: verifyEffort };
   const effort =
     typeof round === 'number' ? lookEffort(budgetSeconds, count, round) : efforts[round];
-  const leftMs = 1000 * Math.max(0, budget.leftSeconds());
+  const after = round === 'final' ? layersSeconds(budgetSeconds) : 0;
+  const leftMs = 1000 * Math.max(0, budget.leftSeconds() - after);
   return {
     // Processes share no other clock; one that is set meanwhile costs this trial's exactness.
     effort: {

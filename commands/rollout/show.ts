@@ -2,9 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpClient } from '../../shared/http-client.ts';
 import { type RolloutPreview, RolloutRecord } from '../../shared/protocol/rollouts.ts';
-import { formatTable } from '../../shared/terminal/table.ts';
 import { argument, connect } from '../client.ts';
 import type { CommandContext } from '../command.ts';
+import { printTable } from '../rows.ts';
 import { groupMembers } from './groups.ts';
 
 const lookEveryMs = 1000;
@@ -49,7 +49,7 @@ function print(
 ): void {
   if (rows.length === 0) return;
   io.line('');
-  for (const line of formatTable([header, ...rows])) io.line(line);
+  printTable(io, [header, ...rows]);
 }
 
 function figure(value: number | null): string {
@@ -66,7 +66,7 @@ export async function followRollout(
   while (record.state === 'running') {
     const done = record.members.filter(({ state }) => state === 'succeeded').length;
     const total = Math.max(1, record.members.length);
-    io.progress({ what: record.id, done, total, unit: 'devices' });
+    io.progress({ what: record.id, done, total, unit: 'devices', note: record.reason });
     await pause(lookEveryMs, undefined, { signal });
     record = await client.call(RolloutRecord, `/api/v1/rollouts/${record.id}`, { signal });
   }

@@ -1,9 +1,9 @@
 /** `fettle rollout status [ROLLOUT]`: one rollout and what it waits for, or all of them. */
 import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
-import { formatTable } from '../../shared/terminal/table.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { fetchAll } from '../pages.ts';
+import { printTable } from '../rows.ts';
 import { followRollout, printRollout } from './show.ts';
 
 /** `ROLLOUT` is its id, or a model’s name: then it is the newest one of that model. */
@@ -29,9 +29,7 @@ export const command: Command = {
       const done = members.filter((member) => member.state === 'succeeded').length;
       return [id, `${model} ${version}`, state, `${done}/${members.length}`, reason];
     });
-    for (const line of formatTable([['ROLLOUT', 'MODEL', 'STATE', 'DONE', 'REASON'], ...rows])) {
-      io.line(line);
-    }
+    printTable(io, [['ROLLOUT', 'MODEL', 'STATE', 'DONE', 'REASON'], ...rows]);
     io.result(rollouts);
   },
 };

@@ -42,6 +42,8 @@ const pace = {
 /** The progress of a push is shown with the fleet. */
 const silent: Output = {
   terminal: false,
+  colours: false,
+  columns: null,
   line() {},
   result() {},
   progress() {},

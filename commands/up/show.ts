@@ -23,15 +23,15 @@ export interface ShowOptions {
 }
 
 export function createShow(context: CommandContext, options: ShowOptions): Show {
-  return context.io.terminal ? createLiveShow(options) : createLogShow(context, options);
+  return context.io.terminal ? createLiveShow(context, options) : createLogShow(context, options);
 }
 
 /** Points of the line that shows how requests go. */
 const trendLength = 30;
 
-function createLiveShow({ shapes, dashboard }: ShowOptions): Show {
+function createLiveShow({ io }: CommandContext, { shapes, dashboard }: ShowOptions): Show {
   const screen = createScreen(process.stdout);
-  const style = createStyle(true);
+  const style = createStyle(io.colours);
   const loads = new Map<string, number[]>();
   return {
     say: screen.log,

@@ -1,9 +1,9 @@
 /** `fettle webhook list`: who is told what happens, and whether they listen. */
 import * as v from 'valibot';
 import { WebhookRecord } from '../../shared/protocol/webhooks.ts';
-import { formatTable } from '../../shared/terminal/table.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
+import { printTable } from '../rows.ts';
 
 const Webhooks = v.object({ items: v.array(WebhookRecord) });
 const header = ['NAME', 'URL', 'EVENTS', 'WAITING', 'DROPPED', 'TROUBLE'];
@@ -19,7 +19,7 @@ export const command: Command = {
       ...[name, url, events.join(',')],
       ...[String(waiting), String(dropped), trouble ?? '–'],
     ]);
-    for (const line of formatTable([header, ...rows], { right: [3, 4] })) io.line(line);
+    printTable(io, [header, ...rows], { right: [3, 4] });
     io.result(items);
   },
 };

@@ -18,8 +18,17 @@ export function createStyle(enabled: boolean): Style {
   };
 }
 
-/** Whether a stream shows colours and redrawing. */
-export function isTerminal(stream: { readonly isTTY?: boolean }): boolean {
-  const { NO_COLOR, TERM, CI } = process.env;
-  return stream.isTTY === true && !NO_COLOR && TERM !== 'dumb' && !CI;
+interface Stream {
+  readonly isTTY?: boolean;
+}
+
+/** Whether a stream can be redrawn. */
+export function isTerminal(stream: Stream): boolean {
+  const { TERM, CI } = process.env;
+  return stream.isTTY === true && TERM !== 'dumb' && !CI;
+}
+
+/** Whether it shows colours: `NO_COLOR` takes those away, and nothing else. */
+export function hasColours(stream: Stream): boolean {
+  return isTerminal(stream) && !process.env.NO_COLOR;
 }

@@ -4,7 +4,14 @@ import type { ModelRecord } from '../../shared/protocol/api.ts';
 import type { TestController } from './controller.ts';
 import { type TinyOptions, writeTinyPackage } from './tiny-package.ts';
 
-const quiet = { line() {}, result() {}, progress() {}, terminal: false };
+const quiet = {
+  line() {},
+  result() {},
+  progress() {},
+  terminal: false,
+  colours: false,
+  columns: null,
+};
 
 /** Returns when it is measured. */
 export async function pushTiny(

@@ -4,7 +4,14 @@ import { requestOf } from '../../../commands/rollout/request.ts';
 import { command } from '../../../commands/rollout/start.ts';
 import type { RolloutAsked } from '../../../shared/protocol/rollouts.ts';
 
-const io = { terminal: false, line() {}, result() {}, progress() {} };
+const io = {
+  terminal: false,
+  colours: false,
+  columns: null,
+  line() {},
+  result() {},
+  progress() {},
+};
 
 function asked(...words: readonly string[]): RolloutAsked {
   const parsed = parseWords(command, ['digits', ...words]);

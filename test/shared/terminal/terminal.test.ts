@@ -3,7 +3,7 @@ import test from 'ava';
 import { formatAmount, formatBar, formatSparkline } from '../../../shared/terminal/bar.ts';
 import { createScreen } from '../../../shared/terminal/screen.ts';
 import { createStyle } from '../../../shared/terminal/style.ts';
-import { displayWidth, fit, formatTable } from '../../../shared/terminal/table.ts';
+import { displayWidth, fit, formatTable, wrap } from '../../../shared/terminal/table.ts';
 import { formatBytes, formatMs, formatNumber } from '../../../shared/terminal/units.ts';
 
 test('a bar is as wide as asked and fills in eighths of a cell', (t) => {
@@ -51,6 +51,22 @@ test('columns line up, with colours and without', (t) => {
 test('long lines are cut, not wrapped', (t) => {
   t.is(fit('abcdef', 4), 'abc…');
   t.is(fit('abcd', 4), 'abcd');
+});
+
+test('a line that is cut keeps its colours, and ends them', (t) => {
+  const { red, green } = createStyle(true);
+  const cut = fit(`${red('one')} ${green('two')}`, 6);
+  t.is(displayWidth(cut), 6);
+  t.true(cut.startsWith(`${red('one')} `));
+  t.is(cut.slice(-2), '\u001b[m'.slice(-2));
+  t.false(fit('plain text', 5).includes('\u001b'));
+});
+
+test('text is broken between words, and loses none', (t) => {
+  const text = 'one two three fourteen five';
+  t.deepEqual(wrap(text, 9), ['one two', 'three', 'fourteen', 'five']);
+  t.is(wrap(text, 5).join(' '), text);
+  t.deepEqual(wrap('', 5), ['']);
 });
 
 test('a redrawn block moves up over its own lines, and the log stays above it', (t) => {

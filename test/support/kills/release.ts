@@ -11,7 +11,14 @@ import { digits } from '../bad-files.ts';
 import type { Fleet } from '../fleet.ts';
 
 const timeoutMs = 4 * 60_000;
-const io = { terminal: false, line() {}, result() {}, progress() {} };
+const io = {
+  terminal: false,
+  colours: false,
+  columns: null,
+  line() {},
+  result() {},
+  progress() {},
+};
 
 /** Pushes the version and rolls it out to all at once. Returns the version's number. */
 export async function release(fleet: Fleet, folder: string, version: number): Promise<number> {

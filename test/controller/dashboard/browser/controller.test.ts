@@ -17,7 +17,14 @@ import { until } from '../../../support/until.ts';
 const browser = createBrowser();
 test.after.always(browser.close);
 
-const silent = { line() {}, result() {}, progress() {}, terminal: false };
+const silent = {
+  line() {},
+  result() {},
+  progress() {},
+  terminal: false,
+  colours: false,
+  columns: null,
+};
 
 test.serial('from the first device to its choice, live', async (t) => {
   const { controller, client, folder, enrolmentToken } = await startTestController(t);
