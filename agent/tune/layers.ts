@@ -1,37 +1,52 @@
 /** How long each layer of a variant takes here, measured in a process of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { isSource, sameRecipe } from '../../shared/compress/recipe.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import type { Choice, Plan, Tuning } from '../../shared/protocol/tuning.ts';
-import type { VariantFile } from '../../shared/variants.ts';
+import type { VariantFile, VariantLayer } from '../../shared/variants.ts';
 import { runChild, siblingModule } from '../measured-child.ts';
 import { NodeProfileAnswer, type NodeProfileRequest } from './trial-protocol.ts';
 import type { Tuner } from './tuner.ts';
 
 const profile = { runsMin: 20, runsMax: 60, seconds: 1 } as const;
 
-/** Microseconds by layer, null where this file has no such layer; null where nothing is known. */
+/** Microseconds by layer, null where the file has no such layer; null where nothing is known. */
+export type LayerTimes = (number | null)[] | null;
+
+type Profiled = Pick<VariantFile, 'path' | 'goldenPath'>;
+
+/** The times of the same layers in each of the files, in one process. */
 export async function profileLayers(
   { request, budget, memoryMiB }: Tuner,
-  { path, goldenPath, layers = [] }: Pick<VariantFile, 'path' | 'goldenPath' | 'layers'>,
-  plan: Plan,
-): Promise<(number | null)[] | null> {
-  let said: unknown;
-  const names = layers.map(({ name }) => name);
-  const asked: NodeProfileRequest = { path, goldenPath, plan, layers: names, ...profile };
-  await runChild({
-    module: siblingModule(import.meta.url, 'node-profile-child.ts'),
-    request: asked,
-    timeoutMs: 1000 * Math.max(1, budget.leftSeconds()),
-    memoryLimitMiB: memoryMiB,
-    niceness: request.niceness ?? 0,
-    signal: request.signal,
-    onLine(line) {
-      said = line;
-    },
-  });
-  const answer = v.safeParse(NodeProfileAnswer, said);
-  return answer.success ? answer.output.layerUs : null;
+  files: readonly Profiled[],
+  { layers, plan }: { readonly layers: readonly VariantLayer[]; readonly plan: Plan },
+): Promise<LayerTimes[]> {
+  const said: LayerTimes[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'fettle-nodes-'));
+  const asked: NodeProfileRequest = {
+    files: files.map(({ path, goldenPath }) => ({ path, goldenPath })),
+    ...{ folder, plan, layers: layers.map(({ name }) => name), ...profile },
+  };
+  try {
+    await runChild({
+      module: siblingModule(import.meta.url, 'node-profile-child.ts'),
+      request: asked,
+      timeoutMs: 1000 * Math.max(1, budget.leftSeconds()),
+      memoryLimitMiB: memoryMiB,
+      niceness: request.niceness ?? 0,
+      signal: request.signal,
+      onLine(line) {
+        const answer = v.safeParse(NodeProfileAnswer, line);
+        if (answer.success) said.push(answer.output.layerUs);
+      },
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return files.map((_, at) => said[at] ?? null);
 }
 
 /** The document holds no more layers. */
@@ -67,17 +82,14 @@ export async function layersOf(
   }
 }
 
-/** Microseconds by layer, before and after; null where there is no time to measure them. */
+/** Before and after; null where there is no time to measure them. */
 async function timesOf(tuner: Tuner, { recipe, plan }: Choice, variant: VariantFile) {
-  const { budget, space } = tuner;
-  const hasTime = () => budget.leftSeconds() >= secondsMin;
-  const source = space.recipes.find(isSource);
+  if (tuner.budget.leftSeconds() < secondsMin) return null;
+  const source = tuner.space.recipes.find(isSource);
+  const before = source ? [await tuner.fetch(source)] : [];
+  const after = source && sameRecipe(source, recipe) ? [] : [variant];
   const alone = { ...plan, instances: 1, batch: 1 };
-  const { layers = [] } = variant;
-  if (!hasTime()) return null;
-  const before = source && (await tuner.fetch(source));
-  const beforeUs = before ? await profileLayers(tuner, { ...before, layers }, alone) : null;
-  if (source && sameRecipe(source, recipe)) return { beforeUs, afterUs: beforeUs };
-  const afterUs = hasTime() ? await profileLayers(tuner, variant, alone) : null;
-  return { beforeUs, afterUs };
+  const asked = { layers: variant.layers ?? [], plan: alone };
+  const times = await profileLayers(tuner, [...before, ...after], asked);
+  return { beforeUs: before.length > 0 ? times[0] : null, afterUs: times.at(-1) };
 }

@@ -6,7 +6,7 @@ import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/comp
 import { reasonOf } from '../../shared/errors.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import { finalSeconds } from './budget.ts';
-import { profileLayers } from './layers.ts';
+import { type LayerTimes, profileLayers } from './layers.ts';
 import { isSpeed, objectiveOf } from './objective.ts';
 import { proposeCut } from './propose.ts';
 import type { Tuner } from './tuner.ts';
@@ -58,8 +58,7 @@ async function propose(tuner: Tuner): Promise<Recipe | null> {
   const layers = files[1].layers ?? [];
   if (layers.length < 2 || files[0].layers?.length !== layers.length) return null;
   tuner.request.onStep?.('profiles each layer in float and in 8 bits');
-  const floatUs = await profileLayers(tuner, files[0], plan);
-  const integerUs = await profileLayers(tuner, files[1], plan);
+  const [floatUs, integerUs] = await profileLayers(tuner, files, { layers, plan });
   if (!isWhole(floatUs) || !isWhole(integerUs)) return null;
   const proposal = proposeCut(integer.recipe, { layers, floatUs, integerUs });
   if (proposal === null) return null;
@@ -67,8 +66,8 @@ async function propose(tuner: Tuner): Promise<Recipe | null> {
   return proposal.recipe;
 }
 
-function isWhole(times: readonly (number | null)[] | null): times is number[] {
-  return times !== null && !times.includes(null);
+function isWhole(times: LayerTimes | undefined): times is number[] {
+  return times != null && !times.includes(null);
 }
 
 function best(tuner: Tuner, done: readonly Trial[], suits: (recipe: Recipe) => boolean) {

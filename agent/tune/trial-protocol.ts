@@ -90,10 +90,12 @@ export const TrialRefusal = v.object({
 });
 
 export const NodeProfileRequest = v.object({
-  path: v.string(),
-  goldenPath: v.nullable(v.string()),
+  /** Variants with the same layers: one answer each, in this order. */
+  files: v.array(v.object({ path: v.string(), goldenPath: v.nullable(v.string()) })),
+  /** For traces: whoever asks removes it. */
+  folder: v.string(),
   plan: Plan,
-  /** The variant's layers by name. */
+  /** The layers by name. */
   layers: v.array(v.string()),
   runsMin: v.number(),
   runsMax: v.number(),
@@ -105,3 +107,4 @@ export type NodeProfileRequest = v.InferOutput<typeof NodeProfileRequest>;
 export const NodeProfileAnswer = v.object({
   layerUs: v.nullable(v.array(v.nullable(v.number()))),
 });
+export type NodeProfileAnswer = v.InferOutput<typeof NodeProfileAnswer>;
