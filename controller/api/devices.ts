@@ -62,14 +62,15 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
     access: 'viewer',
     query: v.object({ ...PageQuery, selector: v.optional(v.string()) }),
     answers: { 200: pageOf(DeviceSummary) },
-    handle({ query }) {
-      const selects = parseSelector(query.selector ?? '');
-      const now = world.now();
+    handle({ query: { selector, cursor, ...query } }) {
+      const selects = parseSelector(selector ?? '');
       const chosen = [...world.fleet.devices.values()]
+        // The device that the cursor names may be gone by now.
+        .filter(({ device }) => cursor === undefined || device > cursor)
         .filter((device) => selects(labelsOf(device), () => factsOf(device)))
         .sort((a, b) => (a.device < b.device ? -1 : 1));
-      const page = pageFrom(chosen, query, (device) => device.device);
-      return { ...page, items: page.items.map((device) => summaryOf(device, now)) };
+      const page = pageFrom(chosen, query, ({ device }) => device);
+      return { ...page, items: page.items.map((device) => summaryOf(device, world.now())) };
     },
   });
   addRoute(api, {

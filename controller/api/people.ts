@@ -11,7 +11,7 @@ import {
 import { listAudit, verifyAudit } from '../audit.ts';
 import type { Person } from '../people.ts';
 import { instant, type World } from '../world.ts';
-import { type Api, addRoute, queryNumber } from './route.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
 
 export function addPeopleRoutes(api: Api, world: World): void {
   addTokenRoutes(api, world);
@@ -25,8 +25,9 @@ function addTokenRoutes(api: Api, { people, now }: World): void {
     summary: 'The tokens of people, without the tokens themselves',
     tag: 'people',
     access: 'admin',
-    answers: { 200: v.object({ items: v.array(PersonRecord) }) },
-    handle: () => ({ items: people.list().map(recordOf) }),
+    query: v.object(PageQuery),
+    answers: { 200: pageOf(PersonRecord) },
+    handle: ({ query }) => pageFrom(people.list().map(recordOf), query, ({ name }) => name),
   });
   addRoute(api, {
     method: 'POST',

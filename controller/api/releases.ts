@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { ReleaseRecord, ReleaseRequest } from '../../shared/protocol/releases.ts';
 import type { Releases } from '../releases/releases.ts';
-import { type Api, addRoute } from './route.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
 
 export function addReleaseRoutes(api: Api, releases: Releases): void {
   addRoute(api, {
@@ -22,7 +22,8 @@ export function addReleaseRoutes(api: Api, releases: Releases): void {
     summary: 'Every release of the agent, the newest first',
     tag: 'releases',
     access: 'viewer',
-    answers: { 200: v.object({ items: v.array(ReleaseRecord) }) },
-    handle: () => ({ items: [...releases.list()] }),
+    query: v.object(PageQuery),
+    answers: { 200: pageOf(ReleaseRecord) },
+    handle: ({ query }) => pageFrom(releases.list(), query, ({ release }) => `${release}`),
   });
 }

@@ -143,14 +143,20 @@ export function pageOf<S extends Schema>(item: S) {
 /** The `limit` and `cursor` of a list; a cursor is the key of the last item that was sent. */
 export const PageQuery = { limit: queryNumber(1, 10_000), cursor: v.optional(v.string()) };
 
-/** One page of what is already in the order of `key`. */
+/**
+ * One page of a list. Throws `BAD_ARGUMENT` for a cursor that names nothing in it: an empty page
+ * would read as the end.
+ */
 export function pageFrom<T>(
   items: readonly T[],
   { limit = 1000, cursor }: { limit?: number | undefined; cursor?: string | undefined },
   key: (item: T) => string,
 ): { items: T[]; next: string | null } {
   const start = cursor === undefined ? 0 : items.findIndex((item) => key(item) === cursor) + 1;
-  if (cursor !== undefined && start === 0) return { items: [], next: null };
+  if (cursor !== undefined && start === 0) {
+    const expected = 'what `next` said, of an item that is still there';
+    throw new FettleError('BAD_ARGUMENT', { what: 'query cursor', expected, got: cursor });
+  }
   const page = items.slice(start, start + limit);
   const last = page.at(-1);
   const more = last !== undefined && start + limit < items.length;

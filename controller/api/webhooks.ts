@@ -8,7 +8,7 @@ import {
   webhookEvents,
 } from '../../shared/protocol/webhooks.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
-import { type Api, addRoute } from './route.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
 
 export function addWebhookRoutes(api: Api, webhooks: Webhooks): void {
   addRoute(api, {
@@ -17,8 +17,9 @@ export function addWebhookRoutes(api: Api, webhooks: Webhooks): void {
     summary: 'The webhooks, what waits for them and why',
     tag: 'webhooks',
     access: 'admin',
-    answers: { 200: v.object({ items: v.array(WebhookRecord) }) },
-    handle: async () => ({ items: await webhooks.list() }),
+    query: v.object(PageQuery),
+    answers: { 200: pageOf(WebhookRecord) },
+    handle: async ({ query }) => pageFrom(await webhooks.list(), query, ({ name }) => name),
   });
   addRoute(api, {
     method: 'POST',

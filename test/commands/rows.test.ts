@@ -50,7 +50,7 @@ function environment(env: Readonly<Record<string, string>>) {
   return { PATH: process.env.PATH, TERM: 'xterm', HOME: '/nonexistent', ...env };
 }
 
-test('rows are cut and texts wrapped on a narrow terminal, and whole where they are piped', async (t) => {
+test('rows are cut and texts wrapped on a narrow terminal, whole where piped', async (t) => {
   const program = programOrSkip(t, 'script');
   if (!program) return;
   const env = await fleetOfOne(t);

@@ -117,6 +117,29 @@ test('lists come in pages that can be followed', async (t) => {
   t.truthy(url);
 });
 
+test('a device that is gone ends no list, and a cursor of nothing is refused', async (t) => {
+  const { client, enrolmentToken } = await startTestController(t);
+  const token = await enrolmentToken(3);
+  for (const device of ['a', 'b', 'c']) {
+    await client.call(v.unknown(), '/api/v1/enrol', { method: 'POST', body: { token, device } });
+  }
+  const Page = v.object({ items: v.array(DeviceSummary), next: v.nullable(v.string()) });
+  const { next } = await client.call(Page, '/api/v1/devices?limit=2');
+  t.is(next, 'b');
+  await client.call(v.unknown(), '/api/v1/devices/b', { method: 'DELETE' });
+  const rest = await client.call(Page, `/api/v1/devices?limit=2&cursor=${next}`);
+  t.deepEqual(
+    rest.items.map(({ device }) => device),
+    ['c'],
+  );
+  for (const list of ['models', 'rollouts', 'tokens', 'webhooks', 'releases']) {
+    const call = client.call(v.unknown(), `/api/v1/${list}?cursor=nothing`);
+    await t.throwsAsync(call, { code: 'BAD_ARGUMENT', message: /query cursor/ }, list);
+    const whole = v.object({ items: v.array(v.unknown()), next: v.null() });
+    await t.notThrowsAsync(client.call(whole, `/api/v1/${list}?limit=10`), list);
+  }
+});
+
 test('a document that has not changed is not sent again', async (t) => {
   const { controller, client, enrolmentToken } = await startTestController(t);
   const token = await enrolmentToken(2);
