@@ -77,6 +77,8 @@ async function makeImage(): Promise<void> {
 /** What a slow machine can do without, and patience with the rest. */
 const system = [
   ...['systemd.journald.forward_to_console=1', 'systemd.default_timeout_start_sec=1800'],
+  // Before the rest of what is found: the shell waits for the one, the network for the other.
+  ...['modules_load=virtio_console,virtio_net', 'modprobe.blacklist=cfg80211,rfkill'],
   ...['systemd-logind.service', 'serial-getty@ttyAMA0.service', 'getty@tty1.service'],
   ...['e2scrub_reap.service', 'e2scrub_all.timer', 'fstrim.timer', 'dpkg-db-backup.timer'],
   ...['apt-daily.timer', 'apt-daily-upgrade.timer', 'systemd-tmpfiles-clean.timer'],

@@ -46,6 +46,12 @@ const settings = readSettings({ data: join(folder, 'controller'), port: 0, broke
 const controller = await startController(settings);
 const client = createHttpClient({ url: controller.url, token: controller.adminToken });
 const board = await openBoard({ folder, port: await freePort(0, new Set()) });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    say(`ended by ${signal} before the last step`);
+    end().finally(() => process.exit(1));
+  });
+}
 try {
   await play(board, client);
   say('passed');
@@ -54,6 +60,10 @@ try {
   say(readFileSync(join(folder, 'console.log'), 'utf8').split('\n').slice(-40).join('\n'));
   process.exitCode = 1;
 } finally {
+  await end();
+}
+
+async function end(): Promise<void> {
   await board.cut();
   await controller.stop();
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -117,7 +127,7 @@ function controllerUrl(): string {
 
 async function tune(board: Board, client: HttpClient): Promise<void> {
   await push(client, join(productRoot(), 'examples', 'digits'));
-  const terms = { model: 'digits', soakSeconds: 2, tuningBudgetSeconds: 120, timeoutSeconds: 7200 };
+  const terms = { model: 'digits', soakSeconds: 2, tuningBudgetSeconds: 300, timeoutSeconds: 7200 };
   await rollout(client, terms);
   const { tuning } = await serves(board, client);
   say(`tuned and serves: ${tuning?.chosen?.recipeName}, ${tuning?.chosen?.reason}`);
