@@ -24,12 +24,15 @@ export function startDriftWatch(options: DriftOptions): () => void {
   let minutes: ServingMinute[] = [];
   let watched: string | null = null;
   let watch: Watch | null = null;
+  let ended = false;
 
   async function minute(): Promise<void> {
     const { serving = null, key = null, pool } = options.server.active() ?? {};
     const seen = await watch?.end();
     const taken = pool?.takeRuns() ?? emptyHistogram();
     watch = await watchMachine();
+    // The journal may be closed by now.
+    if (ended) return;
     const tuned = tunedOf(options.journal.get('tuning')?.tuning ?? null, serving?.variant ?? null);
     if (key !== watched || tuned === null || seen === undefined) {
       watched = key;
@@ -56,7 +59,10 @@ export function startDriftWatch(options: DriftOptions): () => void {
     options.everyMs ?? minuteMs,
   );
   timer.unref();
-  return () => clearInterval(timer);
+  return () => {
+    ended = true;
+    clearInterval(timer);
+  };
 }
 
 /**
