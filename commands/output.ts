@@ -42,6 +42,16 @@ export function createOutput(streams: Streams, json: boolean): Output & { close(
   };
 }
 
+/** For what is part of something larger, which says itself how it goes. */
+export const silent: Output = {
+  terminal: false,
+  colours: false,
+  columns: null,
+  line() {},
+  result() {},
+  progress() {},
+};
+
 interface Bar {
   show(progress: Progress): void;
   close(): void;

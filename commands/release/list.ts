@@ -1,11 +1,9 @@
 /** `fettle release list`: the releases of the agent, the newest first. */
-import * as v from 'valibot';
 import { ReleaseRecord } from '../../shared/protocol/releases.ts';
 import { formatBytes } from '../../shared/terminal/units.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
-
-const List = v.object({ items: v.array(ReleaseRecord) });
+import { fetchAll } from '../pages.ts';
 
 export const command: Command = {
   args: [],
@@ -13,7 +11,7 @@ export const command: Command = {
   async run(context) {
     const { io, signal } = context;
     const client = await connect(context);
-    const { items } = await client.call(List, '/api/v1/releases', { signal });
+    const items = await fetchAll(client, ReleaseRecord, { path: '/api/v1/releases', signal });
     for (const release of items) io.line(releaseLine(release));
     if (items.length === 0) io.line('no release of the agent was pushed yet');
     io.result(items);

@@ -1,10 +1,8 @@
 /** `fettle token list`: who may ask, and what. */
-import * as v from 'valibot';
 import { PersonRecord } from '../../shared/protocol/people.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
-
-const People = v.object({ items: v.array(PersonRecord) });
+import { fetchAll } from '../pages.ts';
 
 export const command: Command = {
   args: [],
@@ -12,7 +10,7 @@ export const command: Command = {
   async run(context) {
     const { io, signal } = context;
     const client = await connect(context);
-    const { items } = await client.call(People, '/api/v1/tokens', { signal });
+    const items = await fetchAll(client, PersonRecord, { path: '/api/v1/tokens', signal });
     for (const { name, role, expiresAt } of items) {
       io.line(`${name.padEnd(24)}  ${role.padEnd(8)}  ${expiresAt ? `until ${expiresAt}` : ''}`);
     }

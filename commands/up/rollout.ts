@@ -1,7 +1,8 @@
 /** Brings the package to the controller and rolls it out, as far as no earlier start did. */
+
 import type { HttpClient } from '../../shared/http-client.ts';
 import { RolloutRecord, type RolloutRequest } from '../../shared/protocol/rollouts.ts';
-import type { Output } from '../command.ts';
+import { silent } from '../output.ts';
 import { fetchAll } from '../pages.ts';
 import { pushPackage } from '../push.ts';
 
@@ -14,6 +15,7 @@ interface RollingOut {
 
 /** Throws what is wrong with the package, or why the controller could not measure it. */
 export async function rollOut({ client, packageFolder, say, signal }: RollingOut): Promise<void> {
+  // Its progress is shown with the fleet.
   const model = await pushPackage(client, packageFolder, { io: silent, signal });
   const { name, version } = model;
   for (const note of model.notes) say(`${name}: ${note}`);
@@ -37,14 +39,4 @@ const pace = {
   waves: [{ percent: 100 }],
   soakSeconds: 2,
   tuningBudgetSeconds: 30,
-};
-
-/** The progress of a push is shown with the fleet. */
-const silent: Output = {
-  terminal: false,
-  colours: false,
-  columns: null,
-  line() {},
-  result() {},
-  progress() {},
 };

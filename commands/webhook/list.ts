@@ -1,11 +1,10 @@
 /** `fettle webhook list`: who is told what happens, and whether they listen. */
-import * as v from 'valibot';
 import { WebhookRecord } from '../../shared/protocol/webhooks.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
+import { fetchAll } from '../pages.ts';
 import { printTable } from '../rows.ts';
 
-const Webhooks = v.object({ items: v.array(WebhookRecord) });
 const header = ['NAME', 'URL', 'EVENTS', 'WAITING', 'DROPPED', 'TROUBLE'];
 
 export const command: Command = {
@@ -14,7 +13,7 @@ export const command: Command = {
   async run(context) {
     const { io, signal } = context;
     const client = await connect(context);
-    const { items } = await client.call(Webhooks, '/api/v1/webhooks', { signal });
+    const items = await fetchAll(client, WebhookRecord, { path: '/api/v1/webhooks', signal });
     const rows = items.map(({ name, url, events, waiting, dropped, trouble }) => [
       ...[name, url, events.join(',')],
       ...[String(waiting), String(dropped), trouble ?? '–'],

@@ -1,17 +1,9 @@
 /** Pushes a tiny package the way the command does. */
+import { silent } from '../../commands/output.ts';
 import { pushPackage } from '../../commands/push.ts';
 import type { ModelRecord } from '../../shared/protocol/api.ts';
 import type { TestController } from './controller.ts';
 import { type TinyOptions, writeTinyPackage } from './tiny-package.ts';
-
-const quiet = {
-  line() {},
-  result() {},
-  progress() {},
-  terminal: false,
-  colours: false,
-  columns: null,
-};
 
 /** Returns when it is measured. */
 export async function pushTiny(
@@ -24,5 +16,5 @@ export async function pushTiny(
 }
 
 export function push(client: TestController['client'], path: string): Promise<ModelRecord> {
-  return pushPackage(client, path, { io: quiet, signal: new AbortController().signal });
+  return pushPackage(client, path, { io: silent, signal: new AbortController().signal });
 }

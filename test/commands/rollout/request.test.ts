@@ -1,23 +1,15 @@
 import test from 'ava';
 import { parseWords } from '../../../commands/grammar.ts';
+import { silent } from '../../../commands/output.ts';
 import { requestOf } from '../../../commands/rollout/request.ts';
 import { command } from '../../../commands/rollout/start.ts';
 import type { RolloutAsked } from '../../../shared/protocol/rollouts.ts';
-
-const io = {
-  terminal: false,
-  colours: false,
-  columns: null,
-  line() {},
-  result() {},
-  progress() {},
-};
 
 function asked(...words: readonly string[]): RolloutAsked {
   const parsed = parseWords(command, ['digits', ...words]);
   if ('mistake' in parsed) throw new Error(parsed.mistake);
   const { signal } = new AbortController();
-  return requestOf({ ...parsed, json: false, signal, io });
+  return requestOf({ ...parsed, json: false, signal, io: silent });
 }
 
 test('what is not given is left to the controller', (t) => {

@@ -1,9 +1,11 @@
 /**
  * New versions of the example: each a little different, so that everything is built and tried anew.
  */
+
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { silent } from '../../../commands/output.ts';
 import { pushPackage } from '../../../commands/push.ts';
 import { readModelFile } from '../../../shared/onnx/read.ts';
 import { writeModelFile } from '../../../shared/onnx/write.ts';
@@ -11,22 +13,13 @@ import { digits } from '../bad-files.ts';
 import type { Fleet } from '../fleet.ts';
 
 const timeoutMs = 4 * 60_000;
-const io = {
-  terminal: false,
-  colours: false,
-  columns: null,
-  line() {},
-  result() {},
-  progress() {},
-};
-
 /** Pushes the version and rolls it out to all at once. Returns the version's number. */
 export async function release(fleet: Fleet, folder: string, version: number): Promise<number> {
   const copy = join(folder, `package-${version}`);
   cpSync(digits, copy, { recursive: true });
   await nudge(join(copy, 'model.onnx'), version);
   const signal = AbortSignal.timeout(timeoutMs);
-  const pushed = await pushPackage(fleet.client, copy, { io, signal });
+  const pushed = await pushPackage(fleet.client, copy, { io: silent, signal });
   const body = {
     ...{ model: pushed.name, version: pushed.version, waves: [{ percent: 100 }] },
     ...{ soakSeconds: 1, tuningBudgetSeconds: 5 },

@@ -1,7 +1,9 @@
 /** The page against the real controller, with devices that speak the true protocol. */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { silent } from '../../../../commands/output.ts';
 import { pushPackage } from '../../../../commands/push.ts';
 import { sourceRecipe } from '../../../../shared/compress/recipe.ts';
 import { VariantRecord } from '../../../../shared/protocol/api.ts';
@@ -16,15 +18,6 @@ import { until } from '../../../support/until.ts';
 
 const browser = createBrowser();
 test.after.always(browser.close);
-
-const silent = {
-  line() {},
-  result() {},
-  progress() {},
-  terminal: false,
-  colours: false,
-  columns: null,
-};
 
 test.serial('from the first device to its choice, live', async (t) => {
   const { controller, client, folder, enrolmentToken } = await startTestController(t);
