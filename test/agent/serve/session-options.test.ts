@@ -6,6 +6,7 @@ import { sessionOptionsOf } from '../../../agent/serve/session-options.ts';
 import { openSession } from '../../../shared/evaluate/runtime.ts';
 import { doublingModel } from '../../support/arithmetic.ts';
 import { plan } from '../../support/trials/figures.ts';
+import { until } from '../../support/until.ts';
 
 /** The processors that each thread of this process may run on. */
 function allowed(): string[] {
@@ -21,9 +22,11 @@ test.serial(
     const path = await doublingModel(t, { dims: [1, 2] });
     const [all = ''] = allowed();
     const cpus = parseCpuList(all).slice(-1);
-    const before = allowed().filter((list) => list === `${cpus}`).length;
+    const bound = () => allowed().filter((list) => list === `${cpus}`).length;
+    const before = bound();
     const session = await openSession(path, sessionOptionsOf({ ...plan(3), cpus }));
-    t.is(allowed().filter((list) => list === `${cpus}`).length, before + 2);
+    // Each thread binds itself, a moment after it has started.
+    t.is(await until('two bound threads', () => bound() >= before + 2 && bound()), before + 2);
     const { y } = await session.run({
       x: { type: 'float', dims: [1, 2], data: Float32Array.of(1, 2) },
     });
