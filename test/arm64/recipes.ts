@@ -31,5 +31,7 @@ export const kinds: readonly Kind[] = [
   { recipe: { v: 1, bits: 4, scheme: 'pow2' }, ...integers },
   { recipe: { v: 1, bits: 8, keep: 0.75 }, ...integers },
   { recipe: { v: 1, bits: 32, blocks: 1 }, ...floats },
+  { recipe: { v: 1, bits: 8, dropped: 1 }, ...integers },
+  { recipe: { v: 1, bits: 8, ranks: { '/blocks/blocks.5/conv2/Conv': 32 } }, ...integers },
   { recipe: { v: 1, bits: 8, sparsity: '2:4' }, ...integers },
 ];
