@@ -1,4 +1,5 @@
 /** The one door to PostgreSQL, for who has a server that is looked after anyway. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Pool, type PoolClient, types } from 'pg';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
@@ -7,6 +8,12 @@ import type { Tables } from './schema.ts';
 
 const connectTimeoutMs = 10_000;
 const statementTimeoutMs = 60_000;
+/**
+ * The server ends a session, and gives up its lock, some time after its client has gone. A
+ * controller that follows another waits for that.
+ */
+const lockWaitMs = 5_000;
+const lockRetryMs = 100;
 /** Any number that other programs on this database do not use: the letters of the product. */
 const lockKey = 0x66_65_74_74;
 /** Type 20 is `bigint`: counts and instants here are far below 2^53. */
@@ -48,8 +55,12 @@ export async function openPostgres(url: string): Promise<Kysely<Tables>> {
 
 async function holdLock(client: PoolClient): Promise<void> {
   const asks = 'select pg_try_advisory_lock($1) as held';
-  const { rows } = await client.query<{ held: boolean }>(asks, [lockKey]);
-  if (rows[0]?.held === true) return;
+  const endMs = performance.now() + lockWaitMs;
+  while (performance.now() < endMs) {
+    const { rows } = await client.query<{ held: boolean }>(asks, [lockKey]);
+    if (rows[0]?.held === true) return;
+    await pause(lockRetryMs);
+  }
   throw new FettleError('CONFLICT', { reason: 'the database is in use by another controller' });
 }
 

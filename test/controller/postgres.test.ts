@@ -55,6 +55,20 @@ test('a second controller on the same database is refused, the next one is not',
   await third.stop();
 });
 
+test('a session that has still to end is waited for', async (t) => {
+  const url = await startPostgres(t);
+  if (url === null) return;
+  const database = newDatabase(url);
+  const lock = `select pg_advisory_lock(${0x66_65_74_74})`;
+  const other = spawn('psql', ['-q', database, '-c', lock, '-c', 'select pg_sleep(2)'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(other.stdout, 'data');
+  const starting = startController(settingsOn(temporaryFolder(t), database), silent);
+  await t.notThrowsAsync(starting);
+  await (await starting).stop();
+});
+
 test('a database that is not there is one clear error without the password', async (t) => {
   const url = 'postgres://fettle:secret@127.0.0.1:1/none';
   const starting = startController(settingsOn(temporaryFolder(t), url), silent);
