@@ -41,13 +41,13 @@ export const bench: Bench = {
 };
 
 const columns = [
-  ...['model', 'layers', 'share', 'of', 'metric', 'lost', 'speed', 'offered', 'holds', 'bytes'],
+  ...['model', 'layers', 'share', 'of', 'quality', 'speed', 'offered', 'holds', 'bytes'],
 ];
 const notes = [
   `Layers: those of at least ${weightsMin} weights of which two of the rank need at most two ` +
     'thirds of the products. Share: of the rank that a layer could have.',
-  'Lost: against the float source on the evaluation set; points of top-1, or dB below that of ' +
-    'the unchanged variant of the same bits where there are no labels.',
+  'Quality: against the float source on the evaluation set; points of top-1 lost, or signal to ' +
+    'noise where there are no labels (200 dB and more is the same).',
   'Speed: median latency of the unchanged variant of the same bits over that of this one, all in ' +
     'turns in one process, one thread; offered by an earlier timing, by the rule of --measure.',
   'wide: 768 → 3072 → 768 with inputs of few common causes; made up. A model that is not listed ' +
@@ -91,8 +91,8 @@ async function rowsOf(found: Package, context: BenchContext): Promise<Row[]> {
       const offered = at === whole ? '' : paysOff({ wholeMs, prunedMs }) ? 'yes' : 'no';
       const { metric = '', value = 0, drop = 0 } = lost[at] ?? {};
       return [
-        ...[name, layers, share, recipeName(recipe), metric],
-        metric === 'sqnr' ? (lost[whole]?.value ?? 0) - value : 100 * drop,
+        ...[name, layers, share, recipeName(recipe)],
+        metric === 'sqnr' ? `${value.toFixed(1)} dB` : `${(100 * drop).toFixed(2)} points`,
         ...[speed, offered, offered === 'yes' ? (speed > 1 ? 'yes' : 'NO') : ''],
         bytes.length / (made[whole]?.bytes.length ?? 1),
       ];
