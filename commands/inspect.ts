@@ -5,6 +5,7 @@ import {
   inspectBlocks,
   inspectGroups,
 } from '../shared/compress/prune/inspect.ts';
+import { modelFileOf } from '../shared/evaluate/package.ts';
 import type { Dimension } from '../shared/onnx/graph.ts';
 import { type Inspection, inspectModel, type Port } from '../shared/onnx/inspect.ts';
 import { readModelFile } from '../shared/onnx/read.ts';
@@ -16,7 +17,7 @@ export const command: Command = {
   args: ['MODEL.onnx'],
   options: [],
   async run({ args, io }) {
-    const path = args['MODEL.onnx'] ?? '';
+    const path = await modelFileOf(args['MODEL.onnx'] ?? '');
     const model = await readModelFile(path);
     const inspection = inspectModel(model);
     const prunable = inspectGroups(model);

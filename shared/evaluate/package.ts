@@ -38,16 +38,24 @@ export async function loadPackage(path: string): Promise<Package> {
 
 /**
  * The package a model file belongs to: the one that `manifestPath` names, or the `fettle.json`
- * beside the model, or none. `modelPath` of the result is the file asked for, not the manifest's.
+ * beside the model, or none. `modelPath` of the result is the file asked for, not the manifest's; a
+ * folder asks for the model of its manifest.
  */
 export async function packageOfModel(modelPath: string, manifestPath?: string): Promise<Package> {
   const full = resolve(modelPath);
   const found = await stat(full).catch(() => null);
+  if (found?.isDirectory()) return loadManifest(join(full, manifestName));
   if (!found?.isFile()) throw new FettleError('FILE_MISSING', { path: modelPath });
   const beside = join(dirname(full), manifestName);
   const known = manifestPath ?? ((await isFile(beside)) ? beside : null);
   if (known === null) return barePackage(full);
   return { ...(await loadPackage(known)), modelPath: full };
+}
+
+/** The model file of a package's folder; what is no folder is the file itself. */
+export async function modelFileOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  return found?.isDirectory() ? (await loadPackage(path)).modelPath : path;
 }
 
 async function loadManifest(manifestPath: string): Promise<Package> {

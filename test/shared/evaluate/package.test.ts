@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { loadPackage, packageOfModel } from '../../../shared/evaluate/package.ts';
+import { loadPackage, modelFileOf, packageOfModel } from '../../../shared/evaluate/package.ts';
 import { productRoot } from '../../../shared/product.ts';
 import { temporaryFolder } from '../../support/fettle.ts';
 
@@ -45,6 +45,14 @@ test('a bare model is a package that says what it does not get', async (t) => {
   t.is(found.manifest.name, 'float-between-qdq');
   t.is(found.manifestPath, null);
   t.is(found.notes.length, 2);
+});
+
+test('where a model is asked for, a folder is its package', async (t) => {
+  const folder = join(productRoot(), 'examples/digits');
+  const path = join(folder, 'model.onnx');
+  t.deepEqual(await packageOfModel(folder), await packageOfModel(path));
+  t.deepEqual([await modelFileOf(folder), await modelFileOf(path)], [path, path]);
+  await t.throwsAsync(packageOfModel(temporaryFolder(t)), { code: 'PACKAGE_INVALID' });
 });
 
 test('a model elsewhere is prepared as the named package says', async (t) => {
