@@ -22,7 +22,7 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./inspect.ts'),
   },
   compress: {
-    help: 'One variant of a model, offline: fewer bits, channels or blocks, or float made canonical',
+    help: 'One variant of a model, offline: fewer bits, channels or blocks, or canonical float',
     example: 'fettle compress examples/digits/model.onnx --bits 8 --out variant.onnx',
     load: () => import('./compress.ts'),
   },
