@@ -1,4 +1,6 @@
 /** What may stand where the cursor is: `fettle --complete WORD…` prints it, a line each. */
+import type { Command } from './command.ts';
+import { namesFor } from './complete-names.ts';
 import { commonOptions } from './grammar.ts';
 import type { CommandRow } from './table.ts';
 
@@ -11,15 +13,37 @@ export async function completionsOf(
 ): Promise<string[]> {
   const typed = words.at(-1) ?? '';
   const before = words.slice(0, -1);
-  const row = table[before.slice(0, 2).join(' ')] ?? table[before[0] ?? ''];
-  const all = row ? await optionsOf(row) : namesAfter(before, Object.keys(table));
-  return all.filter((word) => word.startsWith(typed) && (row === undefined || typed !== ''));
+  const name = [before.slice(0, 2).join(' '), before[0] ?? ''].find((one) => table[one]);
+  const row = table[name ?? ''];
+  const all =
+    name === undefined || row === undefined
+      ? namesAfter(before, Object.keys(table))
+      : await wordsOf((await row.load()).command, { name, before, typed });
+  return all.filter((word) => word.startsWith(typed));
 }
 
-async function optionsOf(row: CommandRow): Promise<string[]> {
-  const { command } = await row.load();
-  const options = [...command.options, ...commonOptions];
-  return options.flatMap(({ flags }) => flags.match(/--[\w-]+/)?.[0] ?? []);
+/** Options once a dash is typed, before it what the next argument may be. */
+async function wordsOf(
+  command: Command,
+  { name, before, typed }: { name: string; before: readonly string[]; typed: string },
+): Promise<string[]> {
+  if (typed.startsWith('-')) {
+    const options = [...command.options, ...commonOptions];
+    return options.flatMap(({ flags }) => flags.match(/--[\w-]+/)?.[0] ?? []);
+  }
+  const argument = nextArgument(command, before.slice(name.split(' ').length));
+  return argument === undefined ? [] : namesFor(name, argument);
+}
+
+/** Undefined where the value of an option comes next, or nothing. */
+function nextArgument({ args, options }: Command, before: readonly string[]): string | undefined {
+  const takesValue = (word: string) =>
+    options.some(({ flags }) => flags.startsWith(`${word} <`) || flags.includes(`, ${word} <`));
+  if (takesValue(before.at(-1) ?? '')) return undefined;
+  const given = before.filter(
+    (word, at) => !word.startsWith('-') && !takesValue(before[at - 1] ?? ''),
+  );
+  return args[given.length];
 }
 
 /** `rollout` → start, status …; nothing → every first word. */

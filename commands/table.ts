@@ -222,7 +222,7 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./audit.ts'),
   },
   completion: {
-    help: 'A script for bash, zsh or fish that completes commands and options',
+    help: 'A script for bash, zsh or fish that completes commands, options and names',
     example: 'fettle completion bash > ~/.local/share/bash-completion/completions/fettle',
     load: () => import('./completion.ts'),
   },

@@ -3,6 +3,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { productRoot } from '../../shared/product.ts';
+import { startTestController } from '../support/controller.ts';
+import { enrolDevice } from '../support/device.ts';
 import { fettle, temporaryFolder } from '../support/fettle.ts';
 
 const rows = [
@@ -20,6 +22,27 @@ for (const [title, words, expected] of rows) {
     t.deepEqual(stdout.trim().split('\n'), [...expected]);
   });
 }
+
+test('completes names that the controller knows, and none where it is away', async (t) => {
+  const { controller, enrolmentToken } = await startTestController(t);
+  const token = await enrolmentToken(2);
+  for (const name of ['pi-kitchen', 'pi-cellar']) {
+    await enrolDevice({ url: controller.url, token, name });
+  }
+  const env = { FETTLE_CONTROLLER: controller.url, FETTLE_TOKEN: controller.adminToken };
+  const completes = async (words: readonly string[], more: Record<string, string> = {}) => {
+    const options = { home: temporaryFolder(t), env: { ...env, ...more } };
+    const { stdout, code } = await fettle(['--complete', ...words], options);
+    t.is(code, 0);
+    return stdout.trim().split('\n').toSorted();
+  };
+  t.deepEqual(await completes(['device', 'show', 'pi-']), ['pi-cellar', 'pi-kitchen']);
+  t.deepEqual(await completes(['device', 'why', '--json', 'pi-k']), ['pi-kitchen']);
+  t.deepEqual(await completes(['device', 'show', '--controller', '']), ['']);
+  t.deepEqual(await completes(['device', 'show', 'pi-kitchen', '']), ['']);
+  const away = { FETTLE_CONTROLLER: 'http://127.0.0.1:1' };
+  t.deepEqual(await completes(['device', 'show', ''], away), ['']);
+});
 
 test('the script for bash completes in bash', async (t) => {
   const home = temporaryFolder(t);
