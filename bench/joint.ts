@@ -14,7 +14,7 @@ import type { Quality } from '../shared/protocol/tuning.ts';
 import type { Bench, BenchContext } from './bench.ts';
 import { realPackages } from './support/real-packages.ts';
 
-const limits = { threads: 1, secondsMax: 200, timingSeconds: 8 };
+const limits = { threads: 1, secondsMax: 300, timingSeconds: 8 };
 /** Equal quality: at most so much of top-1 lost, as it was seen. */
 const maxDrop = 0.01;
 const kinds = ['prune only', 'quantize only', 'joint'] as const;
