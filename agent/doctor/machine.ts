@@ -42,12 +42,18 @@ function checkMemory({ memory }: Profile): Check {
   return usable < memoryMiB.comfortable ? hint('memory', found, todo) : ok('memory', found);
 }
 
-function checkLimits({ processor, memory }: Profile): Check {
+function checkLimits({ processor, memory, missing }: Profile): Check {
   const { quotaCores, cores } = processor;
   const limits = [
     quotaCores === null ? null : `${quotaCores} of ${cores} cores`,
     memory.limitMiB === null ? null : `${Math.round(memory.limitMiB)} MiB`,
   ].filter((one) => one !== null);
+  const unlimited = missing.find(({ what }) => what === 'memory.limitMiB');
+  if (unlimited) {
+    const todo =
+      'A service’s MemoryMax does not hold: add cgroup_enable=memory to the kernel’s command line.';
+    return hint('limits', unlimited.reason, todo);
+  }
   if (limits.length === 0) return ok('limits', `none; ${cores} cores`);
   const found = `the control group allows ${limits.join(' and ')}`;
   if (quotaCores === null || quotaCores >= 1) return ok('limits', found);

@@ -34,7 +34,15 @@ export async function readCgroupLimits(tree: Tree): Promise<CgroupLimits> {
   for (const folder of foldersOf(groups, mounts, 'memory')) {
     memories.push(...(await memoryOf(tree, `${folder}/memory.limit_in_bytes`)));
   }
+  if (await memoryIsOff(tree)) {
+    tree.miss('memory.limitMiB', 'the kernel was started without control groups of memory');
+  }
   return { quotaCores: least(quotas), memoryMiB: least(memories) };
+}
+
+/** Raspberry Pi OS starts so. cgroups(7), "/proc/cgroups": name, hierarchy, groups, enabled. */
+async function memoryIsOff(tree: Tree): Promise<boolean> {
+  return /^memory\s+\d+\s+\d+\s+0$/m.test((await tree.text('/proc/cgroups')) ?? '');
 }
 
 /**

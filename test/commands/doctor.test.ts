@@ -69,6 +69,18 @@ test('a worn disk is told of', async (t) => {
   t.like(of('storage'), { state: 'hint' });
 });
 
+test('a kernel that cannot limit memory is told of', async (t) => {
+  const header = '#subsys_name\thierarchy\tnum_cgroups\tenabled';
+  const groups = (memory: number) => ({
+    '/proc/cgroups': `${header}\ncpu\t0\t94\t1\nmemory\t0\t94\t${memory}`,
+  });
+  const without = await doctor(t, ['--root', board(t, 'raspberry-pi-4', groups(0))]);
+  t.like(without.of('limits'), { state: 'hint' });
+  t.regex(without.of('limits')?.todo ?? '', /cgroup_enable=memory/);
+  const limited = await doctor(t, ['--root', board(t, 'raspberry-pi-4', groups(1))]);
+  t.like(limited.of('limits'), { state: 'ok' });
+});
+
 test('what stops it from working is exit code 1, and one document', async (t) => {
   const file = join(temporaryFolder(t), 'file');
   writeFileSync(file, '');
