@@ -14,6 +14,7 @@ import { isSource, sameRecipe } from '../../shared/compress/recipe.ts';
 import { chooseMetric } from '../../shared/evaluate/outcome.ts';
 import { loadPackage } from '../../shared/evaluate/package.ts';
 import { measureQuality } from '../../shared/evaluate/quality.ts';
+import { judgeQuality } from '../../shared/evaluate/quality-budget.ts';
 import type { Trial } from '../../shared/protocol/tuning.ts';
 import type { VariantFile } from '../../shared/variants.ts';
 import { sentBytesOf } from '../../shared/zstd.ts';
@@ -41,7 +42,7 @@ const request: TuneRequest = {
   ...{ device: 'bench', revision: 1, goal: built.goal, profile, countWaiting: false, finished: [] },
   budgetSeconds: budgetShare * points * (pointSeconds + startSeconds),
   source: { get: async (recipe, options) => count(await source.get(recipe, options)) },
-  ...{ onTrial: () => {}, signal, trialModule },
+  ...{ onTrial: (trial) => console.error(`    ${said(trial)}`), signal, trialModule },
 };
 const first = await tune(request);
 const firstFiles = takeFiles();
@@ -118,7 +119,7 @@ async function judge(trials: readonly Trial[]) {
   const byTime = done.toSorted((a, b) => a.latencyMsP50 - b.latencyMsP50);
   const floor = byTime.find((trial) => isSource(trial.recipe));
   const may = (trial: Trial) =>
-    isSource(trial.recipe) || (trial.quality?.dropUpper ?? 0) <= built.goal.maxDrop;
+    trial.quality === null || judgeQuality(trial.quality, built.goal.maxDrop).within;
   const same = (one: Trial) => chosen !== null && nameOf(one) === nameOf(chosen);
   const rivals = byTime.filter((one) => may(one) && !same(one)).slice(0, 3);
   const list = [floor, chosen, ...rivals].filter((one) => one !== undefined && one !== null);
@@ -141,6 +142,12 @@ async function judge(trials: readonly Trial[]) {
 
 function nameOf({ recipeName, plan }: Pick<Trial, 'recipeName' | 'plan'>): string {
   return `${recipeName}, ${planName(plan)}`;
+}
+
+function said(trial: Trial): string {
+  const { state, latencyMsP50, runs, versus } = trial;
+  const against = versus ? `, ${versus.ratio.toFixed(2)} times the source` : '';
+  return `${nameOf(trial)}: ${state}, ${latencyMsP50.toFixed(3)} ms in ${runs} runs${against}`;
 }
 
 /** Of the chosen variant, on the half of the evaluation data that the tuning did not see. */
