@@ -25,8 +25,8 @@ export function choose(goal: ChoiceGoal, trials: readonly Trial[]): Choosing {
   const refusals = trials.map((trial) => refusalOf(goal, trial, trials[baseline ?? -1] ?? null));
   const front = paretoFront(trials);
   const allowed = [...trials.keys()].filter((index) => refusals[index] === null);
-  const ranked = rank(goal, trials, allowed);
-  const [chosen, ...others] = ranked;
+  const [met, alone] = whoMet(trials, allowed);
+  const [chosen, ...others] = [...rank(goal, trials, met), ...rank(goal, trials, alone)];
   const winner = chosen === undefined ? undefined : trials[chosen];
   if (chosen === undefined || winner === undefined) {
     return { chosen: null, reason: explainNothing(trials, refusals), front, baseline, refusals };
@@ -45,7 +45,17 @@ function bestSource(goal: ChoiceGoal, trials: readonly Trial[]): number | null {
   const sources = trials.flatMap((trial, index) =>
     trial.state === 'done' && isSource(trial.recipe) ? [index] : [],
   );
-  return bestOf(goal, trials, sources);
+  const [met, alone] = whoMet(trials, sources);
+  return bestOf(goal, trials, met.length > 0 ? met : alone);
+}
+
+/**
+ * Those of the final round and the others. Who is not in it was behind when all were measured
+ * alone; its figures are of another moment, and a machine that was quieter then is no merit.
+ */
+function whoMet(trials: readonly Trial[], among: readonly number[]): [number[], number[]] {
+  const met = among.filter((index) => trials[index]?.versus);
+  return [met, among.filter((index) => !met.includes(index))];
 }
 
 function bestOf(goal: ChoiceGoal, trials: readonly Trial[], among: readonly number[]) {
