@@ -23,13 +23,40 @@ export function rungOf(trial: Trial): number {
 
 /** Those that stay after the first looks, the best first; none where the first look says it all. */
 export function survivors(goal: ChoiceGoal, trials: readonly Trial[]): Trial[] {
-  if (!isSpeed(goal.objective) && goal.objective !== 'energy') return [];
-  const ranked = trials
-    .filter((trial) => trial.state === 'done' && refusalOf(goal, trial, null) === null)
-    .sort((a, b) => objectiveOf(goal, a) - objectiveOf(goal, b));
+  const ranked = near(goal, trials);
+  return ranked.slice(0, stayOf(goal, trials));
+}
+
+/** A short look falls into a slow moment now and then. */
+const secondChances = 4;
+
+/**
+ * Those that did not stay and may only have had bad luck, the best first: they get their closer
+ * look last, while there is time, a few of them.
+ */
+export function unlucky(goal: ChoiceGoal, trials: readonly Trial[]): Trial[] {
+  const stay = stayOf(goal, trials);
+  const looks = trials.filter((trial) => rungOf(trial) > 0).length;
+  const chances = Math.max(0, stay + secondChances - looks);
+  return near(goal, trials)
+    .slice(stay)
+    .filter((trial) => rungOf(trial) === 0 && !trial.versus)
+    .slice(0, chances);
+}
+
+function stayOf(goal: ChoiceGoal, trials: readonly Trial[]): number {
+  if (!isSpeed(goal.objective) && goal.objective !== 'energy') return 0;
+  return Math.max(survivorsMin, Math.ceil(allowed(goal, trials).length / eta));
+}
+
+/** What may be chosen and is not far behind, the best first. */
+function near(goal: ChoiceGoal, trials: readonly Trial[]): Trial[] {
+  const ranked = allowed(goal, trials).sort((a, b) => objectiveOf(goal, a) - objectiveOf(goal, b));
   const [best] = ranked;
   if (best === undefined) return [];
-  return ranked
-    .slice(0, Math.max(survivorsMin, Math.ceil(ranked.length / eta)))
-    .filter((trial) => objectiveOf(goal, trial) <= behindMax * objectiveOf(goal, best));
+  return ranked.filter((one) => objectiveOf(goal, one) <= behindMax * objectiveOf(goal, best));
+}
+
+function allowed(goal: ChoiceGoal, trials: readonly Trial[]): Trial[] {
+  return trials.filter((trial) => trial.state === 'done' && refusalOf(goal, trial, null) === null);
 }

@@ -6,7 +6,7 @@ import { isSource, type Recipe, recipeName, sameRecipe } from '../../shared/comp
 import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
 import { runtimeMiB, type Space, trialKey } from './candidates.ts';
 import { planName } from './explain.ts';
-import { rungOf, rungs, survivors } from './halving.ts';
+import { rungOf, rungs, survivors, unlucky } from './halving.ts';
 import { type ChoiceGoal, isSpeed, objectiveOf } from './objective.ts';
 import { refusalOf } from './refuse.ts';
 
@@ -43,7 +43,8 @@ export function nextStep(situation: Situation): NextStep {
       everyRecipe(situation) ??
       sourcePlans(situation) ??
       promisingPlans(situation) ??
-      closerLook(situation);
+      closerLook(situation) ??
+      secondChance(situation);
     if (target !== null) return target;
   }
   if (situation.finalOver) return { kind: 'end', reason: 'the final round is over' };
@@ -101,6 +102,11 @@ function closerLook({ goal, trials }: Situation): NextStep | null {
     }
   }
   return null;
+}
+
+function secondChance({ goal, trials }: Situation): NextStep | null {
+  const [trial] = unlucky(goal, trials);
+  return trial ? trialOf(targetOf(trial), 'its first look may have been unlucky', 1) : null;
 }
 
 /** How many are measured against the source, and how far behind the best they may be. */

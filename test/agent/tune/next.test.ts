@@ -107,6 +107,21 @@ test('after the first looks the best third is looked at again, the best first', 
   t.like(again, { kind: 'trial', rung: 1, target: { recipe: int8, plan: plan(1) } });
 });
 
+test('what had a slow first look is looked at again, while there is time', async (t) => {
+  const looked = { rung: 1 };
+  const trials = [
+    trial({ ...looked, latencyMsP50: 7.2 }),
+    trial({ ...looked, plan: plan(2), latencyMsP50: 7.7 }),
+    trial({ ...looked, recipe: int8, plan: plan(2), latencyMsP50: 7.6 }),
+    trial({ rung: 0, recipe: int8, latencyMsP50: 9.3 }),
+  ];
+  const next = nextStep(await situation(trials));
+  t.like(next, { kind: 'trial', rung: 1, target: { recipe: int8, plan: plan(1) } });
+  t.is(nextStep(await situation(trials, { hurry: true })).kind, 'final');
+  const lucky = [...trials.slice(0, 3), trial({ ...looked, recipe: int8, latencyMsP50: 6 })];
+  t.like(nextStep(await situation(lucky)), { kind: 'final' });
+});
+
 test('a final round that was run is not run again by a tuning that goes on', async (t) => {
   const versus = { ratio: 3, low: 2.9, high: 3.1, rounds: 20 };
   const trials = [
