@@ -104,7 +104,11 @@ async function proposed({ work, judge, time, options, startMs }: Scene): Promise
     proposal('joint', recipe),
     ...of(32)
       .slice(at, at + 1)
-      .map((pruned) => proposal('prune only', pruned)),
+      .flatMap((pruned) => [
+        proposal('prune only', pruned),
+        // Fitted for the one, it costs the other its quantization only.
+        proposal('joint', { ...pays.recipe, ...structureOf(pruned) }),
+      ]),
   ]);
   return distinct([proposal('float', { ...base, bits: 32 }), ...quantized, ...mixed, ...uniform]);
 }
@@ -113,6 +117,11 @@ function merged(base: Recipe, bits: 32 | 8, allocation: Parameters<typeof recipe
   const own = recipeOf(bits, allocation);
   const layers = { ...(bits === 8 ? base.layers : {}), ...own.layers };
   return { ...base, ...own, ...(Object.keys(layers).length > 0 ? { layers } : {}) };
+}
+
+/** What a recipe takes out, without its bits. */
+function structureOf({ bits: _, layers: __, ...structure }: Recipe): Partial<Recipe> {
+  return structure;
 }
 
 function proposal(kind: Candidate['kind'], recipe: Recipe): Proposal {
