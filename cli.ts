@@ -8,7 +8,7 @@ import { type Parsed, parseWords } from './commands/grammar.ts';
 import { commandHelp, overview } from './commands/help.ts';
 import { nearest } from './commands/nearest.ts';
 import { createOutput } from './commands/output.ts';
-import { commandTable } from './commands/table.ts';
+import { commandName, commandTable } from './commands/table.ts';
 import { reportError } from './shared/errors.ts';
 import { productVersion } from './shared/product.ts';
 
@@ -32,7 +32,7 @@ async function main(typed: readonly string[]): Promise<number> {
     return print(overview(commandTable));
   }
   if (first === '--complete') {
-    return print((await completionsOf(words.slice(1), commandTable)).join('\n'));
+    return print((await completionsOf(words.slice(1))).join('\n'));
   }
   const name = commandName(words);
   const row = name === null ? undefined : commandTable[name];
@@ -42,12 +42,6 @@ async function main(typed: readonly string[]): Promise<number> {
   if (asksHelp || ('help' in parsed && parsed.help)) return print(commandHelp(name, row, command));
   if ('mistake' in parsed) return refuse(`${parsed.mistake} (see fettle ${name} --help)`);
   return await runCommand(command, parsed);
-}
-
-/** The longest name of the table that the words begin with. */
-function commandName([first, second]: readonly string[]): string | null {
-  const names = [`${first} ${second}`, `${first}`];
-  return names.find((name) => Object.hasOwn(commandTable, name)) ?? null;
 }
 
 function notACommand([first = '', second]: readonly string[]): number {

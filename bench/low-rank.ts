@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalise } from '../shared/compress/canonical/canonicalise.ts';
+import { payingRank, rankWeightsMin } from '../shared/compress/joint/units.ts';
 import { timerOf } from '../shared/compress/pays.ts';
 import { factorable } from '../shared/compress/prune/factors.ts';
 import { paysOff } from '../shared/compress/prune/faster.ts';
@@ -11,18 +12,16 @@ import { inputsOf, loadSource } from '../shared/compress/source.ts';
 import { targetOf } from '../shared/compress/targets.ts';
 import { makeVariant, startWork } from '../shared/compress/work.ts';
 import { openDataSet } from '../shared/evaluate/dataset.ts';
-import { chooseMetric } from '../shared/evaluate/outcome.ts';
+import { chooseMetric, type Outcome } from '../shared/evaluate/outcome.ts';
 import { loadPackage, type Package } from '../shared/evaluate/package.ts';
 import { measureQuality } from '../shared/evaluate/quality.ts';
 import { readModel } from '../shared/onnx/read.ts';
 import type { Quality } from '../shared/protocol/tuning.ts';
 import type { Bench, BenchContext } from './bench.ts';
-import { type Row, realPackages } from './support/real-packages.ts';
+import { type Row, realPackages, type Scene } from './support/real-packages.ts';
 import { writeWideMlp } from './support/wide-mlp.ts';
 
 const shares = [0.5, 0.25, 0.125];
-/** A node has a cost of its own, of which there would be two. */
-const weightsMin = 65_536;
 const timingSeconds = 20;
 
 export const bench: Bench = {
@@ -44,7 +43,7 @@ const columns = [
   ...['model', 'layers', 'share', 'of', 'quality', 'speed', 'offered', 'holds', 'bytes'],
 ];
 const notes = [
-  `Layers: those of at least ${weightsMin} weights of which two of the rank need at most two ` +
+  `Layers: those of at least ${rankWeightsMin} weights of which two of the rank need at most two ` +
     'thirds of the products. Share: of the rank that a layer could have.',
   'Quality: against the float source on the evaluation set; points of top-1 lost, or signal to ' +
     'noise where there are no labels (200 dB and more is the same).',
@@ -83,7 +82,12 @@ async function rowsOf(found: Package, context: BenchContext): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'fettle-bench-'));
   try {
     const lost: Quality[] = [];
-    for (const { bytes } of made) lost.push(await qualityOf(bytes, { found, context, folder }));
+    let source: Outcome | undefined;
+    for (const { bytes } of made) {
+      const measured = await qualityOf(bytes, { found, context, folder }, source);
+      ({ source } = measured);
+      lost.push(measured.quality);
+    }
     return made.map(({ recipe, share, layers, bytes }, at) => {
       const whole = made.findIndex((one) => one.recipe.bits === recipe.bits);
       const speed = (late[whole] ?? 1) / (late[at] ?? 1);
@@ -126,12 +130,11 @@ async function variantsOf(found: Package, { signal, note }: BenchContext): Promi
 
 function ranksOf(bytes: Uint8Array): { share: number; ranks: Record<string, number> }[] {
   const layers = [...factorable(canonicalise(readModel(bytes)).model)];
-  const step = targetOf({ v: 1, bits: 8 }).rounding.channels;
+  const { rounding } = targetOf({ v: 1, bits: 8 });
   return shares.flatMap((share) => {
-    const ranks = layers.flatMap(([name, { rows, columns }]) => {
-      const rank = Math.max(step, Math.round((share * Math.min(rows, columns)) / step) * step);
-      const saves = 3 * rank * (rows + columns) < 2 * rows * columns;
-      return rows * columns >= weightsMin && saves ? [[name, rank] as const] : [];
+    const ranks = layers.flatMap(([name, size]) => {
+      const rank = payingRank(size, share, rounding);
+      return rank === null ? [] : [[name, rank] as const];
     });
     return ranks.length === 0 ? [] : [{ share, ranks: Object.fromEntries(ranks) }];
   });
@@ -149,15 +152,15 @@ async function timesOf(found: Package, made: readonly Made[]): Promise<number[]>
 
 async function qualityOf(
   bytes: Uint8Array,
-  scene: { found: Package; context: BenchContext; folder: string },
+  { found, context, folder }: Scene,
+  outcome: Outcome | undefined,
 ) {
-  const { modelPath, manifest, evaluationPath } = scene.found;
-  const path = join(scene.folder, 'variant.onnx');
+  const { modelPath, manifest, evaluationPath } = found;
+  const path = join(folder, 'variant.onnx');
   await writeFile(path, bytes);
   const metric = manifest.quality?.metric ?? chooseMetric(manifest, true).metric;
-  const { quality } = await measureQuality({
+  return measureQuality({
     ...{ modelPath: path, dataPath: evaluationPath ?? '', preparation: manifest.inputs },
-    ...{ metric, threads: 2, source: { path: modelPath }, signal: scene.context.signal },
+    ...{ metric, threads: 2, source: { path: modelPath, outcome }, signal: context.signal },
   });
-  return quality;
 }

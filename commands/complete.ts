@@ -2,22 +2,19 @@
 import type { Command } from './command.ts';
 import { namesFor } from './complete-names.ts';
 import { commonOptions } from './grammar.ts';
-import type { CommandRow } from './table.ts';
+import { commandName, commandTable } from './table.ts';
 
 /**
  * The last of `words` is being typed, and may be empty. Names of files are the shell's to complete.
  */
-export async function completionsOf(
-  words: readonly string[],
-  table: Readonly<Record<string, CommandRow>>,
-): Promise<string[]> {
+export async function completionsOf(words: readonly string[]): Promise<string[]> {
   const typed = words.at(-1) ?? '';
   const before = words.slice(0, -1);
-  const name = [before.slice(0, 2).join(' '), before[0] ?? ''].find((one) => table[one]);
-  const row = table[name ?? ''];
+  const name = commandName(before);
+  const row = commandTable[name ?? ''];
   const all =
-    name === undefined || row === undefined
-      ? namesAfter(before, Object.keys(table))
+    name === null || row === undefined
+      ? namesAfter(before, Object.keys(commandTable))
       : await wordsOf((await row.load()).command, { name, before, typed });
   return all.filter((word) => word.startsWith(typed));
 }

@@ -227,3 +227,9 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./completion.ts'),
   },
 };
+
+/** The longest name of the table that the words begin with. */
+export function commandName([first, second]: readonly string[]): string | null {
+  const names = [`${first} ${second}`, `${first}`];
+  return names.find((name) => Object.hasOwn(commandTable, name)) ?? null;
+}

@@ -49,15 +49,22 @@ function checkLimits({ processor, memory, missing }: Profile): Check {
     memory.limitMiB === null ? null : `${Math.round(memory.limitMiB)} MiB`,
   ].filter((one) => one !== null);
   const unlimited = missing.find(({ what }) => what === 'memory.limitMiB');
-  if (unlimited) {
-    const todo =
-      'A service’s MemoryMax does not hold: add cgroup_enable=memory to the kernel’s command line.';
-    return hint('limits', unlimited.reason, todo);
-  }
-  if (limits.length === 0) return ok('limits', `none; ${cores} cores`);
-  const found = `the control group allows ${limits.join(' and ')}`;
-  if (quotaCores === null || quotaCores >= 1) return ok('limits', found);
-  return hint('limits', found, 'Less than a core makes every answer wait: raise cpu.max.');
+  const found = [
+    limits.length === 0 ? '' : `the control group allows ${limits.join(' and ')}`,
+    unlimited?.reason ?? '',
+  ].filter((one) => one !== '');
+  const todos = [
+    quotaCores === null || quotaCores >= 1
+      ? ''
+      : 'Less than a core makes every answer wait: raise cpu.max.',
+    unlimited
+      ? 'A service’s MemoryMax does not hold: add cgroup_enable=memory to the kernel’s ' +
+        'command line.'
+      : '',
+  ].filter((one) => one !== '');
+  if (found.length === 0) return ok('limits', `none; ${cores} cores`);
+  if (todos.length === 0) return ok('limits', found.join('; '));
+  return hint('limits', found.join('; '), todos.join(' '));
 }
 
 async function checkFolder(folder: string): Promise<Check> {

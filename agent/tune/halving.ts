@@ -23,8 +23,7 @@ export function rungOf(trial: Trial): number {
 
 /** Those that stay after the first looks, the best first; none where the first look says it all. */
 export function survivors(goal: ChoiceGoal, trials: readonly Trial[]): Trial[] {
-  const ranked = near(goal, trials);
-  return ranked.slice(0, stayOf(goal, trials));
+  return near(goal, trials).slice(0, stayOf(goal, trials));
 }
 
 /** A short look falls into a slow moment now and then. */

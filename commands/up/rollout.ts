@@ -1,5 +1,4 @@
 /** Brings the package to the controller and rolls it out, as far as no earlier start did. */
-
 import type { HttpClient } from '../../shared/http-client.ts';
 import { RolloutRecord, type RolloutRequest } from '../../shared/protocol/rollouts.ts';
 import { silent } from '../output.ts';

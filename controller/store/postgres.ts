@@ -1,7 +1,6 @@
 /** The one door to PostgreSQL, for who has a server that is looked after anyway. */
-import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely, PostgresDialect } from 'kysely';
-import { Pool, type PoolClient, types } from 'pg';
+import { DatabaseError, Pool, type PoolClient, types } from 'pg';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { migrate } from './migrations.ts';
 import type { Tables } from './schema.ts';
@@ -13,9 +12,10 @@ const statementTimeoutMs = 60_000;
  * controller that follows another waits for that.
  */
 const lockWaitMs = 5_000;
-const lockRetryMs = 100;
+/** lock_not_available: PostgreSQL, appendix A. */
+const lockTimedOut = '55P03';
 /** Any number that other programs on this database do not use: the letters of the product. */
-const lockKey = 0x66_65_74_74;
+export const lockKey = 0x66_65_74_74;
 /** Type 20 is `bigint`: counts and instants here are far below 2^53. */
 const bigint = 20;
 
@@ -54,14 +54,15 @@ export async function openPostgres(url: string): Promise<Kysely<Tables>> {
 }
 
 async function holdLock(client: PoolClient): Promise<void> {
-  const asks = 'select pg_try_advisory_lock($1) as held';
-  const endMs = performance.now() + lockWaitMs;
-  while (performance.now() < endMs) {
-    const { rows } = await client.query<{ held: boolean }>(asks, [lockKey]);
-    if (rows[0]?.held === true) return;
-    await pause(lockRetryMs);
+  await client.query(`set lock_timeout = ${lockWaitMs}`);
+  try {
+    await client.query('select pg_advisory_lock($1)', [lockKey]);
+  } catch (thrown) {
+    if (!(thrown instanceof DatabaseError) || thrown.code !== lockTimedOut) throw thrown;
+    const reason = 'the database is in use by another controller';
+    throw new FettleError('CONFLICT', { reason }, { cause: thrown });
   }
-  throw new FettleError('CONFLICT', { reason: 'the database is in use by another controller' });
+  await client.query('set lock_timeout = 0');
 }
 
 function withoutPassword(url: string): string {

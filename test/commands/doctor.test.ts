@@ -79,6 +79,9 @@ test('a kernel that cannot limit memory is told of', async (t) => {
   t.regex(without.of('limits')?.todo ?? '', /cgroup_enable=memory/);
   const limited = await doctor(t, ['--root', board(t, 'raspberry-pi-4', groups(1))]);
   t.like(limited.of('limits'), { state: 'ok' });
+  const quota = { '/proc/self/cgroup': '0::/', '/sys/fs/cgroup/cpu.max': '50000 100000' };
+  const both = await doctor(t, ['--root', board(t, 'raspberry-pi-4', { ...groups(0), ...quota })]);
+  t.regex(both.of('limits')?.todo ?? '', /raise cpu\.max\. .*cgroup_enable=memory/);
 });
 
 test('what stops it from working is exit code 1, and one document', async (t) => {

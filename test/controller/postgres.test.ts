@@ -6,6 +6,7 @@ import test from 'ava';
 import { pino } from 'pino';
 import { startController } from '../../controller/main.ts';
 import { readSettings } from '../../controller/settings.ts';
+import { lockKey } from '../../controller/store/postgres.ts';
 import { productRoot } from '../../shared/product.ts';
 import { temporaryFolder } from '../support/fettle.ts';
 import { newDatabase, startPostgres } from '../support/postgres.ts';
@@ -59,7 +60,7 @@ test('a session that has still to end is waited for', async (t) => {
   const url = await startPostgres(t);
   if (url === null) return;
   const database = newDatabase(url);
-  const lock = `select pg_advisory_lock(${0x66_65_74_74})`;
+  const lock = `select pg_advisory_lock(${lockKey})`;
   const other = spawn('psql', ['-q', database, '-c', lock, '-c', 'select pg_sleep(2)'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });

@@ -44,7 +44,7 @@ const shares = [0.875, 0.75, 0.5];
 /** Of the rank that a layer could have. */
 const rankShares = [0.125, 0.25, 0.5];
 /** Smaller layers take their time for being a node, of which there would be two. */
-const rankWeightsMin = 65_536;
+export const rankWeightsMin = 65_536;
 /** Samples that a single change is fitted to. */
 const fitSamples = 32;
 /** A change that saves less than this share of the time cannot be told from one that does not. */
@@ -161,18 +161,26 @@ async function groupCandidates(
   return candidates;
 }
 
-/** Ranks that save at least a third of the products of a large layer. */
 function rankChoices(model: Model, rounding: Rounding): { layer: string; rank: number }[] {
-  return [...factorable(model)].flatMap(([layer, { rows, columns }]) => {
-    if (rows * columns < rankWeightsMin) return [];
-    const ranks = rankShares.map((share) => {
-      const rank = share * Math.min(rows, columns);
-      return Math.max(rounding.channels, Math.round(rank / rounding.channels) * rounding.channels);
-    });
-    return [...new Set(ranks)]
-      .filter((rank) => 3 * rank * (rows + columns) < 2 * rows * columns)
-      .map((rank) => ({ layer, rank }));
+  return [...factorable(model)].flatMap(([layer, size]) => {
+    const ranks = rankShares.flatMap((share) => payingRank(size, share, rounding) ?? []);
+    return [...new Set(ranks)].map((rank) => ({ layer, rank }));
   });
+}
+
+/**
+ * The rank of about that share of what a layer could have, if the layer is large and two of the
+ * rank save at least a third of its products; else null.
+ */
+export function payingRank(
+  { rows, columns }: { readonly rows: number; readonly columns: number },
+  share: number,
+  { channels }: Rounding,
+): number | null {
+  const rank = Math.round((share * Math.min(rows, columns)) / channels) * channels;
+  const kept = Math.max(channels, rank);
+  const saves = 3 * kept * (rows + columns) < 2 * rows * columns;
+  return rows * columns >= rankWeightsMin && saves ? kept : null;
 }
 
 async function rankCandidate(

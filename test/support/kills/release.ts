@@ -1,7 +1,6 @@
 /**
  * New versions of the example: each a little different, so that everything is built and tried anew.
  */
-
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -13,6 +12,7 @@ import { digits } from '../bad-files.ts';
 import type { Fleet } from '../fleet.ts';
 
 const timeoutMs = 4 * 60_000;
+
 /** Pushes the version and rolls it out to all at once. Returns the version's number. */
 export async function release(fleet: Fleet, folder: string, version: number): Promise<number> {
   const copy = join(folder, `package-${version}`);

@@ -1,5 +1,4 @@
 /** The page against the real controller, with devices that speak the true protocol. */
-
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
