@@ -1,6 +1,6 @@
 /** What is said of every shared model, improvable or not, with calibration data and without. */
 import { basename, join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { compressFile } from '../../../shared/compress/file.ts';
 import { FettleError } from '../../../shared/errors.ts';
 import { writeNpz } from '../../../shared/evaluate/npz.ts';
@@ -8,7 +8,7 @@ import { findRandomFeeds } from '../../../shared/evaluate/random-feeds.ts';
 import { openSession } from '../../../shared/evaluate/runtime.ts';
 import { isStorable } from '../../../shared/evaluate/tensor.ts';
 import { temporaryFolder } from '../../support/fettle.ts';
-import { sharedModelOrSkip, sharedModels } from '../../support/models.ts';
+import { testEachSharedModel } from '../../support/models.ts';
 
 interface Said {
   /** 8 bits without calibration data and with it, then 4 bits likewise. */
@@ -45,19 +45,15 @@ function all(said: RegExp): Said {
   return { at8: said, at8WithData: said, at4: said, at4WithData: said };
 }
 
-for (const name of sharedModels()) {
+testEachSharedModel('what was done, and what not, is said', async (t, { name, path }) => {
   const key = name.startsWith('other/') ? basename(name, '.onnx') : name;
   const said = table[key] ?? float;
-  test.serial(`${key}: what was done, and what not, is said`, async (t) => {
-    const path = sharedModelOrSkip(t, name);
-    if (path === null) return;
-    const data = await randomData(t, path);
-    t.regex(await accountOf(t, { path, bits: 8, data: null }), said.at8);
-    t.regex(await accountOf(t, { path, bits: 8, data }), said.at8WithData);
-    t.regex(await accountOf(t, { path, bits: 4, data: null }), said.at4);
-    t.regex(await accountOf(t, { path, bits: 4, data }), said.at4WithData);
-  });
-}
+  const data = await randomData(t, path);
+  t.regex(await accountOf(t, { path, bits: 8, data: null }), said.at8);
+  t.regex(await accountOf(t, { path, bits: 8, data }), said.at8WithData);
+  t.regex(await accountOf(t, { path, bits: 4, data: null }), said.at4);
+  t.regex(await accountOf(t, { path, bits: 4, data }), said.at4WithData);
+});
 
 /** One sample that the model takes. */
 async function randomData(t: ExecutionContext, path: string): Promise<string> {

@@ -9,7 +9,7 @@ import { inferShapes } from '../../../shared/onnx/shapes.ts';
 import { writeModel } from '../../../shared/onnx/write.ts';
 import { backendCases } from '../../support/backend-tests.ts';
 import { graphOf, int64s, modelOf, nodeOf, valueNamed, zeros } from '../../support/graphs.ts';
-import { sharedModel, sharedModels } from '../../support/models.ts';
+import { sharedModelsOrSkip } from '../../support/models.ts';
 
 /** The model with nothing stated of what its nodes make, so that all must be found out. */
 function silent(model: Model): Model {
@@ -26,8 +26,8 @@ function contradicts(inferred: readonly Dimension[] | null, real: readonly Dimen
 
 test('inferred shapes are those that the runtime makes, on every shared model', async (t) => {
   const known: Record<string, string> = {};
-  for (const name of sharedModels()) {
-    const model = readModel(readFileSync(sharedModel(name) ?? ''));
+  for (const { name, path } of sharedModelsOrSkip(t)) {
+    const model = readModel(readFileSync(path));
     const inferred = inferShapes(silent(model));
     const real = await runWithAllOutputs(model, inferred);
     const made = Object.entries(real);

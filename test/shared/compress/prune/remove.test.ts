@@ -8,7 +8,7 @@ import { readModelFile } from '../../../../shared/onnx/read.ts';
 import { inferShapes } from '../../../../shared/onnx/shapes.ts';
 import { createRandom } from '../../../../shared/random.ts';
 import { worstDifference } from '../../../support/agree.ts';
-import { sharedModel, sharedModels } from '../../../support/models.ts';
+import { testEachSharedModel } from '../../../support/models.ts';
 import { randomNetwork } from '../../../support/random-graphs.ts';
 import { zeroUnits } from '../../../support/zero-units.ts';
 
@@ -28,15 +28,13 @@ test('a network without units equals the whole network with the units zeroed', a
   t.true(removed > 5 * networks, `only ${removed} units were removed`);
 });
 
-for (const name of sharedModels()) {
-  test(`real model: ${name}`, async (t) => {
-    const model = canonicalise(await readModelFile(sharedModel(name) ?? '')).model;
-    const dependencies = dependenciesOf(model);
-    const units = someUnits(dependencies, 7);
-    t.log(`${units.size} units of ${dependencies.groups.length} groups`);
-    t.true((await requireSame(dependencies, units)) < 1e-3);
-  });
-}
+testEachSharedModel('real model', async (t, { path }) => {
+  const model = canonicalise(await readModelFile(path)).model;
+  const dependencies = dependenciesOf(model);
+  const units = someUnits(dependencies, 7);
+  t.log(`${units.size} units of ${dependencies.groups.length} groups`);
+  t.true((await requireSame(dependencies, units)) < 1e-3);
+});
 
 /** A random part of each group, at least one unit kept. */
 function someUnits({ groups }: Dependencies, seed: number): Set<number> {
