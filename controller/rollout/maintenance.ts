@@ -1,28 +1,32 @@
 /** Whether devices may be given a model now. Pure: the clock is passed in. */
 import { days, type Maintenance } from '../../shared/protocol/rollouts.ts';
+import { type LocalMinute, localMinute, whenLocal } from './time-zone.ts';
 
+const minuteMs = 60_000;
 const minutesOfDay = 24 * 60;
 
-/** Outside of every window, the reason says when the next one begins. */
+/**
+ * A window begins when the clocks of its time zone first reach its hour, and lasts its length: one
+ * whose hour daylight saving skips begins where the clocks go on, one whose hour is repeated is not
+ * open twice. Outside of every window, the reason says when the next one begins.
+ */
 export function maintenanceAt(
   maintenance: Maintenance | null,
   nowMs: number,
 ): { readonly open: boolean; readonly reason: string } {
   if (!maintenance) return { open: true, reason: '' };
-  const { day, minute } = localTime(maintenance.timeZone, nowMs);
-  const yesterday = (day + 6) % 7;
-  const open = maintenance.windows.some((window) => {
-    const { from, to } = minutesOf(window);
-    const begins = (on: number) => beginsOn(window, on);
-    if (from < to) return begins(day) && minute >= from && minute < to;
-    // Past midnight it is the window of the day before.
-    return (begins(day) && minute >= from) || (begins(yesterday) && minute < to);
-  });
-  if (open) return { open, reason: '' };
-  return {
-    open,
-    reason: `waits for its maintenance window: ${nextBegin(maintenance, day, minute)}`,
-  };
+  const today = localMinute(maintenance.timeZone, nowMs);
+  const openings = openingsOf(maintenance, today);
+  if (openings.some(({ fromMs, toMs }) => nowMs >= fromMs && nowMs < toMs)) {
+    return { open: true, reason: '' };
+  }
+  const [next] = openings
+    .filter(({ fromMs }) => fromMs > nowMs)
+    .sort((a, b) => a.fromMs - b.fromMs);
+  const reason = next
+    ? nextBegin(next, maintenance, today)
+    : `none begins in ${maintenance.timeZone}`;
+  return { open: false, reason: `waits for its maintenance window: ${reason}` };
 }
 
 /** Throws nothing: a time zone that the runtime does not know is refused when it is asked for. */
@@ -35,42 +39,42 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-type MaintenanceWindow = Maintenance['windows'][number];
-
-function beginsOn({ days: own }: MaintenanceWindow, day: number): boolean {
-  return own.length === 0 || own.some((name) => days.indexOf(name) === day);
+interface Opening {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
-function minutesOf({ from, to }: MaintenanceWindow): { from: number; to: number } {
-  const minutes = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
-  return { from: minutes(from), to: minutes(to) };
+/** Those that begin from yesterday, as one may last past midnight, to a week from now. */
+function openingsOf({ windows, timeZone }: Maintenance, today: LocalMinute): Opening[] {
+  return windows.flatMap((window) => {
+    const [from, to] = [minutesOf(window.from), minutesOf(window.to)];
+    const length = from < to ? to - from : to - from + minutesOfDay;
+    return Array.from({ length: 9 }, (_, index) => index - 1)
+      .filter((ahead) => beginsOn(window, weekday(today, ahead)))
+      .map((ahead) => {
+        const fromMs = whenLocal(timeZone, { day: today.day + ahead, minute: from });
+        return { fromMs, toMs: fromMs + length * minuteMs };
+      });
+  });
 }
 
-/** The day of the week, 0 is Sunday, and the minute of the day on the clocks of a time zone. */
-function localTime(timeZone: string, nowMs: number): { day: number; minute: number } {
-  const parts = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    weekday: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).formatToParts(nowMs);
-  const part = (type: string) => parts.find((one) => one.type === type)?.value ?? '';
-  const weekday = part('weekday').toLowerCase();
-  const day = days.findIndex((name) => weekday.startsWith(name));
-  return { day, minute: Number(part('hour')) * 60 + Number(part('minute')) };
+function beginsOn({ days: own }: Maintenance['windows'][number], name: string): boolean {
+  return own.length === 0 || own.some((one) => one === name);
 }
 
-function nextBegin({ windows, timeZone }: Maintenance, day: number, minute: number): string {
-  const waits = windows.flatMap((window) =>
-    Array.from({ length: 8 }, (_, ahead) => ahead)
-      .filter((ahead) => beginsOn(window, (day + ahead) % 7))
-      .map((ahead) => ({ window, ahead, wait: ahead * minutesOfDay + minutesOf(window).from }))
-      .filter(({ wait }) => wait > minute),
-  );
-  const [first] = waits.sort((a, b) => a.wait - b.wait);
-  if (!first) return `none begins in ${timeZone}`;
-  const name = days[(day + first.ahead) % 7] ?? '';
-  const on = first.ahead === 0 ? 'today' : name;
-  return `the next begins ${on} at ${first.window.from} ${timeZone}`;
+function minutesOf(text: string): number {
+  return Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+}
+
+/** Day 0 is 1 January 1970, a Thursday. */
+function weekday({ day }: LocalMinute, ahead: number): string {
+  return days[(day + ahead + 4) % 7] ?? '';
+}
+
+/** As the clocks of the time zone show it then, which is not always the hour that was asked for. */
+function nextBegin({ fromMs }: Opening, { timeZone }: Maintenance, today: LocalMinute): string {
+  const { day, minute } = localMinute(timeZone, fromMs);
+  const on = day === today.day ? 'today' : weekday({ day, minute }, 0);
+  const two = (count: number) => String(count).padStart(2, '0');
+  return `the next begins ${on} at ${two(Math.floor(minute / 60))}:${two(minute % 60)} ${timeZone}`;
 }
