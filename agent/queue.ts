@@ -41,25 +41,29 @@ export function queueSchema(name: Name): string {
 }
 
 export function queueOf(database: Database, name: Name): Queue {
-  const put = database.prepare(`INSERT INTO ${name} (value, at) VALUES (?, ?)`);
+  // Bytes on disk, counted by one side only: SQLite's length() is of code points, JavaScript's of
+  // UTF-16 units.
+  const size = 'octet_length(value)';
+  const put = database.prepare<[string, number], Size>(
+    `INSERT INTO ${name} (value, at) VALUES (?, ?) RETURNING ${size} AS bytes`,
+  );
   const oldest = database.prepare<[], Oldest>(
-    `SELECT seq, at, length(value) AS bytes FROM ${name} ORDER BY seq LIMIT 1`,
+    `SELECT seq, at, ${size} AS bytes FROM ${name} ORDER BY seq LIMIT 1`,
   );
   const drop = database.prepare(`DELETE FROM ${name} WHERE seq = ?`);
   const dropUpTo = database.prepare<[number], Size>(
-    `DELETE FROM ${name} WHERE seq <= ? RETURNING length(value) AS bytes`,
+    `DELETE FROM ${name} WHERE seq <= ? RETURNING ${size} AS bytes`,
   );
   const after = database.prepare<[number, number], QueueRow>(
     `SELECT seq, value FROM ${name} WHERE seq > ? ORDER BY seq LIMIT ?`,
   );
   const all = database.prepare<[], { bytes: number; at: number }>(
-    `SELECT coalesce(sum(length(value)), 0) AS bytes, coalesce(max(at), 0) AS at FROM ${name}`,
+    `SELECT coalesce(sum(${size}), 0) AS bytes, coalesce(max(at), 0) AS at FROM ${name}`,
   );
   // Summed once: looking through a day of rows with every row would take longer and longer.
   let { bytes, at: newestMs } = all.get() ?? { bytes: 0, at: 0 };
   const append = database.transaction((value: string, atMs: number, limits: QueueLimits) => {
-    put.run(value, atMs);
-    let left = bytes + value.length;
+    let left = bytes + sum(put.all(value, atMs));
     let dropped = 0;
     // What came first is also the oldest: nothing behind it needs to be looked at.
     for (let first = oldest.get(); first; first = oldest.get()) {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { openStore } from '../../agent/store.ts';
 import { createKeyPair } from '../../shared/signature.ts';
 import { startOn } from '../support/agent.ts';
 import { signedDesired } from '../support/desired.ts';
@@ -36,4 +37,26 @@ test('what happened is said until it is stored, also over a restart, then no mor
     station.heard.event.slice(after).every(({ seq }) => (seq ?? 0) > 3),
     'what is stored is not said again',
   );
+});
+
+test('what waits is counted in bytes, whatever its letters: the cap holds', (t) => {
+  const folder = temporaryFolder(t);
+  const store = openStore(folder);
+  const { events } = store;
+  const limits = { bytesMax: 20_000, ageMsMax: 1000 };
+  const texts = ['a', 'ü', '字', '😀', '\u0000'].map((letter) => letter.repeat(1000));
+  const waiting = () => events.after(0, 1000).map(({ value }) => Buffer.byteLength(value));
+  for (let at = 0; at < 200; at++) {
+    events.add(texts[at % texts.length] ?? '', 0, limits);
+    if (at % 7 === 0) events.remove(at - 3);
+    const bytes = waiting().reduce((sum, one) => sum + one, 0);
+    t.is(events.bytes(), bytes);
+    t.true(bytes <= limits.bytesMax);
+  }
+  t.true(events.bytes() > limits.bytesMax / 2, 'not more is dropped than must be');
+  const bytes = events.bytes();
+  store.close();
+  const again = openStore(folder);
+  t.is(again.events.bytes(), bytes);
+  again.close();
 });
