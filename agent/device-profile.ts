@@ -3,18 +3,24 @@
  */
 import { readFileSync } from 'node:fs';
 import { digestOfJson } from '../shared/digest.ts';
+import { reportError } from '../shared/errors.ts';
 import { productVersion } from '../shared/product.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, JournalRow } from './journal.ts';
+import type { Log } from './log.ts';
 import type { AgentSettings } from './settings.ts';
 
 const keptMs = 24 * 3_600_000;
 
-export async function deviceProfile(
-  settings: AgentSettings,
-  journal: Journal,
-  signal: AbortSignal,
-): Promise<Profile> {
+export interface ProfiledBy {
+  readonly settings: AgentSettings;
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export async function deviceProfile(asking: ProfiledBy): Promise<Profile> {
+  const { settings, journal, signal } = asking;
   const { device, labels, cores, memoryMiB, dataFolder, runtimePath } = settings;
   const version = productVersion();
   const basis = digestOfJson({
@@ -33,8 +39,18 @@ export async function deviceProfile(
     probes: true,
     signal,
   });
-  journal.change({ profile: { basis, profile } });
+  keep(asking, { basis, profile });
   return profile;
+}
+
+/** A disk that takes nothing stops no model: the device is profiled again at the next start. */
+function keep({ journal, log }: ProfiledBy, profile: JournalRow<'profile'>): void {
+  try {
+    journal.change({ profile });
+  } catch (thrown) {
+    const { message } = reportError(thrown);
+    log('warn', `the profile is not kept for the next start: ${message}`);
+  }
 }
 
 /** Changes with every start of the machine; '' where the system doesn't say. */

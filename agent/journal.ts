@@ -94,8 +94,8 @@ export function openJournal(store: Store, onFault: (text: string) => void): Jour
     spoolId: spool.id,
     nextSeq() {
       if (seq >= reserved) {
+        change({ seq: seq + seqBlock });
         reserved = seq + seqBlock;
-        change({ seq: reserved });
       }
       seq += 1;
       return seq - 1;

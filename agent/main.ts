@@ -1,6 +1,7 @@
 /** The agent: puts its parts together, keeps them running, and ends them in order. */
 import { randomUUID } from 'node:crypto';
 import { FettleError } from '../shared/errors.ts';
+import { keepResolved } from '../shared/keep-resolved.ts';
 import type { Exporter } from '../shared/otlp/exporter.ts';
 import type { SpanSink } from '../shared/otlp/tracer.ts';
 import { productVersion } from '../shared/product.ts';
@@ -131,15 +132,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 function profileOnce(
-  { settings, profile }: AgentOptions,
+  { settings, log, profile: given }: AgentOptions,
   { journal }: State,
   signal: AbortSignal,
 ): () => Promise<Profile> {
-  let known = profile ? Promise.resolve(profile) : null;
-  return () => {
-    known ??= deviceProfile(settings, journal, signal);
-    return known;
-  };
+  const asking = { settings, log, journal, signal };
+  return keepResolved(async () => given ?? (await deviceProfile(asking)));
 }
 
 type Made = Omit<Parts, 'updater'>;

@@ -25,6 +25,16 @@ async function readRoom(tree: Tree, folder: string): Promise<Room> {
   }
 }
 
+/** What may still be written there now; null where nobody says. */
+export async function freeDiskMiB(folder: string): Promise<number | null> {
+  try {
+    const { bsize, bavail } = await statfs(folder);
+    return toMiB(bsize * bavail);
+  } catch {
+    return null;
+  }
+}
+
 function toMiB(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
 }

@@ -4,8 +4,10 @@
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import type { ModelGoal, Serving } from '../../shared/protocol/messages.ts';
+import type { Profile } from '../../shared/protocol/profile.ts';
 import { type Choice, Trial } from '../../shared/protocol/tuning.ts';
 import { driftsOf, tunedFor } from '../plan.ts';
+import { freeDiskMiB } from '../profile/disk.ts';
 import { trialKey } from '../tune/candidates.ts';
 import { tune } from '../tune/tune.ts';
 import { controllerSource } from '../variant-source.ts';
@@ -31,7 +33,7 @@ export async function tuneForGoal(context: StepContext): Promise<void> {
     goal,
     // What another device found does not tell what became of this one.
     hint: driftsOf(journal.get('drift'), desired) === 0 ? desired.hint : null,
-    profile,
+    profile: await withRoom(profile, context.settings.dataFolder),
     source,
     budgetSeconds: desired.tuningBudgetSeconds,
     countWaiting: false,
@@ -56,6 +58,12 @@ export async function tuneForGoal(context: StepContext): Promise<void> {
   const golden = files.digestOfPath(file.goldenPath);
   const serving = servingOf(goal, tuning.chosen);
   journal.change({ chosen: { goalKey, serving, golden, soaked: null } });
+}
+
+/** The profile may be a day old, and the disk have been full, or empty, at the time. */
+async function withRoom(profile: Profile, folder: string): Promise<Profile> {
+  const freeMiB = await freeDiskMiB(folder);
+  return freeMiB === null ? profile : { ...profile, disk: { ...profile.disk, freeMiB } };
 }
 
 /** Trials outlive the process, so that tuning goes on after a power cut. */

@@ -1,7 +1,7 @@
 /** What the device's sensors say at the end of a window; what cannot be read is left out. */
-import { statfs } from 'node:fs/promises';
 import { gpuLoad } from '../profile/clocks.ts';
 import { parseCpuList } from '../profile/cpu-list.ts';
+import { freeDiskMiB } from '../profile/disk.ts';
 import { type EnergyMeter, startCounters } from '../profile/energy.ts';
 import { readDraw } from '../profile/power.ts';
 import { hottestCelsius } from '../profile/thermal.ts';
@@ -47,7 +47,7 @@ export function deviceReader(
     const frequencyMHz = await slowestMHz(tree, cores);
     const { watts, rails } = await readDraw(tree);
     const powerW = watts ?? (await packageWatts(tree));
-    const diskFreeMiB = await freeMiB(dataFolder);
+    const diskFreeMiB = await freeDiskMiB(dataFolder);
     const gpu = await gpuLoad(tree);
     return {
       temperatureC: await hottestCelsius(root),
@@ -96,13 +96,4 @@ async function ofCores(tree: Tree, cores: readonly number[], path: string): Prom
   const folder = '/sys/devices/system/cpu';
   const read = cores.map((core) => tree.number(`${folder}/cpu${core}/${path}`));
   return (await Promise.all(read)).filter((value) => value !== null);
-}
-
-async function freeMiB(folder: string): Promise<number | null> {
-  try {
-    const { bsize, bavail } = await statfs(folder);
-    return Math.round((bsize * bavail) / 2 ** 20);
-  } catch {
-    return null;
-  }
 }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import type { Log } from '../../agent/log.ts';
 import type { Recipe } from '../../shared/compress/recipe.ts';
 import { double, offerModel, startOn } from '../support/agent.ts';
 import { startStation } from '../support/station/station.ts';
@@ -77,4 +78,23 @@ test.serial('a read-only disk is one error with its code, and nothing is lost by
   const again = await startOn(t, station, { dataFolder });
   await until('an answer', () => double(again, [4, 5]).catch(() => null));
   t.is(station.heard.tuning.length, 1);
+});
+
+test.serial('a disk that is full when the device is first profiled stops no model', async (t) => {
+  const dataFolder = tmpfsOrSkip(t, mebibytes);
+  if (dataFolder === null) return;
+  const station = await startStation(t);
+  let refused = false;
+  const log: Log = (_, message) => {
+    refused ||= message.includes('agent.db: cannot be written');
+  };
+  const agent = await startOn(t, station, { dataFolder, log, profiles: true });
+  const filler = join(dataFolder, 'filler');
+  fill(dataFolder, filler);
+  await until('the disk takes no profile', () => refused, { timeoutMs: 120_000 });
+  rmSync(filler);
+  const desired = await offerModel(t, station);
+  await station.publish('desired', desired({ revision: 1 }));
+  await station.reported('version 1', ({ state }) => state === 'serving');
+  t.deepEqual(await double(agent, [1, 2]), [2, 4]);
 });

@@ -15,11 +15,18 @@ import { device, type Station } from './station/station.ts';
 
 const Answer = v.object({ outputs: v.array(v.object({ data: v.array(v.number()) })) });
 
-/** It is stopped after the test. The log goes nowhere unless `log` takes it. */
+/**
+ * It is stopped after the test. The log goes nowhere unless `log` takes it. This machine is only
+ * profiled where that is asked for: it takes seconds.
+ */
 export async function startOn(
   t: Owner,
   station: Station,
-  { log = () => {}, ...input }: AgentInput & { log?: Log } = {},
+  {
+    log = () => {},
+    profiles = false,
+    ...input
+  }: AgentInput & { log?: Log; profiles?: boolean } = {},
 ): Promise<Agent> {
   const settings = agentSettings({
     ...{ device, controller: station.url, token: enrolmentToken, httpPort: 0 },
@@ -27,8 +34,8 @@ export async function startOn(
     ...input,
   });
   const { signal } = new AbortController();
-  const profile = profileOf(device);
-  const agent = await startAgent({ settings, log, signal, profile });
+  const profile = profiles ? {} : { profile: profileOf(device) };
+  const agent = await startAgent({ settings, log, signal, ...profile });
   let stopping: Promise<void> | null = null;
   const stop = () => {
     stopping ??= agent.stop();
