@@ -1,5 +1,5 @@
-/** The child's half of `measured-child.ts`: its request, its lines, its own memory. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** The child's half of `measured-child.ts`: its request, its lines. */
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** The request, when it has come. The process ends when its parent is gone. */
@@ -19,20 +19,6 @@ export function childResult(result: unknown): void {
 
 export function childLine(line: unknown): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-/**
- * The most memory this process ever had resident, in MiB. proc(5): "VmHWM"; `ru_maxrss` would count
- * the parent's memory from before `exec`.
- */
-export function peakMiB(): number {
-  try {
-    const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
-    if (found) return Number(found[1]) / 1024;
-  } catch {
-    // Not Linux: the next best figure.
-  }
-  return process.resourceUsage().maxRSS / 1024;
 }
 
 /**

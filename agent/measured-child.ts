@@ -3,11 +3,11 @@
  * crash, hang or eat memory without harm to this process; its peak memory is its own.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { residentMiB } from '../shared/process-memory.ts';
 
 export interface ChildRequest {
   /** The child's module; see `siblingModule`. */
@@ -126,17 +126,6 @@ function watchMemory(child: Child, limitMiB: number | null, onOver: (seen: numbe
       return peakMiB;
     },
   };
-}
-
-/** Resident memory of a process, 0 where it cannot be read. proc(5): "VmRSS". */
-function residentMiB(pid: number | undefined): number {
-  if (pid === undefined) return 0;
-  try {
-    const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return Number(found?.[1] ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
 }
 
 function failure(why: ChildFailure, reason: string) {

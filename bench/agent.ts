@@ -1,10 +1,11 @@
 /** What an idle agent costs: resident memory and start time, from `dist/`, without a model. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { residentMiB } from '../shared/process-memory.ts';
 import { productRoot } from '../shared/product.ts';
 import type { Bench } from './bench.ts';
 import { buildDist } from './support/build-dist.ts';
@@ -59,8 +60,7 @@ async function measure(home: string, args: readonly string[]): Promise<[number, 
     await says(agent, /answers at/);
     const tookMs = performance.now() - startedMs;
     await pause(settleMs);
-    const status = readFileSync(`/proc/${agent.pid}/status`, 'utf8');
-    return [tookMs, Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024];
+    return [tookMs, residentMiB(agent.pid)];
   } finally {
     await end(agent);
   }

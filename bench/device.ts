@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { makeBundle } from '../controller/bundle/bundle.ts';
 import { startController } from '../controller/main.ts';
 import { readSettings } from '../controller/settings.ts';
 import { createHttpClient, type HttpClient } from '../shared/http-client.ts';
+import { residentMiB } from '../shared/process-memory.ts';
 import { productRoot } from '../shared/product.ts';
 import { DeviceDetail } from '../shared/protocol/api.ts';
 import type { Architecture } from '../shared/protocol/releases.ts';
@@ -96,11 +97,11 @@ async function measure(measuring: Measuring, give: () => Promise<unknown>) {
   const detail = () => client.call(DeviceDetail, `/api/v1/devices/${arch}`).catch(() => null);
   await until('the profile', async () => (await detail())?.profile, patient);
   await pause(settleMs);
-  const idle = residentMiB(second.child);
+  const idle = residentMiB(second.child.pid);
   await give();
   await until('it serves', async () => (await detail())?.reported?.state === 'serving', patient);
   await pause(settleMs);
-  const serving = residentMiB(second.child);
+  const serving = residentMiB(second.child.pid);
   await end(second.child);
   const sizes = [bundle.bytes / 1e6, bundle.unpackedBytes / 1e6];
   return [arch, ...sizes, first.tookMs, second.tookMs, idle, serving];
@@ -127,11 +128,6 @@ async function start([file = '', ...before]: readonly string[], args: string[], 
   });
   await until('it answers', () => /answers at/.test(text), { timeoutMs: 300_000, everyMs: 5 });
   return { child, tookMs: performance.now() - startedMs };
-}
-
-function residentMiB({ pid }: ChildProcess): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
 
 async function end(child: ChildProcess): Promise<void> {

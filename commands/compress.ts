@@ -9,6 +9,7 @@ import type {
   SpeedTarget,
 } from '../shared/compress/request.ts';
 import { packageOfModel } from '../shared/evaluate/package.ts';
+import { ownPeakMiB } from '../shared/process-memory.ts';
 import { sentBytesOf } from '../shared/zstd.ts';
 import type { Command, CommandContext } from './command.ts';
 import { badArgument, recipeFlags, recipeOf, required, text } from './compress-recipe.ts';
@@ -78,7 +79,7 @@ export const command: Command = {
     );
     const seconds = (performance.now() - start) / 1000;
     const { recipe, sourceBytes, bytes, digest, layers, notes, quality } = written;
-    const peakMemoryMiB = process.resourceUsage().maxRSS / 1024;
+    const peakMemoryMiB = ownPeakMiB();
     const sentBytes = await sentBytesOf(written.path);
     const sizes = { sourceBytes, bytes, sentBytes };
     const report = { ...sizes, digest, recipe, layers, notes, seconds, peakMemoryMiB };

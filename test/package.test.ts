@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import * as v from 'valibot';
 import { createHttpClient } from '../shared/http-client.ts';
+import { residentMiB } from '../shared/process-memory.ts';
 import { productRoot, productVersion } from '../shared/product.ts';
 import { DeviceSummary } from '../shared/protocol/api.ts';
 import { temporaryFolder } from './support/fettle.ts';
@@ -43,9 +44,9 @@ test('packed and installed, it runs, and an idle agent takes at most 80 MiB', as
     const device = await client.call(DeviceSummary, '/api/v1/devices/idle').catch(() => null);
     return device?.online && device.hardwareClass !== null;
   });
-  const residentMiB = residentMiBOf(agent);
-  t.log(`the idle agent takes ${residentMiB.toFixed(1)} MiB`);
-  t.true(residentMiB <= residentMiBMax, `${residentMiB} MiB resident`);
+  const idleMiB = residentMiB(agent.pid);
+  t.log(`the idle agent takes ${idleMiB.toFixed(1)} MiB`);
+  t.true(idleMiB > 0 && idleMiB <= residentMiBMax, `${idleMiB} MiB resident`);
 });
 
 /** Unpacks the tarball as npm does; its dependencies are those of this checkout, and no others. */
@@ -99,10 +100,4 @@ function saysOn(child: ChildProcess, pattern: RegExp): Promise<string> {
     child.stderr?.on('data', add);
     child.once('exit', (code) => reject(new Error(`ended with ${code}:\n${text}`)));
   });
-}
-
-/** proc(5): `VmRSS` is the resident set in kB. */
-function residentMiBOf(child: ChildProcess): number {
-  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) / 1024;
 }

@@ -4,7 +4,8 @@
  */
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
-import { childRequest, childResult, peakMiB } from '../child-side.ts';
+import { ownPeakMiB } from '../../shared/process-memory.ts';
+import { childRequest, childResult } from '../child-side.ts';
 import { contest } from './contest.ts';
 import { openPoolRunner } from './pool-runner.ts';
 import { openRunner, type Runner } from './runner.ts';
@@ -21,7 +22,7 @@ try {
   }
   const watch = await watchMachine(request);
   const measured = await contest(runners, request);
-  childResult({ measured, peakMiB: peakMiB(), conditions: await watch.end() });
+  childResult({ measured, peakMiB: ownPeakMiB(), conditions: await watch.end() });
 } catch (thrown) {
   const code = thrown instanceof FettleError ? thrown.code : 'INTERNAL';
   childResult({ refused: { contestant, code, message: reasonOf(thrown) } });

@@ -1,9 +1,9 @@
 /** Runs one job in a process of its own, within a time and a memory, and tells how it ended. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
+import { residentMiB } from '../../shared/process-memory.ts';
 import { Answer, type Job } from './messages.ts';
 
 export interface WorkOptions {
@@ -23,8 +23,6 @@ export interface WorkEnd {
 }
 
 const memoryCheckMs = 500;
-/** Linux counts memory in pages of this size (getpagesize(2)) on every platform that we run on. */
-const pageBytes = 4096;
 
 /**
  * Throws what the job failed with, and `VARIANT_FAILED` where it took too long or too much memory.
@@ -82,10 +80,8 @@ function watchMemory(
   memoryMib: number,
   onExceeded: (reason: string) => void,
 ): NodeJS.Timeout {
-  return setInterval(async () => {
-    // proc(5): the second field of statm is resident pages.
-    const text = await readFile(`/proc/${child.pid}/statm`, 'utf8').catch(() => '');
-    const residentMib = (Number(text.split(' ')[1] ?? 0) * pageBytes) / (1 << 20);
-    if (residentMib > memoryMib) onExceeded(`it took more than ${memoryMib} MiB of memory`);
+  return setInterval(() => {
+    const exceeded = residentMiB(child.pid) > memoryMib;
+    if (exceeded) onExceeded(`it took more than ${memoryMib} MiB of memory`);
   }, memoryCheckMs);
 }

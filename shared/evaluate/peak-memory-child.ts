@@ -4,9 +4,9 @@
 import { argv } from 'node:process';
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../errors.ts';
+import { ownPeakMiB } from '../process-memory.ts';
 import { benchFeeds } from './bench.ts';
 import { InputPreparation } from './manifest.ts';
-import { peakMemoryMiB } from './peak-memory.ts';
 import { openSession } from './runtime.ts';
 
 const Model = v.object({
@@ -23,7 +23,7 @@ try {
   const session = await openSession(model.modelPath, { threads: model.threads });
   const feeds = await benchFeeds(session, model);
   for (let run = 0; run < runs; run++) await session.run(feeds);
-  console.log(`peak ${peakMemoryMiB().toFixed(2)}`);
+  console.log(`peak ${ownPeakMiB().toFixed(2)}`);
 } catch (thrown) {
   const told = thrown instanceof FettleError ? thrown.details.reason : undefined;
   console.error(told ?? reasonOf(thrown));

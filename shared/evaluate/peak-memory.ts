@@ -1,6 +1,5 @@
 /** Peak memory of a model, measured in a process that does nothing else. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FettleError } from '../errors.ts';
 import type { BenchModel } from './bench.ts';
@@ -25,15 +24,4 @@ export function measurePeakMemory(model: BenchModel, signal: AbortSignal): Promi
       reject(new FettleError('MODEL_UNRUNNABLE', { path: model.modelPath, reason }));
     });
   });
-}
-
-/** Of this process, in MiB: VmHWM where Linux tells it (proc(5)), else what the kernel accounts. */
-export function peakMemoryMiB(): number {
-  try {
-    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-    if (kib !== undefined) return Number(kib) / 1024;
-  } catch {
-    // Not Linux, or /proc is not mounted.
-  }
-  return process.resourceUsage().maxRSS / 1024;
 }

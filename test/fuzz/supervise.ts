@@ -1,8 +1,8 @@
 /** A child that may crash, hang or eat memory, and is then replaced; each is a finding. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { peakResidentMiB } from '../../shared/process-memory.ts';
 import type { Job, Outcome } from './child.ts';
 
 export interface Limits {
@@ -51,7 +51,7 @@ export function supervise(limits: Limits): Supervisor {
   }
 
   function judge(running: ChildProcess, verdict: Verdict): Verdict {
-    const memoryMiB = peakOf(running.pid);
+    const memoryMiB = peakResidentMiB(running.pid);
     peak = Math.max(peak, memoryMiB);
     if (verdict.ended !== 'outcome') restart();
     if (memoryMiB <= limits.memoryMiB) return verdict;
@@ -86,14 +86,4 @@ function expiry(seconds: number, signal: AbortSignal): Promise<Verdict> {
     );
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   });
-}
-
-/** VmHWM, the peak resident memory that Linux keeps for a process. */
-function peakOf(pid: number | undefined): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
 }

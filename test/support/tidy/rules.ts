@@ -97,6 +97,14 @@ export const rules: readonly Rule[] = [
     find: words(/\b(TO[D]O|FIX[M]E|X{3}|HA[C]K)\b/),
   },
   {
+    name: 'memory of a process is read in one place, not in pages, whose size differs',
+    instead: 'use shared/process-memory.ts',
+    find: (source) =>
+      source.path === 'shared/process-memory.ts'
+        ? []
+        : words(/(VmR[S]S:|VmH[W]M:|\/stat[m]\b)/)(source),
+  },
+  {
     name: 'nothing names the machine it was written on',
     instead: 'use a path relative to the repository, the home or the temporary folder',
     find: words(/(["'`\s(]|file:\/\/)\/(home|root|work|Users)\/\w/),
