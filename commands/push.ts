@@ -4,14 +4,18 @@
  */
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import * as v from 'valibot';
 import { type Digest, digestOfFile } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
 import { loadPackage, type Package } from '../shared/evaluate/package.ts';
 import type { HttpClient } from '../shared/http-client.ts';
 import { ModelRecord, type PushRequest } from '../shared/protocol/api.ts';
+import { VersionComparison } from '../shared/protocol/comparisons.ts';
 import { formatBytes, formatNumber } from '../shared/terminal/units.ts';
 import { argument, clientOptions, connect } from './client.ts';
 import type { Command, CommandContext } from './command.ts';
+import { comparisonLines } from './rollout/comparison-lines.ts';
+import { whenCompared } from './rollout/when-compared.ts';
 import { wholeModel } from './whole-model.ts';
 
 /** A push may wait for another model that is being measured. */
@@ -31,10 +35,29 @@ export const command: Command = {
       ? `${quality.metric} ${formatNumber(quality.value)} on ${quality.samples} samples`
       : 'not measured';
     io.line(`quality  ${measured}`);
+    const comparisons = await comparisonsOf(client, pushed, context);
+    for (const line of comparisonLines(comparisons)) io.line(line);
     for (const note of pushed.notes) io.line(note);
-    io.result(pushed);
+    io.result({ ...pushed, comparisons });
   },
 };
+
+const Comparisons = v.object({ items: v.array(VersionComparison) });
+const compareSeconds = 20;
+
+/** The version against those that devices serve now, or the one before it. */
+async function comparisonsOf(
+  client: HttpClient,
+  { name, version }: ModelRecord,
+  context: CommandContext,
+): Promise<VersionComparison[]> {
+  const path = `/api/v1/models/${name}/${version}/comparisons?waitSeconds=${compareSeconds}`;
+  const look = async () => {
+    const { items } = await client.call(Comparisons, path, { signal: context.signal });
+    return { model: name, version, comparisons: items };
+  };
+  return (await whenCompared(look, context)).comparisons;
+}
 
 /**
  * Uploads what the controller lacks and waits for the measurement. Throws what is wrong with the

@@ -10,7 +10,7 @@ import { type Database, decodeStored } from './store/database.ts';
 import { hintKey } from './store/measurements.ts';
 
 /** Where the manifest says nothing. */
-const defaults = { maxDrop: 0.01, objective: 'latency' } as const;
+export const defaults = { maxDrop: 0.01, objective: 'latency' } as const;
 
 export interface Terms {
   readonly id: string;

@@ -5,6 +5,7 @@ import type { ModelRecord } from '../shared/protocol/api.ts';
 import { bare, createAccounts, deviceBrokerOf } from './accounts.ts';
 import { addBackupRoutes } from './api/backups.ts';
 import { addBlobRoutes } from './api/blobs.ts';
+import { addComparisonRoutes } from './api/comparisons.ts';
 import { addDashboard } from './api/dashboard.ts';
 import { addDeviceRoutes } from './api/devices.ts';
 import { addEnrolRoutes } from './api/enrol.ts';
@@ -18,6 +19,7 @@ import { addRolloutRoutes } from './api/rollouts.ts';
 import { type Server, startServer } from './api/server.ts';
 import { addWebhookRoutes } from './api/webhooks.ts';
 import { type Broker, startBroker } from './broker.ts';
+import { type Comparisons, createComparisons } from './comparisons.ts';
 import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
 import { createComplaints } from './events.ts';
@@ -163,6 +165,7 @@ async function startMessaging(
 interface Engine {
   readonly registry: Registry;
   readonly variants: Variants;
+  readonly comparisons: Comparisons;
   readonly releases: Releases;
   readonly rollouts: Rollouts;
   readonly webhooks: Webhooks;
@@ -178,11 +181,14 @@ async function startEngine(
   closers.push(() => registry.stop());
   const variants = createVariants(world);
   closers.push(() => variants.stop());
+  const comparisons = createComparisons(world, registry);
+  closers.push(() => comparisons.stop());
   await registry.resume();
   await variants.resume();
+  await comparisons.resume();
   const releases = await openReleases(world);
   const rollouts = await openRollouts(world, {
-    ...{ dispatcher, registry, releases },
+    ...{ dispatcher, registry, releases, comparisons },
     onStarted: (model) => {
       buildAhead(model, variants).catch((thrown) => world.log.warn({ err: thrown }, 'not built'));
     },
@@ -191,7 +197,7 @@ async function startEngine(
   onChanged.add(rollouts.poke);
   const webhooks = await openWebhooks(world, () => rollouts.list());
   closers.push(() => webhooks.stop());
-  return { registry, variants, releases, rollouts, webhooks };
+  return { registry, variants, comparisons, releases, rollouts, webhooks };
 }
 
 /** Devices will ask for all of them in this order: who asks first then waits less. */
@@ -235,7 +241,7 @@ function addressOf({ settings }: World, broker: Broker | null): string {
 function serve(
   world: World,
   { broker, link, dispatcher, announcer, metrics }: Messaging & { readonly metrics: Metrics },
-  { registry, variants, releases, rollouts, webhooks }: Engine,
+  { registry, variants, comparisons, releases, rollouts, webhooks }: Engine,
 ): Promise<Server> {
   return startServer(world, async (api) => {
     addHealthRoutes(api, world, { brokerConnected: () => link.connected, metrics });
@@ -264,6 +270,7 @@ function serve(
     addBackupRoutes(api, world);
     addBlobRoutes(api, world.blobs);
     addModelRoutes(api, registry, variants);
+    addComparisonRoutes(api, { registry, comparisons, fleet: world.fleet });
     addRolloutRoutes(api, rollouts);
     addReleaseRoutes(api, releases);
     addInstallRoutes(api, world, { releases, rollouts });

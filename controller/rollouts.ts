@@ -4,15 +4,19 @@
  */
 import { FettleError } from '../shared/errors.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
+import type { VersionComparison } from '../shared/protocol/comparisons.ts';
 import type { ReleaseRecord } from '../shared/protocol/releases.ts';
 import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/protocol/rollouts.ts';
 import { type TraceContext, traceparentOf } from '../shared/trace-context.ts';
+import type { Comparisons } from './comparisons.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Device } from './fleet.ts';
 import { loadRecent } from './recent.ts';
 import type { Registry } from './registry.ts';
 import type { Releases } from './releases/releases.ts';
 import { act, type RolloutAction } from './rollout/act.ts';
 import { isOfAgent } from './rollout/agent-lane.ts';
+import { requireNoFall } from './rollout/compare.ts';
 import { shown } from './rollout/keep.ts';
 import { createLooker } from './rollout/looker.ts';
 import { previewOf } from './rollout/preview.ts';
@@ -21,13 +25,13 @@ import { governingOf, lookAtAll, type Runner, viewsOf } from './rollout/run.ts';
 import { parseSelector } from './rollout/selector.ts';
 import { newRollout } from './rollout/terms.ts';
 import { governed } from './rollout/view.ts';
-import { loadRollouts, putRollout } from './store/rollouts.ts';
+import { loadRollouts, putRollout, type StoredRollout } from './store/rollouts.ts';
 import type { World } from './world.ts';
 
 export interface Rollouts {
   /**
    * What it gives to devices belongs to the trace. Throws `NOT_FOUND`, `CONFLICT` where the model
-   * isn't ready, `BAD_ARGUMENT`.
+   * isn't ready, `BAD_ARGUMENT`; unless it is forced, `VERSION_WORSE` and `COMPARISON_PENDING`.
    */
   start(request: RolloutRequest, trace?: TraceContext | null): Promise<RolloutRecord>;
   /** Throws `NOT_FOUND`, and `CONFLICT` where its state doesn't allow it. */
@@ -47,13 +51,14 @@ export interface RolloutDoors {
   readonly dispatcher: Dispatcher;
   readonly registry: Registry;
   readonly releases: Releases;
+  readonly comparisons: Comparisons;
   /** A model is about to reach devices, which will ask for its variants. */
   readonly onStarted: (model: ModelRecord) => void;
 }
 
 export async function openRollouts(
   world: World,
-  { dispatcher, registry, releases, onStarted }: RolloutDoors,
+  { dispatcher, registry, releases, comparisons, onStarted }: RolloutDoors,
 ): Promise<Rollouts> {
   const all = await loadRollouts(world.db);
   await loadRecent(world);
@@ -69,12 +74,17 @@ export async function openRollouts(
     return rollout;
   };
   return {
-    preview: (request) => preview(runner, request),
-    start(request, trace = null) {
+    preview: (request) => preview(runner, request, comparisons),
+    async start(request, trace = null) {
+      const model = await subjectOf(runner, request);
+      const began = { order: 0, nowMs: world.now() };
+      const plain = newRollout(request, model, began);
+      const compared = await compare(runner, { subject: model, record: plain, comparisons });
+      if (!request.force) requireNoFall(model, compared);
       return looker.exclusive(async () => {
-        const model = await subjectOf(runner, request);
         const order = (all.at(-1)?.record.order ?? 0) + 1;
-        const made = newRollout(request, model, { order, nowMs: world.now() });
+        const beginning = { ...began, order, comparisons: compared };
+        const made = newRollout(request, model, beginning);
         const record = { ...made, traceparent: trace && traceparentOf(trace) };
         if (model.type === 'model') onStarted(model.record);
         await putRollout(world.db, record);
@@ -127,19 +137,49 @@ async function readyModel(registry: Registry, request: RolloutRequest): Promise<
   throw new FettleError('CONFLICT', { reason });
 }
 
+/** Longer than this nobody waits for an answer; what is measured meanwhile is not lost. */
+const compareWaitMs = 20_000;
+
+interface Compare {
+  readonly subject: Subject;
+  readonly record: StoredRollout;
+  readonly comparisons: Comparisons;
+}
+
+/** The version against what the devices that the rollout would take serve of the model now. */
+async function compare(
+  runner: Runner,
+  { subject, record, comparisons }: Compare,
+): Promise<VersionComparison[]> {
+  if (subject.type === 'agent') return [];
+  const devices = takenBy(runner, record);
+  const least = record.gates.liveAgreement ?? null;
+  return await comparisons.replaced(subject.record, { devices, least, waitMs: compareWaitMs });
+}
+
+/** The devices that a rollout would take if it were the newest. */
+function takenBy({ world, releases }: Runner, record: StoredRollout): readonly Device[] {
+  const governing = governingOf(record, releases);
+  return governed(world.fleet.devices.values(), [governing]).get(record.id) ?? [];
+}
+
 /** As if it were the newest rollout, in its first moment. */
-async function preview(runner: Runner, request: RolloutRequest): Promise<RolloutPreview> {
+async function preview(
+  runner: Runner,
+  request: RolloutRequest,
+  comparisons: Comparisons,
+): Promise<RolloutPreview> {
   const { world } = runner;
   const subject = await subjectOf(runner, request);
   const nowMs = world.now();
   const record = newRollout(request, subject, { order: 0, nowMs });
   const { devices } = world.fleet;
-  const governing = governingOf(record, runner.releases);
-  const wanted = governed(devices.values(), [governing]).get(record.id) ?? [];
+  const wanted = takenBy(runner, record);
+  const compared = await compare(runner, { subject, record, comparisons });
   const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
   const rollout = { ...record, settled: false, members: [] };
   const shown = previewSubject(runner, subject, record.selector);
-  return previewOf({ subject: shown, rollout, devices, views, nowMs });
+  return previewOf({ subject: shown, rollout, devices, views, comparisons: compared, nowMs });
 }
 
 function previewSubject({ world }: Runner, subject: Subject, selector: string): PreviewSubject {

@@ -149,6 +149,15 @@ export const errorTable = {
   PORT_IN_USE: kind('{what} port {port} is in use', 'Choose another with {setting}.'),
   UNAUTHORIZED: kind('{reason}', 'Give a valid token: --token or FETTLE_TOKEN.'),
   FORBIDDEN: kind('{reason}', 'Use a token whose role allows this.'),
+  VERSION_WORSE: kind(
+    '{model} {version}: {reason}',
+    'Look at the version, or start it all the same with --force.',
+  ),
+  COMPARISON_PENDING: kind(
+    '{model} {version} is still being compared with version {against}',
+    'Try again in a moment, or start it without that with --force.',
+    true,
+  ),
   NOT_FOUND: kind('{what} not found', 'List what there is first.'),
   CONFLICT: kind('{reason}', 'Look at the present state first.'),
   TIMEOUT: kind(

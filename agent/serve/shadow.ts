@@ -3,8 +3,8 @@
  * one at a time, and what both say is compared. Nobody who asks waits for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { goldenLimits } from '../../shared/evaluate/golden.ts';
-import { argmax, noiseRatio, splitSamples, toDecibel } from '../../shared/evaluate/metrics.ts';
+import { compareOutputs } from '../../shared/evaluate/agreement.ts';
+import { toDecibel } from '../../shared/evaluate/metrics.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import type { LiveAgreement } from '../../shared/protocol/messages.ts';
@@ -75,47 +75,6 @@ async function runBoth(
   seen.samples += 1;
   if (agrees) seen.agreed += 1;
   seen.worst = Math.max(seen.worst, noise);
-}
-
-/**
- * Whether two answers to the same request say the same. By a metric of classes: every sample's
- * largest element of the first output is the same; by any other: the difference is within what
- * 8 bits are allowed (`goldenLimits`). Pure.
- */
-export function compareOutputs(
-  before: Tensors,
-  after: Tensors | null,
-  metric: string | null,
-): { readonly agrees: boolean; readonly noise: number } {
-  let noise = 0;
-  let classes = true;
-  for (const [at, [name, wanted]] of Object.entries(before).entries()) {
-    const got = after?.[name];
-    if (Array.isArray(wanted.data)) {
-      const same = String(got?.data) === String(wanted.data);
-      noise = Math.max(noise, same ? 0 : Infinity);
-      classes &&= same;
-      continue;
-    }
-    const batch = Math.max(1, wanted.dims[0] ?? 1);
-    const gotten =
-      got && !Array.isArray(got.data) ? splitSamples(got, { count: batch, batch }) : [];
-    for (const [row, values] of splitSamples(wanted, { count: batch, batch }).entries()) {
-      const own = gotten[row] ?? [];
-      noise = Math.max(noise, noiseRatio(own, values));
-      if (at === 0) classes &&= own.length === values.length && argmax(own) === argmax(values);
-    }
-  }
-  const close = toDecibel(noise) >= goldenLimits.quantized;
-  return { agrees: isOfClasses(metric, before) ? classes : close, noise };
-}
-
-const classMetrics: readonly (string | null)[] = ['top1', 'top5', 'agreement'];
-
-/** An answer of one number has no largest element worth comparing. */
-function isOfClasses(metric: string | null, outputs: Tensors): boolean {
-  const [first] = Object.values(outputs);
-  return classMetrics.includes(metric) && (first?.data.length ?? 0) > (first?.dims[0] ?? 1);
 }
 
 function sameInputs(a: readonly TensorInfo[], b: readonly TensorInfo[]): boolean {

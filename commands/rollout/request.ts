@@ -28,6 +28,7 @@ export const requestOptions: readonly Option[] = [
   { flags: '--max-failures <n>', help: 'failed devices that breach (1)' },
   { flags: '--gate <name=value...>', help: 'another threshold, e.g. latencyRatio=1.5, or =off' },
   { flags: '--on-breach <action>', help: 'pause, abort or rollback (pause)' },
+  { flags: '--force', help: 'start it though the version falls below what it replaces' },
   { flags: '--breach-scope <scope>', help: 'fleet, or only the class that breached (fleet)' },
 ];
 
@@ -50,6 +51,7 @@ export function requestOf(context: CommandContext): RolloutAsked {
     ...(gates === undefined ? {} : { gates }),
     ...(onBreach === undefined ? {} : { onBreach }),
     ...(breachScope === undefined ? {} : { breachScope }),
+    ...(context.options.force === true ? { force: true } : {}),
   };
 }
 

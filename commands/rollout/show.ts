@@ -5,6 +5,7 @@ import { type RolloutPreview, RolloutRecord } from '../../shared/protocol/rollou
 import { argument, connect } from '../client.ts';
 import type { CommandContext } from '../command.ts';
 import { printTable } from '../rows.ts';
+import { comparisonLines } from './comparison-lines.ts';
 import { groupMembers } from './groups.ts';
 
 const lookEveryMs = 1000;
@@ -14,6 +15,8 @@ export function printRollout(record: RolloutRecord, { io }: CommandContext): voi
   const { id, model, version, state, wave, waves, reason, since } = record;
   io.line(`${id}  ${model} ${version}  ${state}  wave ${wave} of ${waves.length}`);
   io.line(since === null ? reason : `${reason} (since ${since})`);
+  if (record.forced) io.line('it was started with --force');
+  for (const line of comparisonLines(record.comparisons)) io.line(line);
   const groups = groupMembers(record).map((group) => [
     ...[String(group.wave), group.class || '–', `${group.done}/${group.devices}`],
     ...[String(group.failed), group.since ?? '–', group.waits],
@@ -38,6 +41,7 @@ export function printPreview(preview: RolloutPreview, { io }: CommandContext): v
     ...[member.serves ?? '–', member.gets, member.fits, member.notes.join('; ')],
   ]);
   print(io, ['WAVE', 'DEVICE', 'CLASS', 'ROLE', 'NOW', 'GETS', 'FITS', 'NOTES'], rows);
+  for (const line of comparisonLines(preview.comparisons)) io.line(line);
   for (const note of notes) io.line(note);
   io.result(preview);
 }

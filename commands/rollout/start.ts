@@ -6,6 +6,7 @@ import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { requestOf, requestOptions } from './request.ts';
 import { followRollout, printPreview, printRollout } from './show.ts';
+import { startWhenCompared, whenCompared } from './when-compared.ts';
 
 export const command: Command = {
   args: ['MODEL'],
@@ -21,10 +22,12 @@ export const command: Command = {
     const asked = { method: 'POST', body: requestOf(context), signal } as const;
     if (context.options.dryRun) {
       const path = '/api/v1/rollouts/preview';
-      printPreview(await client.call(RolloutPreview, path, asked), context);
+      const look = () => client.call(RolloutPreview, path, asked);
+      printPreview(await whenCompared(look, context), context);
       return;
     }
-    const started = await client.call(RolloutRecord, '/api/v1/rollouts', asked);
+    const start = () => client.call(RolloutRecord, '/api/v1/rollouts', asked);
+    const started = await startWhenCompared(start, context);
     const record = context.options.wait ? await followRollout(client, started, context) : started;
     printRollout(record, context);
   },

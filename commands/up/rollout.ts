@@ -4,6 +4,7 @@ import { RolloutRecord, type RolloutRequest } from '../../shared/protocol/rollou
 import { silent } from '../output.ts';
 import { fetchAll } from '../pages.ts';
 import { pushPackage } from '../push.ts';
+import { startWhenCompared } from '../rollout/when-compared.ts';
 
 interface RollingOut {
   readonly client: HttpClient;
@@ -25,11 +26,9 @@ export async function rollOut({ client, packageFolder, say, signal }: RollingOut
     return;
   }
   const body: RolloutRequest = { model: name, version, ...pace };
-  const started = await client.call(RolloutRecord, '/api/v1/rollouts', {
-    method: 'POST',
-    body,
-    signal,
-  });
+  const asked = { method: 'POST', body, signal } as const;
+  const start = () => client.call(RolloutRecord, '/api/v1/rollouts', asked);
+  const started = await startWhenCompared(start, { io: silent, signal });
   say(`${name} version ${version}: ${started.reason}`);
 }
 

@@ -13,7 +13,7 @@ const Version = v.pipe(
   v.regex(/^\d{1,9}$/, 'expected a version number'),
   v.transform(Number),
 );
-const ModelPath = v.object({ name: Name, version: Version });
+export const ModelPath = v.object({ name: Name, version: Version });
 
 /** The longest time a request may wait for a variant. */
 const waitSecondsMax = 60;

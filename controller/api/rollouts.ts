@@ -16,8 +16,11 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
     access: 'operator',
     body: RolloutRequest,
     answers: { 201: RolloutRecord },
-    async handle({ body, trace, reply }) {
+    async handle({ body, trace, reply, principal }) {
       const record = await rollouts.start(body, trace);
+      if (record.forced && principal && principal.role !== 'device') {
+        await recordForced(api, principal.name, record);
+      }
       reply.code(201);
       return record;
     },
@@ -65,6 +68,14 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
       handle: ({ params, trace }) => rollouts.act(params.id, action, trace),
     });
   }
+}
+
+/** The request is in the log already; this says over what it was forced. */
+async function recordForced(api: Api, who: string, record: RolloutRecord): Promise<void> {
+  const { id, model, version, comparisons } = record;
+  const over = comparisons.map(({ against, state, reason }) => ({ against, state, reason }));
+  const detail = { model, version, over };
+  await api.record({ who, action: `FORCED /api/v1/rollouts/${id}`, detail });
 }
 
 function isAction(text: string): text is RolloutAction {

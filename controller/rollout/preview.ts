@@ -10,12 +10,13 @@ export interface Previewing {
   readonly rollout: RolloutInput;
   readonly devices: ReadonlyMap<string, Device>;
   readonly views: ReadonlyMap<string, DeviceView>;
+  readonly comparisons: RolloutPreview['comparisons'];
   readonly nowMs: number;
 }
 
 /** The devices are in the order in which they would be admitted. */
 export function previewOf(previewing: Previewing): RolloutPreview {
-  const { subject, rollout, views, devices, nowMs } = previewing;
+  const { subject, rollout, views, devices, comparisons, nowMs } = previewing;
   const plan = planRollout({ ...rollout, maintenance: null, waves: open(rollout) }, views, nowMs);
   const seen = new Map<string, number>();
   const members = plan.members
@@ -33,7 +34,8 @@ export function previewOf(previewing: Previewing): RolloutPreview {
       };
     });
   const { name, version } = subject;
-  return { model: name, version, waves: [...rollout.waves], members, notes: notesFor(previewing) };
+  const waves = [...rollout.waves];
+  return { model: name, version, waves, members, comparisons, notes: notesFor(previewing) };
 }
 
 const unknown = { serves: null, gets: '–', fits: 'yes' as const, notes: [] };

@@ -22,11 +22,18 @@ const defaults = {
   breachScope: 'fleet',
 } as const;
 
+export interface Beginning {
+  readonly order: number;
+  readonly nowMs: number;
+  /** What the version is against those that it replaces. */
+  readonly comparisons?: StoredRollout['comparisons'];
+}
+
 /** Throws `BAD_ARGUMENT`. */
 export function newRollout(
   request: RolloutRequest,
   { name, version }: Pick<ModelRecord, 'name' | 'version'>,
-  { order, nowMs }: { order: number; nowMs: number },
+  { order, nowMs, comparisons = [] }: Beginning,
 ): StoredRollout {
   parseSelector(request.selector ?? '');
   const { maintenance } = request;
@@ -35,6 +42,9 @@ export function newRollout(
     const got = maintenance.timeZone;
     throw new FettleError('BAD_ARGUMENT', { what: 'time zone', expected, got });
   }
+  // Who starts it knowing that it answers otherwise does not want it stopped for that.
+  const unheld = comparisons.some(({ state }) => state === 'falls' || state === 'measuring');
+  const forced = request.force === true && unheld;
   const { waves, selector = '', gates = {}, maxFailures = defaults.maxFailures } = request;
   return {
     id: `${name}-${version}-${randomBytes(3).toString('hex')}`,
@@ -51,9 +61,10 @@ export function newRollout(
     minHealthyPercent: request.minHealthyPercent ?? defaults.minHealthyPercent,
     watchSeconds: request.watchSeconds ?? defaults.watchSeconds,
     maintenance: maintenance ?? null,
-    gates: v.parse(GateLimits, gates),
+    gates: { ...v.parse(GateLimits, gates), ...(forced ? { liveAgreement: null } : {}) },
     onBreach: request.onBreach ?? defaults.onBreach,
     breachScope: request.breachScope ?? defaults.breachScope,
+    ...{ comparisons: [...comparisons], forced },
     ...{ approvedWave: 0, accepted: [], reverting: false, stops: [] },
     createdAt: instant(nowMs),
     endedAt: null,

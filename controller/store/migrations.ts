@@ -223,6 +223,18 @@ const steps: Readonly<Record<string, Step>> = {
       await sql`alter table devices add column telemetry_seconds integer`.execute(db);
     },
   },
+  '0011-comparisons': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('comparisons')
+        .addColumn('model', 'text', (c) => c.notNull())
+        .addColumn('version', 'integer', (c) => c.notNull())
+        .addColumn('against', 'integer', (c) => c.notNull())
+        .addColumn('record', 'text', (c) => c.notNull())
+        .addPrimaryKeyConstraint('comparisons_pk', ['model', 'version', 'against'])
+        .execute();
+    },
+  },
 };
 
 /**

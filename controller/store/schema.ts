@@ -103,6 +103,13 @@ export interface Tables {
     record: string;
     created_ms: number;
   };
+  /** Two versions of a model that were run on one data set: the later one's. */
+  comparisons: {
+    model: string;
+    version: number;
+    against: number;
+    record: string;
+  };
   variants: {
     id: string;
     model: string;

@@ -1,7 +1,7 @@
 /** What a worker process is told and what it answers: JSON over the channel that `fork` opens. */
 import * as v from 'valibot';
 import { Recipe } from '../../shared/compress/recipe.ts';
-import { Manifest } from '../../shared/evaluate/manifest.ts';
+import { Manifest, metrics } from '../../shared/evaluate/manifest.ts';
 import { Outcome } from '../../shared/evaluate/outcome.ts';
 import { DigestText, ErrorReportSchema, TensorInfo } from '../../shared/protocol/fields.ts';
 import { Channels, Quality } from '../../shared/protocol/tuning.ts';
@@ -24,6 +24,13 @@ export const Job = v.variant('kind', [
     sourceOutcome: v.nullable(Outcome),
     /** An empty folder for what is built. */
     folder: v.string(),
+  }),
+  /** Two versions of a model on the evaluation set of the first. */
+  v.object({
+    kind: v.literal('compare'),
+    files: Files,
+    before: Files,
+    metric: v.picklist(metrics),
   }),
 ]);
 export type Job = v.InferOutput<typeof Job>;
@@ -52,6 +59,14 @@ export const Measured = v.object({
   outcome: v.nullable(Outcome),
 });
 export type Measured = v.InferOutput<typeof Measured>;
+
+export const Compared = v.object({
+  type: v.literal('compared'),
+  samples: v.number(),
+  agreement: v.nullable(v.number()),
+  before: v.nullable(v.number()),
+});
+export type Compared = v.InferOutput<typeof Compared>;
 
 export const Built = v.object({
   type: v.literal('built'),
@@ -87,6 +102,7 @@ export const Answer = v.variant('type', [
   v.object({ type: v.literal('progress'), progress: Progress }),
   Inspected,
   Measured,
+  Compared,
   Built,
   Failed,
 ]);

@@ -22,6 +22,9 @@ export interface WorkEnd {
   readonly lost: string | null;
 }
 
+/** After one of these a job is done. */
+const lastWords: readonly Answer['type'][] = ['measured', 'compared', 'built'];
+
 const memoryCheckMs = 500;
 
 /**
@@ -52,7 +55,7 @@ export async function runJob(job: Job, options: WorkOptions): Promise<WorkEnd> {
   child.on('message', (message) => {
     const answer = v.parse(Answer, message);
     options.onAnswer(answer);
-    if (answer.type === 'measured' || answer.type === 'built') resolve({ lost: null });
+    if (lastWords.some((type) => type === answer.type)) resolve({ lost: null });
     if (answer.type === 'failed') reject(new FettleError(answer.code, answer.details));
   });
   child.on('error', reject);
@@ -69,7 +72,7 @@ export async function runJob(job: Job, options: WorkOptions): Promise<WorkEnd> {
 }
 
 function nameOf(job: Job): string {
-  return job.kind === 'build' ? `of ${job.files.manifest.name}` : 'source';
+  return job.kind === 'measure' ? 'source' : `of ${job.files.manifest.name}`;
 }
 
 /**

@@ -19,6 +19,9 @@ async function work(job: Job): Promise<void> {
     if (job.kind === 'measure') {
       const { measureModel } = await import('./measure.ts');
       await measureModel(job.files, send);
+    } else if (job.kind === 'compare') {
+      const { compareVersions } = await import('./compare.ts');
+      await compareVersions(job, send);
     } else {
       const { buildVariant } = await import('./build.ts');
       await buildVariant(job, send);

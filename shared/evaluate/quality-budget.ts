@@ -34,7 +34,7 @@ export function judgeQuality(quality: Quality, maxDrop: number): QualityVerdict 
 }
 
 /** `0.5 points of top1 lost`, or gained. */
-function sayLoss(quality: Pick<Quality, 'metric'>, drop: number): string {
+export function sayLoss(quality: Pick<Quality, 'metric'>, drop: number): string {
   return drop < 0 ? `${sayDrop(quality, -drop)} gained` : `${sayDrop(quality, drop)} lost`;
 }
 
@@ -45,6 +45,11 @@ export function sayDrop(quality: Pick<Quality, 'metric'>, drop: number): string 
   if (!shares.includes(quality.metric)) return `${round(drop)} ${quality.metric}`;
   const points = round(drop * 100);
   return `${points} point${points === '1' ? '' : 's'} of ${quality.metric}`;
+}
+
+/** A metric's value: `82.1 %` of what is a share, else in its own unit. */
+export function sayValue({ metric }: Pick<Quality, 'metric'>, value: number): string {
+  return shares.includes(metric) ? `${round(value * 100)} %` : `${round(value)} ${metric}`;
 }
 
 function round(value: number): string {

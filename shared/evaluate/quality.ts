@@ -123,7 +123,8 @@ async function runBatch({ session, other, dataSet }: Scoring, batch: Batch): Pro
   return outputs.map((sample, at) => ({ outputs: sample, reference: reference?.[at] ?? [] }));
 }
 
-async function samplesOf(session: Session, batch: Batch, dataSet: DataSet) {
+/** What the model answers to each sample of a run, in the order of its outputs. */
+export async function samplesOf(session: Session, batch: Batch, dataSet: DataSet) {
   const results = await session.run(batch.feeds);
   const size = dataSet.batchVaries ? batch.count : dataSet.batch;
   const split = session.outputs.flatMap(({ name, type }) => {

@@ -1,5 +1,6 @@
 /** The documents of rollouts: what is asked for, and how it stands. */
 import * as v from 'valibot';
+import { VersionComparison } from './comparisons.ts';
 import { Count, Instant, Name, Text } from './fields.ts';
 import { memberStates, rolloutStates } from './states.ts';
 
@@ -101,6 +102,8 @@ export const RolloutRequest = v.strictObject({
   /** What is done when a gate is breached, and to whom. */
   onBreach: v.optional(v.picklist(breachActions)),
   breachScope: v.optional(v.picklist(breachScopes)),
+  /** It is started though the version falls below one that it replaces. */
+  force: v.optional(v.boolean()),
 });
 export type RolloutRequest = v.InferOutput<typeof RolloutRequest>;
 /** As it is sent: gates that are not named keep their thresholds. */
@@ -158,6 +161,10 @@ export const RolloutRecord = v.looseObject({
   gates: v.optional(GateLimits, {}),
   onBreach: v.optional(v.picklist(breachActions), 'pause'),
   breachScope: v.optional(v.picklist(breachScopes), 'fleet'),
+  /** The version against those that it replaces, as that stood when it was started. */
+  comparisons: v.optional(v.array(VersionComparison), []),
+  /** It was started though one of them says no, or before it said anything. */
+  forced: v.optional(v.boolean(), false),
   /** The last wave that a person has approved of. */
   approvedWave: v.optional(Count, 0),
   /** Breached gates that a person has resumed over, as `gate/against/class`. */
@@ -208,6 +215,8 @@ export const RolloutPreview = v.looseObject({
       notes: v.array(Text),
     }),
   ),
+  /** The version against each that it would replace. */
+  comparisons: v.optional(v.array(VersionComparison), []),
   /** What holds for all of them, one sentence each. */
   notes: v.array(Text),
 });

@@ -15,25 +15,36 @@ export interface TinyOptions {
   readonly data?: boolean;
   /** Makes the content differ: what the biases are. */
   readonly bias?: number;
+  /** So many classes beside the right one it answers: 0 is right. */
+  readonly wrongBy?: number;
+  /** Which samples the evaluation set holds. */
+  readonly evaluation?: number;
+  /** false leaves the labels out, so that nothing says what is right. */
+  readonly labels?: boolean;
+  /** Features of a sample. */
+  readonly features?: number;
+  /** More members of the manifest. */
+  readonly manifest?: object;
 }
 
-const features = 4;
+const featuresUsual = 4;
 const classes = 3;
 
 /** Writes the package into the folder and returns its path. */
-export async function writeTinyPackage(
-  folder: string,
-  { name = 'tiny', data = true, bias = 0 }: TinyOptions = {},
-): Promise<string> {
+export async function writeTinyPackage(folder: string, options: TinyOptions = {}): Promise<string> {
+  const { name = 'tiny', data = true, evaluation = 2, labels = true } = options;
+  const { features = featuresUsual } = options;
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'model.onnx'), tinyModel(bias));
+  await writeFile(join(folder, 'model.onnx'), tinyModel(options));
   if (data) {
-    await writeNpz(join(folder, 'calibration.npz'), samples(16, 1));
-    await writeNpz(join(folder, 'evaluation.npz'), samples(24, 2, true));
+    await writeNpz(join(folder, 'calibration.npz'), samples({ count: 16, seed: 1, features }));
+    const evaluated = samples({ count: 24, seed: evaluation, features, labels });
+    await writeNpz(join(folder, 'evaluation.npz'), evaluated);
   }
   const manifest = {
     name,
     model: 'model.onnx',
+    ...options.manifest,
     ...(data ? { calibration: 'calibration.npz', evaluation: 'evaluation.npz' } : {}),
   };
   await writeFile(join(folder, 'fettle.json'), JSON.stringify(manifest));
@@ -41,10 +52,15 @@ export async function writeTinyPackage(
 }
 
 /** `y = x·W + b`: the class is the largest of the first three features. */
-export function tinyModel(bias = 0): Uint8Array {
-  const weights = Array.from({ length: features * classes }, (_, index) =>
-    Math.floor(index / classes) === index % classes ? 1 : 0,
-  );
+export function tinyModel({
+  bias = 0,
+  wrongBy = 0,
+  features = featuresUsual,
+}: Pick<TinyOptions, 'bias' | 'wrongBy' | 'features'> = {}): Uint8Array {
+  const weights = Array.from({ length: features * classes }, (_, index) => {
+    const feature = Math.floor(index / classes);
+    return feature < classes && (feature + wrongBy) % classes === index % classes ? 1 : 0;
+  });
   const graph = graphOf({
     nodes: [nodeOf('Gemm', { inputs: ['x', 'w', 'b'], outputs: ['y'] })],
     inputs: [valueNamed('x', ['N', features])],
@@ -57,7 +73,14 @@ export function tinyModel(bias = 0): Uint8Array {
   return writeModel(modelOf({ ...graph, outputs: [valueNamed('y', ['N', classes])] }));
 }
 
-function samples(count: number, seed: number, labels = false): Record<string, NpyArray> {
+interface Samples {
+  readonly count: number;
+  readonly seed: number;
+  readonly features: number;
+  readonly labels?: boolean;
+}
+
+function samples({ count, seed, features, labels = false }: Samples): Record<string, NpyArray> {
   const rows = Array.from({ length: count }, (_, sample) =>
     Array.from({ length: features }, (_, feature) =>
       Math.abs(Math.sin((sample + 1) * (feature + 2) * seed)),

@@ -1,0 +1,234 @@
+/**
+ * Versions of a model compared with those that they replace: by what was measured when they were
+ * pushed, else by running both on one data set, in a worker, once for each pair.
+ */
+import { type ErrorReport, FettleError, reportError } from '../shared/errors.ts';
+import { metrics } from '../shared/evaluate/manifest.ts';
+import type { Metric } from '../shared/evaluate/metrics.ts';
+import type { ModelRecord } from '../shared/protocol/api.ts';
+import type { VersionComparison } from '../shared/protocol/comparisons.ts';
+import type { Quality } from '../shared/protocol/tuning.ts';
+import type { Device } from './fleet.ts';
+import { defaults } from './goals.ts';
+import { filesOf, type Registry, requestOf } from './registry.ts';
+import {
+  comparesDirectly,
+  judgeVersions,
+  obstacleOf,
+  type Pair,
+  replacedBy,
+} from './rollout/compare.ts';
+import {
+  findPair,
+  listPairs,
+  type PairKey,
+  putPair,
+  type StoredPair,
+} from './store/comparisons.ts';
+import type { Compared, Job } from './work/messages.ts';
+import { createPool } from './work/pool.ts';
+import { runJob } from './work/run.ts';
+import type { World } from './world.ts';
+
+export interface Comparisons {
+  /** Against each version that it replaces on these devices. What is not known yet is measured. */
+  replaced(next: ModelRecord, asked: Asked): Promise<VersionComparison[]>;
+  /**
+   * Against one version as far as that is known; null where that version is gone. `quality` is of
+   * the variant that is meant.
+   */
+  known(
+    next: ModelRecord,
+    against: number,
+    quality: Quality | null,
+  ): Promise<VersionComparison | null>;
+  /** Goes on with what was being measured when the controller ended. */
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Asked {
+  readonly devices: Iterable<Device>;
+  /** The least share of samples that two versions answer alike, where nothing else compares. */
+  readonly least: number | null;
+  /** How long what is being measured is waited for. */
+  readonly waitMs: number;
+}
+
+export function createComparisons(world: World, registry: Registry): Comparisons {
+  const measuring = createMeasuring(world, registry);
+  const pairWithin = async (next: ModelRecord, before: ModelRecord, over: AbortSignal) => {
+    const stored = await findPair(world.db, keyOf(next, before));
+    if (stored && stored.state !== 'measuring') return pairOf(stored);
+    return await within(measuring.pair(next, before), over);
+  };
+  return {
+    async replaced(next, { devices, least, waitMs }) {
+      const versions = await registry.list(next.name);
+      const over = AbortSignal.timeout(waitMs);
+      const terms = termsOf(next, least);
+      const found: VersionComparison[] = [];
+      for (const replaced of replacedBy(next, devices, versions)) {
+        const before = versions.find(({ version }) => version === replaced.version);
+        if (!before) continue;
+        const runs = !comparesDirectly(next, before) && obstacleOf(next, before) === null;
+        const pair = runs ? await pairWithin(next, before, over) : null;
+        found.push(judgeVersions({ ...terms, next, before, pair, devices: replaced.devices }));
+      }
+      return found;
+    },
+    async known(next, against, quality) {
+      const versions = await registry.list(next.name);
+      const before = versions.find(({ version }) => version === against);
+      if (!before) return null;
+      const stored = await findPair(world.db, keyOf(next, before));
+      const pair = stored && pairOf(stored);
+      return judgeVersions({ ...termsOf(next, null), next, before, pair, quality });
+    },
+    resume: measuring.resume,
+    stop: measuring.stop,
+  };
+}
+
+function termsOf({ manifest }: ModelRecord, least: number | null) {
+  const maxDrop = manifest.quality?.maxDrop ?? defaults.maxDrop;
+  return { maxDrop, least: manifest.limits?.agreement ?? least };
+}
+
+async function within(pair: Promise<Pair>, over: AbortSignal): Promise<Pair> {
+  if (over.aborted) return { state: 'measuring' };
+  const late = Promise.withResolvers<Pair>();
+  const onLate = () => late.resolve({ state: 'measuring' });
+  over.addEventListener('abort', onLate, { once: true });
+  try {
+    return await Promise.race([pair, late.promise]);
+  } finally {
+    over.removeEventListener('abort', onLate);
+  }
+}
+
+interface Measuring {
+  pair(next: ModelRecord, before: ModelRecord): Promise<Pair>;
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A job that ended its process so often is not begun again. */
+const startsMax = 3;
+
+function createMeasuring(world: World, registry: Registry): Measuring {
+  const ending = new AbortController();
+  // Each uses every core.
+  const pool = createPool(1);
+  const underway = new Map<string, Promise<Pair>>();
+  const work = async (next: ModelRecord, before: ModelRecord): Promise<Pair> => {
+    const known = await findPair(world.db, keyOf(next, before));
+    if (known && known.state !== 'measuring') return pairOf(known);
+    const job = jobOf(world, next, before);
+    const starts = known?.starts ?? 0;
+    const measure = () => measurePair(world, { job, key: keyOf(next, before), starts, ending });
+    return pairOf(await pool.run(measure));
+  };
+  const measuring: Measuring = {
+    pair(next, before) {
+      const name = JSON.stringify(keyOf(next, before));
+      const same = underway.get(name);
+      if (same) return same;
+      const working = work(next, before).finally(() => underway.delete(name));
+      // Whoever waits hears of a failure; without anybody there it must not count as unhandled.
+      working.catch((thrown) => {
+        if (!ending.signal.aborted) world.log.error({ err: thrown }, 'versions not compared');
+      });
+      underway.set(name, working);
+      return working;
+    },
+    async resume() {
+      for (const { model, version, against, state } of await listPairs(world.db)) {
+        if (state !== 'measuring') continue;
+        const versions = await registry.list(model);
+        const next = versions.find((one) => one.version === version);
+        const before = versions.find((one) => one.version === against);
+        if (next && before) void measuring.pair(next, before);
+      }
+    },
+    async stop() {
+      ending.abort(new FettleError('INTERNAL', { reason: 'the controller is stopping' }));
+      await Promise.allSettled(underway.values());
+    },
+  };
+  return measuring;
+}
+
+interface Measurement {
+  readonly job: Extract<Job, { kind: 'compare' }>;
+  readonly key: PairKey;
+  /** Begun before, in earlier lives of the controller. */
+  readonly starts: number;
+  readonly ending: AbortController;
+}
+
+/** Every start is stored before it: what ends the controller too is not begun for ever. */
+async function measurePair(
+  world: World,
+  { job, key, starts, ending }: Measurement,
+): Promise<StoredPair> {
+  const { settings } = world;
+  const pair = { ...key, measured: null, reason: null };
+  const end = async (last: Pick<StoredPair, 'state' | 'starts' | 'measured' | 'reason'>) => {
+    await putPair(world.db, { ...key, ...last });
+    return { ...key, ...last };
+  };
+  for (let start = starts + 1; start <= startsMax; start += 1) {
+    ending.signal.throwIfAborted();
+    await putPair(world.db, { ...pair, state: 'measuring', starts: start });
+    let measured: Compared | null = null;
+    try {
+      await runJob(job, {
+        timeoutMs: settings.workerTimeoutSeconds * 1000,
+        memoryMib: settings.workerMemoryMib,
+        signal: ending.signal,
+        onAnswer(answer) {
+          if (answer.type === 'compared') measured = answer;
+        },
+      });
+    } catch (thrown) {
+      if (ending.signal.aborted) {
+        await putPair(world.db, { ...pair, state: 'measuring', starts: start - 1 });
+        throw thrown;
+      }
+      const reason = sayFailure(reportError(thrown), key);
+      return await end({ state: 'failed', starts: start, measured: null, reason });
+    }
+    if (measured) return await end({ state: 'ready', starts: start, measured, reason: null });
+  }
+  const reason = `running both ended the process ${startsMax} times`;
+  return await end({ state: 'failed', starts: startsMax, measured: null, reason });
+}
+
+function sayFailure({ code, message }: ErrorReport, { version, against }: PairKey): string {
+  if (code !== 'DATA_MISMATCH') return message;
+  return `version ${against} does not take the evaluation data of version ${version} (${message})`;
+}
+
+function jobOf(world: World, next: ModelRecord, before: ModelRecord): Measurement['job'] {
+  return {
+    kind: 'compare',
+    files: filesOf(world, requestOf(next)),
+    before: filesOf(world, requestOf(before)),
+    metric: metricOf(next),
+  };
+}
+
+function metricOf({ quality }: ModelRecord): Metric {
+  return metrics.find((one) => one === quality?.metric) ?? 'agreement';
+}
+
+function keyOf({ name, version }: ModelRecord, before: ModelRecord): PairKey {
+  return { model: name, version, against: before.version };
+}
+
+function pairOf({ state, measured, reason }: StoredPair): Pair {
+  if (state === 'measuring') return { state };
+  if (measured) return { state: 'ready', measured };
+  return { state: 'failed', reason: reason ?? 'it failed' };
+}
