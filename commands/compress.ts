@@ -8,7 +8,8 @@ import type {
   QualityBudget,
   SpeedTarget,
 } from '../shared/compress/request.ts';
-import { packageOfModel } from '../shared/evaluate/package.ts';
+import { type Package, packageOfModel } from '../shared/evaluate/package.ts';
+import { saturationHere } from '../shared/evaluate/saturation.ts';
 import { ownPeakMiB } from '../shared/process-memory.ts';
 import { sentBytesOf } from '../shared/zstd.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -62,11 +63,12 @@ export const command: Command = {
     const budget = budgetOf(context, found.evaluationPath);
     const maxBytes = bytesOf(context);
     const speed = speedOf(context);
-    const written = await compressFile(
+    const calibrationPath = text(options.calibration) ?? found.calibrationPath;
+    const fitted = await compressFile(
       {
         modelPath: found.modelPath,
         manifest: found.manifestPath === null ? null : found.manifest,
-        calibrationPath: text(options.calibration) ?? found.calibrationPath,
+        calibrationPath,
         recipe: asked,
         ...(options.measure === true && { timing }),
         ...(maxBytes && { maxBytes }),
@@ -77,6 +79,9 @@ export const command: Command = {
       },
       () => resolve(out),
     );
+    const note =
+      calibrationPath && (await saturationOf(fitted, found, { calibrationPath, signal }));
+    const written = note ? { ...fitted, notes: [...fitted.notes, note] } : fitted;
     const seconds = (performance.now() - start) / 1000;
     const { recipe, sourceBytes, bytes, digest, layers, notes, quality } = written;
     const peakMemoryMiB = ownPeakMiB();
@@ -87,6 +92,17 @@ export const command: Command = {
     for (const line of summary(written, { seconds, sentBytes })) io.line(line);
   },
 };
+
+/** What this machine would make of the variant, where it is asked to compute in integers. */
+async function saturationOf(
+  { path, layers }: FileResult,
+  { manifest }: Package,
+  { calibrationPath, signal }: { calibrationPath: string; signal: AbortSignal },
+): Promise<string | null> {
+  if (layers.every(({ compute }) => compute === 'float')) return null;
+  const data = { dataPath: calibrationPath, preparation: manifest.inputs };
+  return saturationHere({ modelPath: path, ...data, threads: 1, signal });
+}
 
 function budgetOf({ options }: CommandContext, packaged: string | null): QualityBudget | undefined {
   const asked = text(options.maxDrop);

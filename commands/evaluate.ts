@@ -8,6 +8,7 @@ import { chooseMetric, metricValue } from '../shared/evaluate/outcome.ts';
 import { type Package, packageOfModel } from '../shared/evaluate/package.ts';
 import { type Measurement, measureQuality, measureSource } from '../shared/evaluate/quality.ts';
 import { sayDrop } from '../shared/evaluate/quality-budget.ts';
+import { saturationHere } from '../shared/evaluate/saturation.ts';
 import type { Command, CommandContext } from './command.ts';
 
 export const command: Command = {
@@ -28,11 +29,14 @@ export const command: Command = {
     const found = await packageOfModel(modelOf(context), text(options.package));
     const measurement = await measurementOf(context, found);
     const reference = text(options.reference);
+    const note = await saturationHere(measurement);
+    const notes = note === null ? {} : { notes: [note] };
     if (reference === undefined) {
       const outcome = await measureAlone(measurement);
       const value = metricValue(outcome);
-      io.result({ metric: outcome.metric, value, samples: outcome.samples });
+      io.result({ metric: outcome.metric, value, samples: outcome.samples, ...notes });
       io.line(`${outcome.metric} ${say(outcome.metric, value)} on ${outcome.samples} samples`);
+      if (note !== null) io.line(note);
       return;
     }
     const { quality, outcome, source } = await measureQuality({
@@ -44,12 +48,13 @@ export const command: Command = {
     const same = outcome.classes.filter((one, at) => one === source.classes[at]).length;
     const agreement = same / samples;
     const referenceValue = metricValue(source);
-    io.result({ metric, value, samples, referenceValue, drop, dropUpper, agreement });
+    io.result({ metric, value, samples, referenceValue, drop, dropUpper, agreement, ...notes });
     io.line(`${metric} ${say(metric, value)} on ${samples} samples`);
     io.line(`reference ${say(metric, referenceValue)}, same answer on ${say('top1', agreement)}`);
     io.line(
       `${sayDrop(quality, drop)} lost, 95 % sure: not more than ${sayDrop(quality, dropUpper)}`,
     );
+    if (note !== null) io.line(note);
   },
 };
 

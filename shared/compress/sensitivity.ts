@@ -5,8 +5,9 @@
  * al., CVPR 2020, §3.2) rank layers. Calibration data only.
  */
 import { batches, type DataSet } from '../evaluate/dataset.ts';
+import { openExact } from '../evaluate/exact.ts';
 import { noiseRatio } from '../evaluate/metrics.ts';
-import { openSession, type Session } from '../evaluate/runtime.ts';
+import type { Session } from '../evaluate/runtime.ts';
 import { numbersOf, type Tensors } from '../evaluate/tensor.ts';
 import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -54,7 +55,7 @@ export async function outputNoises(
   options: SensitivityOptions,
 ): Promise<number[]> {
   const noises: number[] = [];
-  const exact = await openSession(writeModel(reference), options);
+  const exact = await openExact(writeModel(reference), options);
   try {
     for (const change of changes) {
       options.signal.throwIfAborted();
@@ -73,7 +74,7 @@ async function noiseOf(
   reference: Session,
   options: SensitivityOptions,
 ): Promise<number> {
-  const session = await openSession(model, options);
+  const session = await openExact(model, options);
   let sum = 0;
   let count = 0;
   try {

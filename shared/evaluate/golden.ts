@@ -5,10 +5,11 @@
  */
 import { FettleError } from '../errors.ts';
 import { batches, type DataSet, openDataSet } from './dataset.ts';
+import { openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
 import { argmax, noiseRatio, splitSamples, toDecibel } from './metrics.ts';
 import { type NpyArray, openNpz, readArray, writeNpz } from './npz.ts';
-import { openSession, type Session } from './runtime.ts';
+import type { Session } from './runtime.ts';
 import { elementsOf, isStorable, type RuntimeTensor, storage, type Tensors } from './tensor.ts';
 
 export interface GoldenResult {
@@ -34,7 +35,7 @@ const prefixes = { input: 'input:', output: 'output:' } as const;
  * outputs change shape from sample to sample or hold text. Throws what `openDataSet` throws.
  */
 export async function writeGolden(request: GoldenRequest): Promise<number> {
-  const session = await openSession(request.variantPath, { threads: 1 });
+  const session = await openExact(request.variantPath, { threads: 1 });
   try {
     const { dataPath, preparation } = request;
     const dataSet = await openDataSet(dataPath, { inputs: session.inputs, preparation });

@@ -3,6 +3,7 @@ import { FettleError } from '../errors.ts';
 import type { Quality } from '../protocol/tuning.ts';
 import type { Progress } from '../variants.ts';
 import { type Batch, batches, type DataSet, openDataSet } from './dataset.ts';
+import { openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
 import {
   argmax,
@@ -14,7 +15,7 @@ import {
   splitSamples,
 } from './metrics.ts';
 import { type Outcome, qualityOf, requireLabels, sourceQuality } from './outcome.ts';
-import { openSession, type Session } from './runtime.ts';
+import type { Session } from './runtime.ts';
 
 export interface Measurement {
   readonly modelPath: string;
@@ -61,9 +62,9 @@ export async function measureQuality(
 async function measure(measurement: Measurement, reference: Reference | null): Promise<Outcome> {
   const { metric, modelPath, threads } = measurement;
   const compared = reference !== null && metricTable[metric].reference === 'output';
-  const sessions = [await openSession(modelPath, { threads })];
+  const sessions = [await openExact(modelPath, { threads })];
   try {
-    if (compared) sessions.push(await openSession(reference.path, { threads }));
+    if (compared) sessions.push(await openExact(reference.path, { threads }));
     const [session, other = null] = sessions;
     if (session === undefined) throw new TypeError('no session');
     const dataSet = await openDataSet(measurement.dataPath, {

@@ -9,7 +9,7 @@
  * weights take up: their integers stay.
  */
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
-import { openSession } from '../../evaluate/runtime.ts';
+import { openExact } from '../../evaluate/exact.ts';
 import type { Selection } from '../../evaluate/selection.ts';
 import type { RuntimeTensor, Tensors } from '../../evaluate/tensor.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
@@ -191,7 +191,7 @@ async function runPiece(
     }),
   );
   const bytes = writeModel(pieceModel(model, piece, { outputs, like }));
-  const session = await openSession(bytes, { threads: options.threads });
+  const session = await openExact(bytes, { threads: options.threads });
   try {
     if (fromStore) {
       const count = Math.min(...piece.inputs.map((input) => stored.get(input)?.length ?? 0));

@@ -3,8 +3,8 @@
  * the other, which it has not seen. Greedy: the best is kept, then another beside it.
  */
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
+import { openExact } from '../../evaluate/exact.ts';
 import { argmax, noiseRatio } from '../../evaluate/metrics.ts';
-import { openSession } from '../../evaluate/runtime.ts';
 import type { Selection } from '../../evaluate/selection.ts';
 import { numbersOf, type RuntimeTensor, type Tensors } from '../../evaluate/tensor.ts';
 import { elementCount } from '../../onnx/elements.ts';
@@ -130,7 +130,7 @@ async function answersOf(
   judge: Selection,
   { dataSet, signal, threads }: ChooseOptions,
 ): Promise<Tensors[]> {
-  const session = await openSession(writeModel(model), { threads });
+  const session = await openExact(writeModel(model), { threads });
   const answers: Tensors[] = [];
   try {
     for await (const { feeds } of batches(dataSet, judge)) {
