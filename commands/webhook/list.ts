@@ -5,7 +5,7 @@ import type { Command } from '../command.ts';
 import { fetchAll } from '../pages.ts';
 import { printTable } from '../rows.ts';
 
-const header = ['NAME', 'URL', 'EVENTS', 'WAITING', 'DROPPED', 'TROUBLE'];
+const header = ['NAME', 'URL', 'EVENTS', 'WAITING', 'REFUSED', 'DROPPED', 'TROUBLE'];
 
 export const command: Command = {
   args: [],
@@ -14,11 +14,19 @@ export const command: Command = {
     const { io, signal } = context;
     const client = await connect(context);
     const items = await fetchAll(client, WebhookRecord, { path: '/api/v1/webhooks', signal });
-    const rows = items.map(({ name, url, events, waiting, dropped, trouble }) => [
+    const rows = items.map(({ name, url, events, waiting, refused, dropped, ...rest }) => [
       ...[name, url, events.join(',')],
-      ...[String(waiting), String(dropped), trouble ?? '–'],
+      ...[String(waiting), String(refused), String(dropped), troubleOf(rest)],
     ]);
-    printTable(io, [header, ...rows], { right: [3, 4] });
+    printTable(io, [header, ...rows], { right: [3, 4, 5] });
     io.result(items);
   },
 };
+
+function troubleOf({
+  trouble,
+  lastRefusal,
+}: Pick<WebhookRecord, 'trouble' | 'lastRefusal'>): string {
+  if (trouble !== null || lastRefusal === null) return trouble ?? '–';
+  return `of ${lastRefusal.subject}: ${lastRefusal.answer}`;
+}

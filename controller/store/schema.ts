@@ -31,8 +31,14 @@ export interface Tables {
   deliveries: {
     seq: Generated<number>;
     webhook: string;
+    subject: Generated<string>;
     body: string;
     at_ms: number;
+    attempts: Generated<number>;
+    /** It is not sent before. */
+    next_ms: Generated<number>;
+    /** The answer by which it was refused for good. */
+    refused: string | null;
   };
   people: {
     name: string;

@@ -1,12 +1,21 @@
-/** Delivers what waits for one address: one at a time, in order, until it is taken. */
+/** Delivers what waits for one address: one at a time, each subject's in order. */
 import { randomUUID } from 'node:crypto';
 import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { WebhookDelivery } from '../../shared/protocol/webhooks.ts';
 import type { WebhookRow } from '../store/schema.ts';
 import { instant, type World } from '../world.ts';
 import type { Change } from './changes.ts';
-import { deliver } from './deliver.ts';
-import { dequeue, enqueue, oldest } from './queue.ts';
+import { type Answer, deliver } from './deliver.ts';
+import {
+  dequeue,
+  enqueue,
+  forgetRefused,
+  nextDue,
+  nextDueMs,
+  postpone,
+  refuse,
+  type Waiting,
+} from './queue.ts';
 
 export interface Courier {
   /** Given up, because too many waited or for too long. */
@@ -19,42 +28,51 @@ export interface Courier {
   stop(): Promise<void>;
 }
 
-/** After so long a delivery is given up. */
+/** After so long a delivery is given up, and one that was refused is forgotten. */
 const keptMs = 24 * 3_600_000;
+/** An address that refuses a delivery as it is gets it so many times. */
+const refusalsMax = 3;
 const retry: Backoff = { baseMs: 1000, maxMs: 300_000 };
 
 export function createCourier(world: World, { name, url, secret }: WebhookRow): Courier {
   const tally: { dropped: number; trouble: string | null } = { dropped: 0, trouble: null };
   let stopped = false;
-  let attempt = 0;
+  /** Failures of the address itself in a row. */
+  let failures = 0;
+  let pausedUntilMs = 0;
   let timer: NodeJS.Timeout | null = null;
   let last: Promise<unknown> = Promise.resolve();
-  /** Whether there may be more to do now. */
-  const deliverOldest = async (): Promise<boolean> => {
-    const next = stopped ? undefined : await oldest(world, name);
-    if (!next) return false;
-    tally.trouble = await deliver({ url, secret, body: next.body, nowMs: world.now() });
-    const tooOld = world.now() - next.at_ms > keptMs;
-    if (tally.trouble !== null && !tooOld) {
-      timer ??= setTimeout(poke, backoffMs(attempt, retry));
-      attempt += 1;
-      return false;
+  const settle = async (one: Waiting, answer: Answer): Promise<void> => {
+    tally.trouble = answer.taken ? null : answer.reason;
+    failures = answer.taken || answer.final ? 0 : failures + 1;
+    if (answer.taken) return dequeue(world, one.seq);
+    if (world.now() - one.at_ms > keptMs) {
+      tally.dropped += 1;
+      return dequeue(world, one.seq);
     }
-    if (tally.trouble !== null) tally.dropped += 1;
-    attempt = 0;
-    await dequeue(world, next.seq);
-    return true;
+    if (!answer.final) {
+      pausedUntilMs = world.now() + backoffMs(failures - 1, retry);
+      return;
+    }
+    if (one.attempts + 1 >= refusalsMax) return refuse(world, one.seq, answer.reason);
+    return postpone(world, one.seq, world.now() + backoffMs(one.attempts, retry));
   };
-  const chain = (work: () => Promise<unknown>) => {
-    last = last.then(work).catch((thrown) => world.log.error({ err: thrown }, 'webhook'));
-  };
-  const poke = () => {
+  const work = async () => {
+    while (!stopped && world.now() >= pausedUntilMs) {
+      const next = await nextDue(world, name);
+      if (!next) break;
+      await settle(next, await deliver({ url, secret, body: next.body, nowMs: world.now() }));
+    }
+    await forgetRefused(world, name, world.now() - keptMs);
+    const dueMs = stopped ? null : await nextDueMs(world, name);
+    if (dueMs === null) return;
     if (timer) clearTimeout(timer);
-    timer = null;
-    chain(async () => {
-      while (await deliverOldest());
-    });
+    timer = setTimeout(poke, Math.max(dueMs, pausedUntilMs) - world.now());
   };
+  const chain = (step: () => Promise<unknown>) => {
+    last = last.then(step).catch((thrown) => world.log.error({ err: thrown }, 'webhook'));
+  };
+  const poke = () => chain(work);
   return {
     get dropped() {
       return tally.dropped;
@@ -65,16 +83,16 @@ export function createCourier(world: World, { name, url, secret }: WebhookRow): 
     take(event, change) {
       const body = bodyOf(event, change, world.now());
       chain(async () => {
-        tally.dropped += await enqueue(world, name, body);
-        // While an address does not answer, its next attempt keeps its time.
-        if (timer === null) poke();
+        tally.dropped += await enqueue(world, { webhook: name, subject: change.subject }, body);
       });
+      poke();
     },
     poke,
     async stop() {
       stopped = true;
       if (timer) clearTimeout(timer);
       await last;
+      if (timer) clearTimeout(timer);
     },
   };
 }

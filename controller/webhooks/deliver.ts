@@ -22,8 +22,19 @@ export function signatureOf({ secret, body, nowMs }: Omit<Post, 'url'>): string 
   return `t=${seconds},v1=${mac}`;
 }
 
-/** null where it was taken (2xx), else why not, in a few words. */
-export function deliver(post: Post): Promise<string | null> {
+export type Answer =
+  | { readonly taken: true }
+  | {
+      readonly taken: false;
+      readonly reason: string;
+      /** The address refuses this delivery as it is: sent again it gets the same answer. */
+      readonly final: boolean;
+    };
+
+/** 4xx that speak of the moment and not of the delivery: RFC 9110, RFC 8470, RFC 6585. */
+const passing: readonly number[] = [408, 425, 429];
+
+export function deliver(post: Post): Promise<Answer> {
   return new Promise((resolve) => {
     const headers = {
       'content-type': 'application/json',
@@ -34,12 +45,18 @@ export function deliver(post: Post): Promise<string | null> {
     const request = httpFor(post.url).request(post.url, { method: 'POST', headers, signal });
     request.on('response', (response) => {
       response.destroy();
-      const { statusCode = 0 } = response;
-      resolve(statusCode >= 200 && statusCode < 300 ? null : `it answered ${statusCode}`);
+      resolve(answerOf(response.statusCode ?? 0));
     });
     request.on('error', (thrown) => {
-      resolve(signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(thrown));
+      const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(thrown);
+      resolve({ taken: false, reason, final: false });
     });
     request.end(post.body);
   });
+}
+
+function answerOf(status: number): Answer {
+  if (status >= 200 && status < 300) return { taken: true };
+  const final = status >= 400 && status < 500 && !passing.includes(status);
+  return { taken: false, reason: `it answered ${status}`, final };
 }

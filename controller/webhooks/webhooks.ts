@@ -1,6 +1,6 @@
 /**
- * Tells other programs what happens, at least once and in order: what is to be told is in the
- * database until it was taken, so that neither a restart here nor one there loses it.
+ * Tells other programs what happens, at least once and each subject's in order: what is to be told
+ * is in the database until it was taken, so that neither a restart here nor one there loses it.
  */
 import { FettleError } from '../../shared/errors.ts';
 import {
@@ -13,7 +13,7 @@ import type { WebhookRow } from '../store/schema.ts';
 import { instant, type World } from '../world.ts';
 import { createMemory, deviceState, type Told } from './changes.ts';
 import { type Courier, createCourier } from './courier.ts';
-import { countWaiting } from './queue.ts';
+import { tallyOf } from './queue.ts';
 
 export interface Webhooks {
   list(): Promise<WebhookRecord[]>;
@@ -95,7 +95,7 @@ async function recordOf(world: World, { row, courier }: Hook): Promise<WebhookRe
     url: row.url,
     events: eventsOf(row),
     createdAt: instant(row.created_ms),
-    waiting: await countWaiting(world, row.name),
+    ...(await tallyOf(world, row.name)),
     dropped: courier.dropped,
     trouble: courier.trouble,
   };

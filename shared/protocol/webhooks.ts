@@ -19,6 +19,9 @@ export const WebhookRecord = v.object({
   createdAt: Instant,
   /** Deliveries that wait for their turn or for a retry. */
   waiting: Count,
+  /** Deliveries of the last day that the address refused for good (4xx), and the newest of them. */
+  refused: Count,
+  lastRefusal: v.nullable(v.object({ subject: v.string(), answer: v.string() })),
   /** Deliveries given up, because too many waited or for too long. */
   dropped: Count,
   /** Why the last attempt failed; null where it did not. */

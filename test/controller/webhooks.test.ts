@@ -13,15 +13,17 @@ interface Received {
   readonly signature: string;
 }
 
-/** An address that takes what it is sent, or refuses it with the status it was told. */
+/** An address that answers with the status it was told, and 400 to what is about one subject. */
 async function startReceiver(t: ExecutionContext) {
   const received: Received[] = [];
-  const receiver = { status: 204, refused: 0 };
+  const receiver = { status: 204, refused: 0, refuses: '' };
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
-    response.writeHead(receiver.status).end();
-    if (receiver.status >= 300) {
+    const { subject } = v.parse(WebhookDelivery, JSON.parse(body));
+    const status = subject === receiver.refuses ? 400 : receiver.status;
+    response.writeHead(status).end();
+    if (status >= 300) {
       receiver.refused += 1;
       return;
     }
@@ -40,8 +42,12 @@ async function createHook({ client }: TestController, url: string, events?: read
   return await client.call(WebhookAnswer, '/api/v1/webhooks', { method: 'POST', body });
 }
 
-async function device(t: ExecutionContext, { controller, enrolmentToken }: TestController) {
-  const options = { url: controller.url, name: 'pi-1', behaviour: 'manual' } as const;
+async function device(
+  t: ExecutionContext,
+  { controller, enrolmentToken }: TestController,
+  name = 'pi-1',
+) {
+  const options = { url: controller.url, name, behaviour: 'manual' } as const;
   return await startDevice(t, { ...options, token: await enrolmentToken() });
 }
 
@@ -87,6 +93,26 @@ test('what an address refuses waits, over a restart too, and comes in order', as
   const states = received.map(({ delivery }) => delivery.state);
   t.deepEqual(states.slice(0, 2), ['failed', 'serving']);
   await until('nothing waits', async () => (await list(second)).items[0]?.waiting === 0);
+});
+
+test('a refused delivery is given up after few tries, and holds up no other subject', async (t) => {
+  const controller = await startTestController(t);
+  const { url, received, receiver } = await startReceiver(t);
+  receiver.refuses = 'pi-1';
+  await createHook(controller, url, ['device']);
+  const [one, other] = [await device(t, controller), await device(t, controller, 'pi-2')];
+  await one.report('failed');
+  await until('an attempt', () => receiver.refused > 0);
+  await other.report('failed');
+  await until('the other subject', () => received.length === 1);
+  t.is(received[0]?.delivery.subject, 'pi-2');
+  const Hooks = v.object({ items: v.array(WebhookRecord) });
+  const hook = await until('it is given up', async () => {
+    const { items } = await controller.client.call(Hooks, '/api/v1/webhooks');
+    return items[0]?.refused === 1 ? items[0] : null;
+  });
+  t.deepEqual([hook.waiting, hook.dropped, receiver.refused], [0, 0, 3]);
+  t.deepEqual(hook.lastRefusal, { subject: 'pi-1', answer: 'it answered 400' });
 });
 
 test('only what was asked for is told, and nothing after the webhook is gone', async (t) => {
