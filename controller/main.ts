@@ -34,6 +34,7 @@ import { loadPeople } from './people.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openReleases, type Releases } from './releases/releases.ts';
 import { candidatesFor } from './rollout/candidates.ts';
+import { createHearing } from './rollout/hearing.ts';
 import { openRollouts, type Rollouts } from './rollouts.ts';
 import { openSecrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
@@ -174,7 +175,7 @@ interface Engine {
 /** Goes on with everything that was under way when the controller ended. */
 async function startEngine(
   world: World,
-  { dispatcher, onChanged }: Messaging,
+  { dispatcher, onChanged, link }: Messaging,
   closers: Closers,
 ): Promise<Engine> {
   const registry = createRegistry(world);
@@ -187,8 +188,10 @@ async function startEngine(
   await variants.resume();
   await comparisons.resume();
   const releases = await openReleases(world);
+  const hearing = createHearing(world.now, () => link.connected);
+  closers.push(async () => hearing.stop());
   const rollouts = await openRollouts(world, {
-    ...{ dispatcher, registry, releases, comparisons },
+    ...{ dispatcher, registry, releases, comparisons, hearing },
     onStarted: (model) => {
       buildAhead(model, variants).catch((thrown) => world.log.warn({ err: thrown }, 'not built'));
     },

@@ -17,6 +17,7 @@ import type { Releases } from './releases/releases.ts';
 import { act, type RolloutAction } from './rollout/act.ts';
 import { isOfAgent } from './rollout/agent-lane.ts';
 import { requireNoFall } from './rollout/compare.ts';
+import type { Hearing } from './rollout/hearing.ts';
 import { shown } from './rollout/keep.ts';
 import { createLooker } from './rollout/looker.ts';
 import { previewOf } from './rollout/preview.ts';
@@ -52,17 +53,18 @@ export interface RolloutDoors {
   readonly registry: Registry;
   readonly releases: Releases;
   readonly comparisons: Comparisons;
+  readonly hearing: Hearing;
   /** A model is about to reach devices, which will ask for its variants. */
   readonly onStarted: (model: ModelRecord) => void;
 }
 
 export async function openRollouts(
   world: World,
-  { dispatcher, registry, releases, comparisons, onStarted }: RolloutDoors,
+  { dispatcher, registry, releases, comparisons, hearing, onStarted }: RolloutDoors,
 ): Promise<Rollouts> {
   const all = await loadRollouts(world.db);
   await loadRecent(world);
-  const runner: Runner = { world, dispatcher, registry, releases, all };
+  const runner: Runner = { world, dispatcher, registry, releases, hearing, all };
   const looker = createLooker(() => lookAtAll(runner), {
     now: world.now,
     onFault: (thrown) => world.log.error({ err: thrown }, 'rollouts'),
@@ -177,7 +179,8 @@ async function preview(
   const wanted = takenBy(runner, record);
   const compared = await compare(runner, { subject, record, comparisons });
   const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
-  const rollout = { ...record, settled: false, members: [] };
+  const hearingMs = runner.hearing.sinceMs();
+  const rollout = { ...record, hearingMs, settled: false, members: [] };
   const shown = previewSubject(runner, subject, record.selector);
   return previewOf({ subject: shown, rollout, devices, views, comparisons: compared, nowMs });
 }

@@ -5,6 +5,7 @@ import {
   breachScopes,
   days,
   type Maintenance,
+  offlineRules,
   type RolloutAsked,
   type Wave,
 } from '../../shared/protocol/rollouts.ts';
@@ -29,6 +30,7 @@ export const requestOptions: readonly Option[] = [
   { flags: '--gate <name=value...>', help: 'another threshold, e.g. latencyRatio=1.5, or =off' },
   { flags: '--on-breach <action>', help: 'pause, abort or rollback (pause)' },
   { flags: '--force', help: 'start it though the version falls below what it replaces' },
+  { flags: '--offline <rule>', help: 'devices offline at their turn: wait, skip, fail (skip)' },
   { flags: '--breach-scope <scope>', help: 'fleet, or only the class that breached (fleet)' },
 ];
 
@@ -42,6 +44,7 @@ export function requestOf(context: CommandContext): RolloutAsked {
   const breachScope = oneOf(context, {
     ...{ name: 'breachScope', flag: '--breach-scope', of: breachScopes },
   });
+  const offline = oneOf(context, { name: 'offline', flag: '--offline', of: offlineRules });
   return {
     model: argument(context, 'MODEL'),
     ...numbersOf(context),
@@ -52,6 +55,7 @@ export function requestOf(context: CommandContext): RolloutAsked {
     ...(onBreach === undefined ? {} : { onBreach }),
     ...(breachScope === undefined ? {} : { breachScope }),
     ...(context.options.force === true ? { force: true } : {}),
+    ...(offline === undefined ? {} : { offline }),
   };
 }
 

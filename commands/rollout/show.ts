@@ -30,6 +30,9 @@ export function printRollout(record: RolloutRecord, { io }: CommandContext): voi
   const failed = record.members.filter((member) => member.state === 'failed');
   const rows = failed.map((member) => [member.device, member.since ?? '–', member.reason]);
   print(io, ['FAILED', 'SINCE', 'REASON'], rows);
+  const absent = record.members.filter(({ offline }) => offline);
+  const offline = absent.map(({ device, since, reason }) => [device, since ?? '–', reason]);
+  print(io, ['OFFLINE', 'LAST SEEN', 'REASON'], offline);
   io.result(record);
 }
 

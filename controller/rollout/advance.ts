@@ -5,10 +5,12 @@
  */
 import type { WaitKind } from '../../shared/protocol/rollouts.ts';
 import type { RolloutState } from '../../shared/protocol/states.ts';
+import { hears } from './judge.ts';
 import { maintenanceAt } from './maintenance.ts';
+import { isAdmitted, isOpen } from './member.ts';
 import { countedMembers, placeWaiting } from './place.ts';
 import type { DeviceView, Member, RolloutInput, RolloutPlan } from './plan.ts';
-import { isOpen, scoutsOf } from './scouts.ts';
+import { scoutsOf } from './scouts.ts';
 import { targetOf } from './waves.ts';
 
 export type Advance = Omit<RolloutPlan, 'revert' | 'verdicts'>;
@@ -24,13 +26,17 @@ export function advance(
   nowMs: number,
 ): Advance {
   const counted = countedMembers(rollout);
-  const admitted = counted.filter(({ revision }) => revision !== null);
+  const admitted = counted.filter(isAdmitted);
   const open = admitted.filter(isOpen);
   const { wave, hold, barred } = openWaves(rollout, counted, open.length);
   const members = placeWaiting({ ...rollout, wave }, devices, `wave ${wave} is not done`);
   const inPlay = new Set(counted.map(({ device }) => device));
   const waiting = members.filter(
-    (member) => member.revision === null && member.wave <= wave && inPlay.has(member.device),
+    (member) =>
+      !isAdmitted(member) &&
+      member.wave <= wave &&
+      inPlay.has(member.device) &&
+      mayGo(rollout, devices.get(member.device)),
   );
   const window = maintenanceAt(rollout.maintenance, nowMs);
   const shut = !window.open && waiting.length > 0;
@@ -47,8 +53,15 @@ export function advance(
     waiting: new Set(waiting.map(({ device }) => device)),
   };
   const told = members.map((member) => tell(member, telling));
-  const progress = { ...rollout, members: told, admit, wave, hold: closed ?? blocked ?? hold };
+  const certain = hears({ ...rollout, nowMs });
+  const held = closed ?? blocked ?? hold;
+  const progress = { ...rollout, members: told, admit, wave, hold: held, certain };
   return { members: told, admit, wave, stops, reverting, ...outcome(progress) };
+}
+
+/** What is offline is given nothing, unless its silence is to count. */
+function mayGo({ offline }: RolloutInput, view: DeviceView | undefined): boolean {
+  return offline === 'fail' || view?.online === true;
 }
 
 /**
@@ -61,7 +74,7 @@ function openWaves(
   open: number,
 ): { wave: number; hold: Hold | null; barred: boolean } {
   const { waves, approvedWave } = rollout;
-  const admitted = counted.filter(({ revision }) => revision !== null).length;
+  const admitted = counted.filter(isAdmitted).length;
   let wave = Math.min(Math.max(1, rollout.wave), waves.length);
   const needsApproval = (next: number) => waves[next - 1]?.approval === true && approvedWave < next;
   const isFull = () => admitted >= targetOf(waves, wave, counted.length);
@@ -153,6 +166,8 @@ function tell(member: Member, { waiting, admit, scouts, closed }: Telling): Memb
 interface Progressing extends RolloutInput {
   readonly admit: readonly string[];
   readonly hold: Hold | null;
+  /** One that is offline now has not only failed to be heard yet. */
+  readonly certain: boolean;
 }
 
 interface Outcome {
@@ -171,14 +186,28 @@ function outcome(progress: Progressing): Outcome {
     const reason = 'no device matches the selector yet';
     return { state: 'running', reason, waitsFor: 'devices' };
   }
-  if (done + failed === all) return finished(progress, { done, failed });
+  const absent = counted.filter((member) => member.offline).length;
+  const over = done + failed === all - (done > 0 && maySkip(progress) ? absent : 0);
+  if (over) return finished(progress, { done, failed });
   const front = `wave ${wave} of ${waves.length}: ${done} of ${all} done`;
   if (hold?.kind === 'health') return { state: 'paused', reason: hold.reason, waitsFor: 'person' };
   const open = counted.find(isOpen);
-  const next = admit.length > 0 ? `${admit.length} devices are given it now` : 'nothing to do';
+  const next = admit.length > 0 ? `${admit.length} devices are given it now` : unheard(counted);
   const waits = open ? `waits for ${open.device}: ${open.reason}` : (hold?.reason ?? next);
   const waitsFor = open || !hold ? 'devices' : hold.kind;
   return { state: 'running', reason: `${front}; ${waits}`, waitsFor };
+}
+
+/** Those that are offline come later; a wave that a person has to let begin is not over. */
+function maySkip({ offline, hold, certain, state }: Progressing): boolean {
+  return offline === 'skip' && hold === null && (certain || state === 'succeeded');
+}
+
+function unheard(counted: readonly Member[]): string {
+  const [first, ...more] = counted.filter((member) => !isAdmitted(member));
+  if (!first) return 'nothing to do';
+  const others = more.length > 0 ? ` and ${more.length} more` : '';
+  return `waits until ${first.device}${others} ${others ? 'are' : 'is'} online`;
 }
 
 function finished(
@@ -189,7 +218,9 @@ function finished(
   const but = failed > 0 ? `; ${failed} failed` : '';
   const classes = stops.map((stop) => `; class ${stop.class} is out: ${stop.reason}`).join('');
   const paused = stops.some(({ action }) => action === 'pause');
-  const reason = `${done} of ${all} devices serve it${but}${classes}`;
+  const absent = countedMembers({ members, stops }).filter(({ offline }) => offline).length;
+  const later = absent > 0 ? `; ${absent} offline, given it when back` : '';
+  const reason = `${done} of ${all} devices serve it${but}${later}${classes}`;
   if (paused) return { state: 'paused', reason: `paused: ${reason}`, waitsFor: 'person' };
   if (done > 0) return { state: 'succeeded', reason, waitsFor: null };
   const none = `none of ${all} devices serves it${but}${classes}`;

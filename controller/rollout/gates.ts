@@ -6,6 +6,7 @@
 import type { GateLimits, Verdict } from '../../shared/protocol/rollouts.ts';
 import { keyOf } from './breach.ts';
 import { type Found, figure, limit, median, type Pair, ratio } from './figures.ts';
+import { isAdmitted } from './member.ts';
 import type { DeviceView, Member, RolloutInput } from './plan.ts';
 import type { Usage } from './usage.ts';
 
@@ -39,7 +40,7 @@ export function judgeGates(
 
 function failures(rollout: RolloutInput, members: readonly Member[]): Found[] {
   const failed = members.filter(({ state, accepted }) => state === 'failed' && !accepted);
-  const given = members.filter(({ revision }) => revision !== null);
+  const given = members.filter(isAdmitted);
   const limit = Math.max(1, rollout.maxFailures);
   const [first] = failed;
   const example = first ? `; ${first.device}: ${first.reason}` : '';

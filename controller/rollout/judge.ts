@@ -2,14 +2,17 @@
  * Where one device stands within a rollout. Pure. Success is a variant of the model that is loaded
  * and has answered through its soak, which the device counts; a download is none.
  */
+import type { OfflineRule } from '../../shared/protocol/rollouts.ts';
 import type { MemberState } from '../../shared/protocol/states.ts';
 import type { DeviceView, Member } from './plan.ts';
 
-interface Rules {
+export interface Rules {
   readonly soakSeconds: number;
   readonly timeoutSeconds: number;
   readonly gates: { readonly minRequests: number };
   readonly settled: boolean;
+  readonly offline: OfflineRule;
+  readonly hearingMs: number;
   readonly nowMs: number;
 }
 
@@ -22,16 +25,64 @@ interface Judgement {
 export function judgeMember(member: Member, view: DeviceView, rules: Rules): Member | null {
   const own = adopt(member, view, rules.nowMs);
   if (view.reverted) return revert(own, view, rules.nowMs);
-  if (own.revision === null) return view.wanted ? { ...own, class: view.class } : null;
+  if (own.revision === null) return view.wanted ? waiting(own, view, rules) : null;
   // Another rollout took it: what was reached stays said, a failure may be tried anew.
   if (!view.ours) return own.state === 'succeeded' || own.state === 'reverted' ? own : null;
   // Nobody watches any more for what may befall it later.
   if (rules.settled && own.state === 'succeeded') return own;
-  const golden = view.golden ?? own.golden;
-  const { state, reason } = stateOf(own, view, rules);
-  if (state === own.state) return { ...own, reason, golden };
-  const accepted = state === 'failed' && own.accepted;
-  return { ...own, state, reason, golden, accepted, sinceMs: rules.nowMs };
+  if (isAbsent(own, view, rules)) return absent(own, view);
+  return judged(back(own, view, rules.nowMs), view, rules);
+}
+
+function judged(member: Member, view: DeviceView, rules: Rules): Member {
+  const golden = view.golden ?? member.golden;
+  const { state, reason } = stateOf(member, view, rules);
+  if (state === member.state) return { ...member, reason, golden };
+  const accepted = state === 'failed' && member.accepted;
+  return { ...member, state, reason, golden, accepted, sinceMs: rules.nowMs };
+}
+
+/** One whose turn has not come, or that is offline then. */
+export function waiting(member: Member, view: DeviceView, rules: Rules): Member {
+  const own = { ...member, class: view.class };
+  const offline = !view.online && rules.offline !== 'fail' && (member.offline || hears(rules));
+  return offline ? absent(own, view) : { ...own, offline, sinceMs: null };
+}
+
+/** How long a broker may take to notice that a device has gone: its keep-alive, and half of it. */
+const presenceLagMs = 60_000;
+
+/**
+ * Offline since before it was given the model, as far as anybody can know: nothing was heard of it
+ * since. Once it was there, it is not excused any more.
+ */
+function isAbsent(member: Member, view: DeviceView, rules: Rules): boolean {
+  const { state, admittedMs } = member;
+  if (view.online || rules.offline === 'fail') return false;
+  if ((view.report?.revision ?? 0) >= view.revision) return false;
+  if (admittedMs === null || (view.seenMs ?? 0) >= admittedMs) return false;
+  const soon = rules.nowMs - admittedMs <= presenceLagMs;
+  return state === 'waiting' || (state === 'updating' && soon && hears(rules));
+}
+
+function absent(member: Member, view: DeviceView): Member {
+  const given = member.revision === null ? 'is given it' : 'takes it up';
+  const reason = `is offline; ${given} when it is back`;
+  return { ...member, state: 'waiting', offline: true, sinceMs: view.seenMs, reason };
+}
+
+/** One that was absent has its time from now on. */
+function back(member: Member, view: DeviceView, nowMs: number): Member {
+  if (!member.offline) return member;
+  return { ...member, offline: false, admittedMs: view.seenMs ?? nowMs };
+}
+
+/** Devices need some time to be back after the controller, or its broker, was away. */
+const graceSeconds = 90;
+
+/** Whether the controller has heard devices for so long that one which is offline is offline. */
+export function hears({ hearingMs, timeoutSeconds, nowMs }: Rules): boolean {
+  return nowMs - hearingMs >= Math.min(graceSeconds, timeoutSeconds) * 1000;
 }
 
 /** A revision that was published just before a crash counts: the device has it. */
@@ -49,7 +100,7 @@ function revert(member: Member, view: DeviceView, nowMs: number): Member {
   const said = report && report.revision >= revision ? `: ${report.state}, ${report.reason}` : '';
   const reason = `was given back what it ran before${said}`;
   const sinceMs = member.state === 'reverted' ? member.sinceMs : nowMs;
-  return { ...member, state: 'reverted', revision, reason, sinceMs };
+  return { ...member, state: 'reverted', offline: false, revision, reason, sinceMs };
 }
 
 function stateOf(member: Member, view: DeviceView, rules: Rules): Judgement {
@@ -89,12 +140,16 @@ function served(member: Member, view: DeviceView, rules: Rules): Judgement {
 /** How many soak times a device may take to have answered enough requests. */
 const patience = 2;
 
-/** Silence is a failure: a device that can't speak can't say that it failed. */
+/**
+ * Silence is a failure: a device that can't speak can't say that it failed. While the controller
+ * could not hear, nobody was silent.
+ */
 function silenceOf(
   heardMs: number | null,
-  { timeoutSeconds, nowMs }: Rules,
+  { timeoutSeconds, hearingMs, nowMs }: Rules,
 ): { state: 'failed'; reason: string } | null {
-  if (heardMs === null || nowMs - heardMs <= timeoutSeconds * 1000) return null;
+  if (heardMs === null) return null;
+  if (nowMs - Math.max(heardMs, hearingMs) <= timeoutSeconds * 1000) return null;
   return { state: 'failed', reason: `said nothing new for ${timeoutSeconds} s` };
 }
 

@@ -137,9 +137,9 @@ export function shown({ record, members, verdicts }: LoadedRollout): RolloutReco
   return {
     ...rest,
     verdicts: [...verdicts],
-    members: list.map(({ device, class: own, wave, state, revision, sinceMs, reason }) => {
+    members: list.map(({ device, class: own, wave, state, revision, sinceMs, reason, offline }) => {
       const since = sinceMs === null ? null : instant(sinceMs);
-      return { device, class: own, wave, state, revision, since, reason };
+      return { device, class: own, wave, state, revision, since, reason, offline };
     }),
   };
 }

@@ -1,4 +1,5 @@
 /** In which order devices that wait will be given the model, and in which wave. Pure. */
+import { isAdmitted } from './member.ts';
 import type { DeviceView, Member, RolloutInput } from './plan.ts';
 import { targetOf, type WaveTable } from './waves.ts';
 
@@ -26,20 +27,21 @@ export function placeWaiting(
 ): Member[] {
   const { waves, wave, members } = rollout;
   const counted = countedMembers(rollout);
-  const admitted = counted.filter(({ revision }) => revision !== null);
+  const admitted = counted.filter(isAdmitted);
   const waiting = inTurns(counted, devices);
   const placed = waiting.map((member, index) => {
     let own = wave;
     while (own < waves.length && admitted.length + index >= targetOf(waves, own, counted.length)) {
       own += 1;
     }
-    const reason = own > wave ? why : `waits for wave ${own}`;
+    const turn = own > wave ? why : `waits for wave ${own}`;
+    const reason = member.offline ? member.reason : turn;
     return { ...member, wave: own, reason };
   });
   const known = new Set(counted);
   const out = members
     .filter((member) => !known.has(member))
-    .map((member) => (member.revision === null ? heldBack(member, rollout) : member));
+    .map((member) => (isAdmitted(member) ? member : heldBack(member, rollout)));
   return [...admitted, ...placed, ...out];
 }
 
@@ -55,9 +57,9 @@ function inTurns(
     seen.set(member.class, count + 1);
     return count;
   };
-  for (const member of counted) if (member.revision !== null) turn(member);
+  for (const member of counted) if (isAdmitted(member)) turn(member);
   return counted
-    .filter(({ revision }) => revision === null)
+    .filter((member) => !isAdmitted(member))
     .sort((a, b) => rank(a) - rank(b) || byName(a, b))
     .map((member) => ({ member, turn: turn(member) }))
     .sort(

@@ -7,6 +7,7 @@ import type {
   BreachAction,
   GateLimits,
   Maintenance,
+  OfflineRule,
   Stop,
   Verdict,
   WaitKind,
@@ -15,7 +16,7 @@ import type { MemberState, RolloutState } from '../../shared/protocol/states.ts'
 import { advance } from './advance.ts';
 import { acceptFailures, actOnBreach } from './breach.ts';
 import { judgeGates } from './gates.ts';
-import { judgeMember } from './judge.ts';
+import { judgeMember, type Rules, waiting } from './judge.ts';
 import { placeWaiting } from './place.ts';
 import type { Usage } from './usage.ts';
 import type { WaveTable } from './waves.ts';
@@ -36,6 +37,8 @@ export interface Member {
   readonly admittedMs: number | null;
   readonly sinceMs: number | null;
   readonly reason: string;
+  /** It was offline when its turn came, and has not taken the model up. */
+  readonly offline: boolean;
   /** A failure that a person has resumed over doesn't stop the rollout again. */
   readonly accepted: boolean;
   /** It ran the same version before: a rollback has nothing to give back. */
@@ -94,6 +97,9 @@ export interface RolloutInput {
   readonly gates: GateLimits;
   readonly onBreach: BreachAction;
   readonly breachScope: 'fleet' | 'class';
+  readonly offline: OfflineRule;
+  /** Since when the controller has heard devices without a break. */
+  readonly hearingMs: number;
   readonly approvedWave: number;
   readonly accepted: readonly string[];
   readonly reverting: boolean;
@@ -134,7 +140,7 @@ export function planRollout(
     return ended(rollout, rollout.reverting ? judged : rollout.members, devices);
   }
   // A rollout that failed takes nobody in any more; that a device recovers is still seen.
-  const joined = rollout.state === 'failed' ? [] : joiners(judged, devices);
+  const joined = rollout.state === 'failed' ? [] : joiners(judged, devices, { ...rollout, nowMs });
   const verdicts = judgeGates(rollout, [...judged, ...joined], devices);
   const breach = actOnBreach(rollout, verdicts, nowMs);
   const next = { ...rollout, ...breach };
@@ -165,25 +171,23 @@ function judgeAll(
  * Devices that the selector names and that aren't members yet: they get the same protection as the
  * first ones.
  */
-function joiners(members: readonly Member[], devices: ReadonlyMap<string, DeviceView>): Member[] {
+function joiners(
+  members: readonly Member[],
+  devices: ReadonlyMap<string, DeviceView>,
+  rules: Rules,
+): Member[] {
   const known = new Set(members.map(({ device }) => device));
   return [...devices.values()]
     .filter(({ wanted, device }) => wanted && !known.has(device))
-    .map((view) => ({
-      device: view.device,
-      class: view.class,
-      wave: 1,
-      state: 'waiting',
-      revision: null,
-      retried: 0,
-      admittedMs: null,
-      sinceMs: null,
-      reason: '',
-      accepted: false,
-      ranSame: false,
-      baseline: null,
-      golden: null,
-    }));
+    .map((view) => waiting(newMember(view), view, rules));
+}
+
+function newMember({ device, class: own }: DeviceView): Member {
+  return {
+    ...{ device, class: own, wave: 1, state: 'waiting', reason: '', offline: false },
+    ...{ revision: null, retried: 0, admittedMs: null, sinceMs: null },
+    ...{ accepted: false, ranSame: false, baseline: null, golden: null },
+  };
 }
 
 /** Nobody is taken in; who is to be given back what it ran before is seen through to the end. */

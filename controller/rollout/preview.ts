@@ -30,7 +30,7 @@ export function previewOf(previewing: Previewing): RolloutPreview {
         ...{ device, class: own, wave, scout: count <= rollout.scouts },
         online: views.get(device)?.online ?? false,
         ...of,
-        notes: [...of.notes, ...notesOf(views.get(device))],
+        notes: [...of.notes, ...notesOf(rollout, views.get(device))],
       };
     });
   const { name, version } = subject;
@@ -45,10 +45,16 @@ function open({ waves }: RolloutInput): RolloutInput['waves'] {
   return waves.map((wave) => ({ ...wave, approval: false }));
 }
 
-function notesOf(view: DeviceView | undefined): string[] {
+const offlineNotes = {
+  wait: 'it is offline: the rollout waits until it is back',
+  skip: 'it is offline: it is skipped, and joins when it is back',
+  fail: 'it is offline: it comes after those that are online, and its silence is a failure',
+} as const;
+
+function notesOf({ offline }: RolloutInput, view: DeviceView | undefined): string[] {
   if (!view) return [];
   return [
-    ...(view.online ? [] : ['it is offline: it comes after those that are online']),
+    ...(view.online ? [] : [offlineNotes[offline]]),
     ...(view.otherUsage ? [] : ['no telemetry of another version: gates have no baseline of it']),
   ];
 }

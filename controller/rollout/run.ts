@@ -9,7 +9,9 @@ import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollou
 import { recentMs } from '../summary.ts';
 import type { World } from '../world.ts';
 import { agentGoals, agentGoalsBack, agentViewOf, canTake, isOfAgent } from './agent-lane.ts';
+import type { Hearing } from './hearing.ts';
 import { keep } from './keep.ts';
+import { isAdmitted } from './member.ts';
 import { type DeviceView, planRollout, type RolloutPlan } from './plan.ts';
 import { parseSelector } from './selector.ts';
 import { assignTraced } from './traced.ts';
@@ -20,6 +22,7 @@ export interface Runner {
   readonly dispatcher: Dispatcher;
   readonly registry: Registry;
   readonly releases: Releases;
+  readonly hearing: Hearing;
   /** The earliest first. */
   readonly all: LoadedRollout[];
 }
@@ -107,7 +110,11 @@ function isOver(
       state === 'reverted' || ranSame || governor(device) !== record.id;
     return !record.reverting || [...members.values()].every(isDone);
   }
-  return isSettled(record, now()) && wanted.every(({ device }) => members.has(device));
+  const isIn = ({ device, online }: Device) => {
+    const member = members.get(device);
+    return member !== undefined && (isAdmitted(member) || !online);
+  };
+  return isSettled(record, now()) && wanted.every(isIn);
 }
 
 function isSettled({ state, endedAt, watchSeconds }: StoredRollout, now: number): boolean {
@@ -126,7 +133,9 @@ async function step(
   const { record, members } = rollout;
   const views = await viewsOf(world, rollout, wanted);
   const now = world.now();
-  const input = { ...record, settled: isSettled(record, now), members: [...members.values()] };
+  const hearingMs = runner.hearing.sinceMs();
+  const settled = isSettled(record, now);
+  const input = { ...record, hearingMs, settled, members: [...members.values()] };
   const plan = planRollout(input, views, now);
   await keep(world, rollout, { plan, views, releases });
   await (isOfAgent(record) ? giveReleases : giveModels)(runner, rollout, plan);

@@ -1,4 +1,5 @@
 /** Devices of each hardware class that go before the others of it. Pure. */
+import { isOpen } from './member.ts';
 import type { Member } from './plan.ts';
 
 export interface ClassScouts {
@@ -24,8 +25,4 @@ function ofClass(members: readonly Member[], scouts: number): ClassScouts {
   const open = members.filter(isOpen);
   const missing = Math.max(0, wanted - through - open.length);
   return { missing, waited: open[0]?.device ?? null };
-}
-
-export function isOpen({ state }: Member): boolean {
-  return state === 'updating' || state === 'soaking';
 }

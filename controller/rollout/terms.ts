@@ -20,6 +20,7 @@ const defaults = {
   watchSeconds: 3600,
   onBreach: 'pause',
   breachScope: 'fleet',
+  offline: 'skip',
 } as const;
 
 export interface Beginning {
@@ -65,6 +66,7 @@ export function newRollout(
     onBreach: request.onBreach ?? defaults.onBreach,
     breachScope: request.breachScope ?? defaults.breachScope,
     ...{ comparisons: [...comparisons], forced },
+    offline: request.offline ?? defaults.offline,
     ...{ approvedWave: 0, accepted: [], reverting: false, stops: [] },
     createdAt: instant(nowMs),
     endedAt: null,

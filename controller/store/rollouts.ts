@@ -37,6 +37,7 @@ const StoredMember = v.object({
   admittedMs: v.nullable(v.number()),
   sinceMs: v.nullable(v.number()),
   reason: v.string(),
+  offline: v.optional(v.boolean(), false),
   accepted: v.boolean(),
   retried: v.optional(Count, 0),
   ranSame: v.optional(v.boolean(), false),

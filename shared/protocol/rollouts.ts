@@ -77,6 +77,13 @@ export const breachActions = ['pause', 'abort', 'rollback'] as const;
 export type BreachAction = (typeof breachActions)[number];
 export const breachScopes = ['fleet', 'class'] as const;
 
+/**
+ * What becomes of a device that is offline when its turn comes: the rollout ends when it has come,
+ * or without it and takes it in later, or its silence counts like that of any other.
+ */
+export const offlineRules = ['wait', 'skip', 'fail'] as const;
+export type OfflineRule = (typeof offlineRules)[number];
+
 export const RolloutRequest = v.strictObject({
   model: Name,
   version: v.optional(Count),
@@ -104,6 +111,7 @@ export const RolloutRequest = v.strictObject({
   breachScope: v.optional(v.picklist(breachScopes)),
   /** It is started though the version falls below one that it replaces. */
   force: v.optional(v.boolean()),
+  offline: v.optional(v.picklist(offlineRules)),
 });
 export type RolloutRequest = v.InferOutput<typeof RolloutRequest>;
 /** As it is sent: gates that are not named keep their thresholds. */
@@ -165,6 +173,7 @@ export const RolloutRecord = v.looseObject({
   comparisons: v.optional(v.array(VersionComparison), []),
   /** It was started though one of them says no, or before it said anything. */
   forced: v.optional(v.boolean(), false),
+  offline: v.optional(v.picklist(offlineRules), 'skip'),
   /** The last wave that a person has approved of. */
   approvedWave: v.optional(Count, 0),
   /** Breached gates that a person has resumed over, as `gate/against/class`. */
@@ -181,6 +190,8 @@ export const RolloutRecord = v.looseObject({
       revision: v.nullable(Count),
       since: v.nullable(Instant),
       reason: Text,
+      /** It was offline when its turn came: it waits, and counts neither for nor against. */
+      offline: v.optional(v.boolean(), false),
     }),
   ),
   /** How each gate stands now. */

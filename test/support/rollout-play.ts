@@ -29,6 +29,8 @@ export function rolloutOf(rest: Partial<RolloutInput> = {}): RolloutInput {
     gates: v.parse(GateLimits, {}),
     onBreach: 'pause',
     breachScope: 'fleet',
+    offline: 'skip',
+    hearingMs: Number.NEGATIVE_INFINITY,
     approvedWave: 0,
     accepted: [],
     reverting: false,

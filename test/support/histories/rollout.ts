@@ -74,7 +74,10 @@ function disturb(history: History): void {
   if (!views.has(name)) appear(history, name);
   switch (pick(10)) {
     case 0:
-      change(views, name, ({ online }) => ({ online: !online }));
+      change(views, name, ({ online, seenMs }) => ({
+        online: !online,
+        seenMs: online ? seenMs : nowMs,
+      }));
       break;
     case 1:
       // Another rollout takes it, or lets it go.

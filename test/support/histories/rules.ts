@@ -1,7 +1,8 @@
 /** What no look at a rollout may ever decide. */
 import { spareOf } from '../../../controller/rollout/advance.ts';
+import { isAdmitted, isOpen } from '../../../controller/rollout/member.ts';
 import { countedMembers } from '../../../controller/rollout/place.ts';
-import type { Member, RolloutInput, RolloutPlan } from '../../../controller/rollout/plan.ts';
+import type { RolloutInput, RolloutPlan } from '../../../controller/rollout/plan.ts';
 import { targetOf } from '../../../controller/rollout/waves.ts';
 import type { Views } from '../rollout-play.ts';
 
@@ -18,6 +19,7 @@ const rules: readonly ((looked: Looked) => string | null)[] = [
   waveHolds,
   healthHolds,
   scoutsGoFirst,
+  absentWait,
   stoppedStay,
   breachActs,
 ];
@@ -59,7 +61,7 @@ function oneVariant({ before, plan, seen }: Looked): string | null {
 
 function waveHolds({ before, plan }: Looked): string | null {
   const counted = countedMembers(plan);
-  const admitted = counted.filter(({ revision }) => revision !== null).length;
+  const admitted = counted.filter(isAdmitted).length;
   const target = targetOf(before.waves, plan.wave, counted.length);
   const given = plan.admit.length;
   if (given > 0 && admitted + given > target) return 'wave overfilled';
@@ -114,6 +116,23 @@ function breachActs({ before, plan }: Looked): string | null {
   return breach ? `nothing is done: ${breach.reason}` : null;
 }
 
-function isOpen({ state }: Member): boolean {
-  return state === 'updating' || state === 'soaking';
+/** Who is offline is given nothing, and is out of the count until it is back. */
+function absentWait({ before, plan, seen }: Looked): string | null {
+  if (plan.state === 'aborted') return null;
+  const old = new Map(before.members.map((member) => [member.device, member]));
+  for (const { device, offline, state } of plan.members) {
+    const view = seen.get(device);
+    if (offline && view?.online) return `${device}: is back, and still waits`;
+    if (offline && (before.offline === 'fail' || state !== 'waiting')) return `${device}: ${state}`;
+    const was = old.get(device);
+    const spoke = (view?.report?.revision ?? 0) >= (view?.revision ?? 0);
+    if (was?.offline && state === 'failed' && !view?.online && !spoke)
+      return `${device}: failed, and is off`;
+    if (before.offline === 'fail' || view?.online) continue;
+    if (plan.admit.includes(device)) return `${device}: given, and is offline`;
+  }
+  const ended = plan.state === 'succeeded' && before.offline === 'wait';
+  return ended && countedMembers(plan).some(({ offline }) => offline)
+    ? 'ended without those it waits for'
+    : null;
 }

@@ -1,6 +1,6 @@
 /** The terms of a random rollout. */
 import type { RolloutInput } from '../../../controller/rollout/plan.ts';
-import { breachActions } from '../../../shared/protocol/rollouts.ts';
+import { breachActions, offlineRules } from '../../../shared/protocol/rollouts.ts';
 import { rolloutOf } from '../rollout-play.ts';
 import type { Chance } from './rollout.ts';
 
@@ -18,6 +18,7 @@ export function termsOf({ pick }: Chance): RolloutInput {
     maxConcurrent: pick(3) === 0 ? 1 + pick(3) : null,
     minHealthyPercent: pick(3) === 0 ? pick(101) : 0,
     onBreach: breachActions[pick(breachActions.length)] ?? 'pause',
+    offline: offlineRules[pick(offlineRules.length)] ?? 'skip',
     breachScope: pick(2) === 0 ? 'fleet' : 'class',
   });
 }
