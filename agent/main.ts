@@ -17,7 +17,7 @@ import { keyOf } from './look.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
 import { createReporter, type Reported, type Reporter } from './report.ts';
 import { type Http, openHttp } from './serve/http.ts';
-import { answerMessage } from './serve/message.ts';
+import { answerMessages, type Messages } from './serve/message.ts';
 import { type Metered, metricRows, metricsText } from './serve/metrics.ts';
 import { createServer, type Server } from './serve/server.ts';
 import type { AgentSettings } from './settings.ts';
@@ -58,6 +58,8 @@ interface Parts {
   readonly updater: Updater;
 }
 
+/** For answers that are made to be sent. */
+const lastWordsMs = 2000;
 /** Of one inference request; a batch of images is large. */
 const bodyBytesMax = 64 << 20;
 
@@ -100,11 +102,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const counting = startCounting(parts);
   telemetry = counting;
   const reconciler = startReconciling(parts, reporter);
-  const onInfer: Parameters<typeof conversation.begin>[0]['onInfer'] = (request) =>
-    void answerMessage(request, { server, link: conversation.link, spans });
+  const messages = answerMessages({ server, link: conversation.link, spans, log });
   const endDrift = watchDrift(parts, reconciler);
   conversation.begin({
-    ...{ reporter, telemetry: counting, onInfer },
+    ...{ reporter, telemetry: counting, onInfer: messages.onInfer },
     onDesired: reconciler.preempt,
     onRelease: updater.wake,
     onReachable() {
@@ -118,9 +119,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     async stop() {
       ending.abort();
       endDrift();
+      const answered = finishServing(settings, { server, http, messages });
       await updater.end();
       await reconciler.end();
-      await http.close();
+      await answered;
       await counting.end();
       reporter.end();
       await conversation.end();
@@ -129,6 +131,23 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       state.close();
     },
   };
+}
+
+interface Doors {
+  readonly server: Server;
+  readonly http: Http;
+  readonly messages: Messages;
+}
+
+/** Nobody is cut without an answer: first the requests are answered, then the doors are shut. */
+async function finishServing(
+  { stopSeconds }: AgentSettings,
+  { server, http, messages }: Doors,
+): Promise<void> {
+  const endMs = performance.now() + stopSeconds * 1000;
+  await server.finish(stopSeconds * 1000);
+  await messages.settled();
+  await http.close(Math.max(lastWordsMs, endMs - performance.now()));
 }
 
 function profileOnce(

@@ -25,6 +25,8 @@ export interface AgentSettings {
   readonly cores: number | null;
   /** For a broker at `mqtts:` with an authority of its own: files in PEM. */
   readonly mqttTls: TlsFiles;
+  /** At the end requests under way are answered for so long; then they are refused. */
+  readonly stopSeconds: number;
   /** Where memory is too short for two, stop what serves before the next one is loaded. */
   readonly allowDowntime: boolean;
   /** An OpenTelemetry collector, `http://host:4318`; null tells nobody. */
@@ -36,6 +38,9 @@ export interface AgentSettings {
 }
 
 export type AgentInput = Partial<{ -readonly [S in keyof AgentSettings]: AgentSettings[S] }>;
+
+/** The service manager waits a little longer: see `deploy/device/fettle-agent.service`. */
+export const stopSecondsMax = 60;
 
 /** Settings with their defaults filled in. Throws `BAD_SETTING`, `BAD_NAME`, `RUNTIME_UNFIT`. */
 export function agentSettings(input: AgentInput): AgentSettings {
@@ -50,6 +55,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
     memoryMiB: input.memoryMiB ?? null,
     cores: input.cores ?? null,
     mqttTls: input.mqttTls ?? { ca: null, cert: null, key: null },
+    stopSeconds: input.stopSeconds ?? 15,
     allowDowntime: input.allowDowntime ?? false,
     otlp: input.otlp ?? null,
     runtimePath: input.runtimePath ?? process.env[runtimePathVariable] ?? null,
@@ -63,6 +69,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
   checkRange('--http-port', settings.httpPort, { min: 0, max: 65_535 });
   checkRange('--memory-mib', settings.memoryMiB, { min: 16, max: 1 << 24 });
   checkRange('--cores', settings.cores, { min: 1, max: 4096 });
+  checkRange('--stop-seconds', settings.stopSeconds, { min: 0, max: stopSecondsMax });
   checkLabels(settings.labels);
   ownRuntime(settings.runtimePath ?? '');
   return settings;

@@ -86,7 +86,7 @@ async function measure(subject: Subject, folder: string, { note, signal }: Bench
     return rowsOf(subject, await time(subject, ways, signal));
   } finally {
     keepAlive.destroy();
-    await http.close();
+    await http.close(5000);
     await server.retire();
     await thread.end();
     state.close();

@@ -27,6 +27,10 @@ export const command: Command = {
     { flags: '--mqtt-cert <file>', help: 'certificate that this device shows the broker, in PEM' },
     { flags: '--mqtt-key <file>', help: 'its private key, in PEM' },
     {
+      flags: '--stop-seconds <n>',
+      help: 'at the end, answer what is under way for so long, then refuse it (15)',
+    },
+    {
       flags: '--allow-downtime',
       help: 'where memory is too short for two, stop the old model before the new one is loaded',
     },
@@ -126,6 +130,7 @@ function inputOf(options: CommandContext['options']): AgentInput {
     ...number('httpPort', '--http-port', httpPort),
     ...number('memoryMiB', '--memory-mib', memoryMib),
     ...number('cores', '--cores', cores),
+    ...number('stopSeconds', '--stop-seconds', options.stopSeconds),
     labels: labelsOf(Array.isArray(label) ? label : []),
     mqttTls: { ca: path(mqttCa), cert: path(mqttCert), key: path(mqttKey) },
     ...text('runtimePath', path(options.runtimePath) ?? undefined),

@@ -165,6 +165,17 @@ export const errorTable = {
     'Try again, or raise the timeout.',
     true,
   ),
+  BUSY: kind(
+    '{what} is not taken: {reason}',
+    'Try again in a moment, ask less at once, or let more devices answer.',
+    true,
+  ),
+  DEADLINE_PASSED: kind(
+    '{what}: its turn did not come within {timeoutMs} ms of its arrival',
+    'Ask less at once, or let more devices answer.',
+    true,
+  ),
+  CANCELLED: kind('{what}: nobody waits for the answer any more', 'Nothing to do.'),
   INTERNAL: kind('internal error: {reason}', 'Please report this.'),
 } as const satisfies Record<string, ErrorKind>;
 

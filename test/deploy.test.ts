@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as v from 'valibot';
+import { agentSettings, stopSecondsMax } from '../agent/settings.ts';
 import { productRoot } from '../shared/product.ts';
 import { doublingModel } from './support/arithmetic.ts';
 import { startTestController } from './support/controller.ts';
@@ -32,6 +33,17 @@ test('metrics are clean, and every panel of the Grafana dashboard asks for some'
   );
   t.true(names.length >= panels.length);
   for (const name of names) t.true(pages.join('').includes(`# TYPE ${name} `), name);
+});
+
+test('the service manager waits for longer than an agent may take to end', async (t) => {
+  const device = join(productRoot(), 'deploy/device');
+  const unit = await readFile(join(device, 'fettle-agent.service'), 'utf8');
+  const unitSeconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
+  const launcher = await readFile(join(device, 'launch.sh'), 'utf8');
+  const more = Number(/^stop_seconds=\$\(\(stop_seconds \+ (\d+)\)\)$/m.exec(launcher)?.[1]);
+  t.true(more > 0);
+  t.true(unitSeconds > stopSecondsMax + more);
+  t.regex(launcher, new RegExp(`FETTLE_AGENT_STOP_SECONDS:-${agentSettings({}).stopSeconds}\\}`));
 });
 
 test('Prometheus takes the configuration', (t) => {

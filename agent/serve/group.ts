@@ -1,19 +1,8 @@
 /** Runs several jobs as one run of the model, and finds each one's own rows. */
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
-import { stack, unstack, type Waiting } from './gather.ts';
+import { stack, unstack } from './gather.ts';
+import type { Job } from './job.ts';
 import type { Thread } from './thread.ts';
-
-/** Moments of a run that somebody follows, by `performance.now()`. */
-export interface RunMarks {
-  startedMs: number | null;
-  endedMs: number | null;
-}
-
-export interface Job extends Waiting {
-  readonly marks?: RunMarks;
-  readonly answer: PromiseWithResolvers<Tensors>;
-  readonly timer: NodeJS.Timeout;
-}
 
 export type Outcome = PromiseSettledResult<Tensors>;
 
@@ -31,14 +20,4 @@ async function runTogether(thread: Thread, jobs: readonly Job[]): Promise<Outcom
   } catch {
     return null;
   }
-}
-
-export function mark(jobs: readonly Job[], moment: keyof RunMarks): void {
-  for (const { marks } of jobs) if (marks) marks[moment] = performance.now();
-}
-
-export function settle({ answer, timer }: Job, outcome: Outcome | undefined): void {
-  clearTimeout(timer);
-  if (outcome?.status === 'fulfilled') answer.resolve(outcome.value);
-  else answer.reject(outcome?.reason);
 }

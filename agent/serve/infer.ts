@@ -14,17 +14,20 @@ export interface Asked {
   /** Raw tensors behind the JSON. */
   readonly tail: Uint8Array<ArrayBuffer>;
   readonly trace?: FollowedRequest | null;
+  /** Aborted, with the error as its reason, when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs of one request that wait at the same time: others come in between. */
 const runsAtOnce = 32;
 
-/** Throws `BAD_ARGUMENT`, `NOT_FOUND`, `CONFLICT` (too busy), `TIMEOUT`, `SERVE_FAILED`. */
+/**
+ * Throws `BAD_ARGUMENT`, `NOT_FOUND`, `BUSY`, `DEADLINE_PASSED`, `TIMEOUT`, `SERVE_FAILED`.
+ */
 export async function infer(server: Server, asked: Asked): Promise<InferenceAnswer> {
-  const { model, version } = asked;
+  const { model, version, signal } = asked;
   return await server.infer({
-    model,
-    version,
+    ...{ model, version, ...(signal && { signal }) },
     follow: asked.trace?.follow ?? null,
     async work({ pool, serving }, run) {
       const request: InferenceRequest = readRequest(asked.document, asked.tail);

@@ -2,6 +2,7 @@
 import { quantile } from '../../shared/histogram.ts';
 import { networkBytes } from '../../shared/network-bytes.ts';
 import type { Metric } from '../../shared/otlp/metrics.ts';
+import { unservedReasons } from '../../shared/protocol/readings.ts';
 import type { Reported } from '../report.ts';
 import type { Meter } from '../telemetry/meter.ts';
 import type { Spool } from '../telemetry/spool.ts';
@@ -37,8 +38,14 @@ export function metricRows({ meter, spool, server, report, readings }: Metered):
   const serving = server.active()?.serving;
   const { latencyMs } = total;
   const rows: readonly Row[] = [
-    ['fettle_requests_total', 'counter', 'Inference requests.', [[{}, total.requests]]],
-    ['fettle_errors_total', 'counter', 'Requests that failed.', [[{}, total.errors]]],
+    ['fettle_requests_total', 'counter', 'Requests that the variant took.', [[{}, total.requests]]],
+    ['fettle_errors_total', 'counter', 'Of them, those that failed.', [[{}, total.errors]]],
+    [
+      'fettle_unserved_total',
+      'counter',
+      'Requests without an answer, by no fault of the variant.',
+      unservedReasons.map((reason) => [{ reason }, total.unserved[reason] ?? 0]),
+    ],
     ['fettle_latency_seconds', 'summary', 'From request to answer.', latencies(latencyMs)],
     ['fettle_latency_seconds_sum', '', '', [[{}, latencyMs.sum / 1000]]],
     ['fettle_latency_seconds_count', '', '', [[{}, latencyMs.count]]],

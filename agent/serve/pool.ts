@@ -9,18 +9,24 @@ import type { GoldenResult } from '../../shared/evaluate/golden.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import { emptyHistogram, type Histogram, merge } from '../../shared/histogram.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
+import { refusal } from './admit.ts';
 import { gather, isBatchable } from './gather.ts';
-import { type Job, mark, type RunMarks, runGroup, settle } from './group.ts';
+import { type Outcome, runGroup } from './group.ts';
 import { takeIdlest } from './idle.ts';
+import { type Job, openJob, type RunMarks } from './job.ts';
 import { openAll, openOne } from './open-threads.ts';
+import { createPace, type Pace } from './pace.ts';
 import { createQueueMeter, type QueueLook, type QueueMeter } from './queue-meter.ts';
 import type { Thread, ThreadSpec } from './thread.ts';
+import { createTurns, type Turn, type Turns } from './turns.ts';
 
 export interface PoolLimits {
   /** Runs that may wait; more are refused at once instead of late. */
   readonly queueMax: number;
   readonly loadMs: number;
-  /** From request to answer; a thread that runs on for so long is replaced. */
+  /** From the arrival of a request to its answer. */
+  readonly answerMs: number;
+  /** A thread that runs on for so long is replaced. */
   readonly runMs: number;
   /** How long the first run of a batch waits for others. */
   readonly gatherMs: number;
@@ -32,6 +38,7 @@ export interface PoolLimits {
 export const poolLimits: PoolLimits = {
   queueMax: 256,
   loadMs: 120_000,
+  answerMs: 30_000,
   runMs: 30_000,
   gatherMs: 2,
   crashesMax: 2,
@@ -49,11 +56,25 @@ export interface PoolOptions {
   readonly onCrashLoop?: (times: number) => void;
 }
 
+/** What the request of a run says about it. */
+export interface Asking {
+  /** By `performance.now()`; where nothing is said, `answerMs` from now. */
+  readonly deadlineMs?: number;
+  /** Aborted, with the error as its reason, when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+  readonly marks?: RunMarks | null;
+}
+
 export interface Pool {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  /** Throws `CONFLICT` when the queue is full or the pool ends, `TIMEOUT`, `SERVE_FAILED`. */
-  run(feeds: Tensors, marks?: RunMarks): Promise<Tensors>;
+  /**
+   * Throws `BUSY` when the queue is full, when it is so long that the deadline would pass, or when
+   * the pool ends; `DEADLINE_PASSED`, `TIMEOUT`, `SERVE_FAILED`, and the reason of the signal.
+   */
+  run(feeds: Tensors, asking?: Asking): Promise<Tensors>;
+  /** From the arrival of a request to its deadline. */
+  readonly answerMs: number;
   golden(path: string): Promise<GoldenResult>;
   /** Milliseconds of runs in the runtime since the last call. */
   takeRuns(): Histogram;
@@ -82,6 +103,8 @@ interface State {
   readonly idle: Thread[];
   readonly queue: Job[];
   readonly queued: QueueMeter;
+  readonly pace: Pace;
+  readonly turns: Turns<Thread>;
   /** When threads died, the oldest first. */
   readonly crashes: number[];
   /** Threads that ran for too long, until they are gone. */
@@ -97,8 +120,10 @@ export async function openPool(spec: ThreadSpec, options: PoolOptions = {}): Pro
   const limits = options.limits ?? poolLimits;
   const threads = await openAll(spec, limits.loadMs);
   const batch = batchOf(spec, threads);
-  const state = {
+  const { runMs } = limits;
+  const state: State = {
     ...newState(spec, limits, batch),
+    turns: createTurns({ runMs, onStuck: (thread, turn) => abandon(state, thread, turn) }),
     onCrashLoop: options.onCrashLoop ?? (() => {}),
   };
   for (const thread of threads) adopt(state, thread);
@@ -107,7 +132,8 @@ export async function openPool(spec: ThreadSpec, options: PoolOptions = {}): Pro
     outputs: threads[0]?.outputs ?? [],
     takeQueue: state.queued.take,
     load: () => state.queue.length + state.underway,
-    run: (feeds, marks) => enqueue(state, feeds, marks),
+    run: (feeds, asking) => enqueue(state, feeds, asking),
+    answerMs: limits.answerMs,
     async golden(path) {
       const [thread] = state.live;
       if (thread) return await thread.golden(path);
@@ -144,6 +170,7 @@ function newState(spec: ThreadSpec, limits: PoolLimits, batch: number) {
     idle: [],
     queue: [],
     queued: createQueueMeter(batch > 1),
+    pace: createPace(),
     crashes: [],
     abandoned: new Set<Promise<void>>(),
     underway: 0,
@@ -153,26 +180,30 @@ function newState(spec: ThreadSpec, limits: PoolLimits, batch: number) {
   };
 }
 
-function enqueue(state: State, feeds: Tensors, marks?: RunMarks): Promise<Tensors> {
+function enqueue(state: State, feeds: Tensors, asking: Asking = {}): Promise<Tensors> {
   const { limits, queue } = state;
-  const answer = Promise.withResolvers<Tensors>();
-  const late = state.draining && state.holds === 0;
-  if (late || queue.length >= limits.queueMax) {
-    const reason = late ? 'the variant is being replaced' : `${queue.length} runs wait`;
-    answer.reject(new FettleError('CONFLICT', { reason }));
-    return answer.promise;
-  }
-  const timer = setTimeout(() => {
-    const at = queue.findIndex((job) => job.answer === answer);
+  const { signal = null, marks = null } = asking;
+  const { answerMs } = limits;
+  const deadlineMs = asking.deadlineMs ?? performance.now() + answerMs;
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  const { underway, live } = state;
+  const refused = refusal({
+    ...{ answerMs, queueMax: limits.queueMax, leftMs: deadlineMs - performance.now() },
+    ...{ waiting: queue.length, ends: state.draining && state.holds === 0 },
+    waitMs: state.pace.leastWaitMs({ ahead: queue.length + underway, threads: live.size }),
+  });
+  if (refused !== null) return Promise.reject(refused);
+  const onLeft = (job: Job) => {
+    const at = queue.indexOf(job);
     if (at >= 0) queue.splice(at, 1);
-    answer.reject(new FettleError('TIMEOUT', { what: 'inference', timeoutMs: limits.runMs }));
     pump(state);
-  }, limits.runMs);
-  queue.push({ feeds, answer, timer, arrivedMs: performance.now(), ...(marks && { marks }) });
+  };
+  const job = openJob({ feeds, deadlineMs, answerMs, signal, marks, onLeft });
+  queue.push(job);
   pump(state);
   // What an idle thread took at once has not waited.
   state.queued.waiting(queue.length);
-  return answer.promise;
+  return job.answer.promise;
 }
 
 /** Gives waiting jobs to idle threads; ends the draining when nothing is left. */
@@ -198,18 +229,25 @@ function pump(state: State): void {
 async function runOn(state: State, thread: Thread, jobs: readonly Job[]): Promise<void> {
   state.underway += jobs.length;
   state.queued.went(jobs.length);
-  const stuck = setTimeout(() => abandon(state, thread), state.limits.runMs);
-  mark(jobs, 'startedMs');
+  const turn = state.turns.add(thread, jobs);
   const outcomes = await runGroup(thread, jobs);
-  mark(jobs, 'endedMs');
-  clearTimeout(stuck);
+  const ranMs = state.turns.end(thread, turn);
   state.underway -= jobs.length;
   for (const [at, job] of jobs.entries()) settle(job, outcomes[at]);
+  const whole = outcomes.every(({ status }) => status === 'fulfilled');
+  if (whole && ranMs !== null) state.pace.ran(ranMs / jobs.length);
   if (state.live.has(thread)) state.idle.push(thread);
   pump(state);
 }
 
-function abandon({ abandoned }: State, thread: Thread): void {
+function settle(job: Job, outcome: Outcome | undefined): void {
+  if (outcome?.status === 'fulfilled') job.resolve(outcome.value);
+  else job.reject(outcome?.reason);
+}
+
+function abandon({ abandoned, limits }: State, thread: Thread, { jobs }: Turn): void {
+  const error = new FettleError('TIMEOUT', { what: 'inference', timeoutMs: limits.runMs });
+  for (const job of jobs) job.reject(error);
   thread.abandon();
   const gone = thread.gone.then(() => void abandoned.delete(gone));
   abandoned.add(gone);
@@ -251,8 +289,7 @@ function replace(state: State): void {
 function giveUp(state: State): void {
   const reason = `its thread ended ${state.crashes.length} times`;
   for (const job of state.queue.splice(0)) {
-    clearTimeout(job.timer);
-    job.answer.reject(new FettleError('SERVE_FAILED', { model: state.spec.path, reason }));
+    job.reject(new FettleError('SERVE_FAILED', { model: state.spec.path, reason }));
   }
   pump(state);
   state.onCrashLoop(state.crashes.length);

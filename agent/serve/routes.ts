@@ -8,7 +8,7 @@ import type { SpanSink } from '../../shared/otlp/tracer.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import type { Reported } from '../report.ts';
 import { readBody } from './body.ts';
-import { infer, parseJson } from './infer.ts';
+import { type Asked, infer, parseJson } from './infer.ts';
 import { datatypeOf } from './inference/datatypes.ts';
 import { wrong } from './inference/wrong.ts';
 import type { Active, Names, Server } from './server.ts';
@@ -35,6 +35,8 @@ interface Exchange {
   readonly request: IncomingMessage;
   /** For headers that an error has as well. */
   readonly response: Pick<ServerResponse, 'setHeader'>;
+  /** Aborted, with the error as its reason, when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
 type Handler = (doors: Doors, exchange: Exchange) => Answer | Promise<Answer>;
@@ -78,7 +80,7 @@ function serverMetadata({ version }: Doors): Answer {
 }
 
 function serverReady({ server }: Doors): Answer {
-  const ready = server.active() !== null;
+  const ready = server.ready();
   return json({ ready }, ready ? 200 : 503);
 }
 
@@ -99,16 +101,13 @@ function modelReady({ server }: Doors, _: Exchange, names: Names): Answer {
   return json({ name: names.model, ready: true });
 }
 
-async function modelInfer(
-  doors: Doors,
-  { request, response }: Exchange,
-  names: Names,
-): Promise<Answer> {
+async function modelInfer(doors: Doors, exchange: Exchange, names: Names): Promise<Answer> {
+  const { request, response } = exchange;
   const { traceparent } = request.headers;
   const trace = followRequest(doors.spans, { traceparent, model: names.model, transport: 'http' });
   if (trace) response.setHeader('traceresponse', trace.response);
   try {
-    const answer = await inferBody(doors, request, { ...names, trace });
+    const answer = await inferBody(doors, exchange, { ...names, trace });
     trace?.end();
     return answer;
   } catch (thrown) {
@@ -119,14 +118,20 @@ async function modelInfer(
 
 async function inferBody(
   { server, bodyBytesMax }: Doors,
-  request: IncomingMessage,
+  { request, signal }: Exchange,
   names: Names & { readonly trace: FollowedRequest | null },
 ): Promise<Answer> {
   // Whoever asks for what is not here is told before sending much.
   server.require(names);
-  const jsonBytes = jsonBytesOf(request);
-  const { json: text, tail } = await readBody(request, jsonBytes, bodyBytesMax);
-  const answer = await infer(server, { ...names, document: parseJson(text), tail });
+  let read: Pick<Asked, 'document' | 'tail'>;
+  try {
+    const { json: text, tail } = await readBody(request, jsonBytesOf(request), bodyBytesMax);
+    read = { document: parseJson(text), tail };
+  } catch (thrown) {
+    server.unread(signal.aborted ? signal.reason : thrown);
+    throw thrown;
+  }
+  const answer = await infer(server, { ...names, ...read, signal });
   return { status: 200, body: answer.json, tail: answer.tail };
 }
 

@@ -9,8 +9,9 @@ import type { Tensors } from '../../shared/evaluate/tensor.ts';
 import type { Serving } from '../../shared/protocol/messages.ts';
 import type { Drift } from '../telemetry/drift.ts';
 import type { Meter } from '../telemetry/meter.ts';
-import type { RunMarks } from './group.ts';
-import type { Pool } from './pool.ts';
+import type { RunMarks } from './job.ts';
+import { busy, outcomeOf } from './outcome.ts';
+import type { Asking, Pool } from './pool.ts';
 import type { Risk } from './risk.ts';
 
 /** A variant that is loaded, and what it is. */
@@ -47,12 +48,24 @@ export interface Server {
   rename(serving: Serving): void;
   /** Nothing answers any more. */
   retire(): Promise<void>;
-  /** Counts the request and answers it with what is active when it comes. Throws `NOT_FOUND`. */
+  /**
+   * Counts the request and answers it with what is active when it comes. Throws `NOT_FOUND`, and
+   * `BUSY` once it is to end.
+   */
   infer<T>(request: InferRequest<T>): Promise<T>;
   /** What answers for this model. Throws `NOT_FOUND` where the model is not served here. */
   require(names: Names): Active;
+  /** Counts a request that could not be read, for this reason. */
+  unread(thrown: unknown): void;
   /** Runs that wait or are under way. */
   load(): number;
+  /** Whether it answers new requests: something is loaded, and it is not about to end. */
+  ready(): boolean;
+  /**
+   * The end is near: what comes is refused, what is under way is answered. Resolves when that is
+   * done, or refused as well because it took longer than this.
+   */
+  finish(withinMs: number): Promise<void>;
   readonly risk: Risk;
 }
 
@@ -78,6 +91,8 @@ export interface InferRequest<T> extends Names {
   readonly work: (active: Active, run: (feeds: Tensors) => Promise<Tensors>) => Promise<T>;
   /** Told of each run, where the request is part of a trace. */
   readonly follow?: (() => RunMarks) | null;
+  /** Aborted, with the error as its reason, when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ServerOptions {
@@ -90,11 +105,19 @@ interface State extends ServerOptions {
   standby: Active | null;
   health: { requests: number; errors: number };
   shadow: Shadow | null;
+  ending: boolean;
+  /** Requests that are not answered yet. */
+  readonly open: Set<AbortController>;
+  /** Called when the last of them is answered. */
+  onIdle: () => void;
 }
 
 export function createServer(options: ServerOptions): Server {
   const none = { active: null, standby: null, shadow: null };
-  const state: State = { ...options, ...none, health: { requests: 0, errors: 0 } };
+  const state: State = {
+    ...{ ...options, ...none, health: { requests: 0, errors: 0 } },
+    ...{ ending: false, open: new Set(), onIdle: () => {} },
+  };
   return {
     risk: options.risk,
     loaded: () => state.active?.key ?? null,
@@ -111,6 +134,11 @@ export function createServer(options: ServerOptions): Server {
     require: (names) => requireActive(state, names),
     load: () => state.active?.pool.load() ?? 0,
     infer: async (request) => measured(state, requireActive(state, request), request),
+    unread(thrown) {
+      if (state.active) count(state, state.active, { thrown });
+    },
+    ready: () => state.active !== null && !state.ending,
+    finish: (withinMs) => finish(state, withinMs),
     get shadow() {
       return state.shadow;
     },
@@ -147,42 +175,80 @@ function requireActive({ active }: State, { model, version }: Names): Active {
 async function measured<T>(
   state: State,
   chosen: Active,
-  { work, follow }: InferRequest<T>,
+  { work, follow, signal }: InferRequest<T>,
 ): Promise<T> {
-  const { risk, meter } = state;
   const startMs = performance.now();
   const release = chosen.pool.hold();
-  const count = (ok: boolean) => {
-    risk.ended(ok);
-    meter.count(chosen.serving, { latencyMs: performance.now() - startMs, ok });
-    if (chosen.pool !== state.active?.pool) return;
-    state.health.requests += 1;
-    if (!ok) state.health.errors += 1;
-  };
-  risk.began();
+  const over = new AbortController();
+  const forward = { once: true, signal: over.signal };
+  signal?.addEventListener('abort', () => over.abort(signal.reason), forward);
+  const asking = { deadlineMs: startMs + chosen.pool.answerMs, signal: over.signal };
+  state.risk.began();
+  state.open.add(over);
+  let thrown: unknown = null;
   try {
-    const answer = await work(chosen, (feeds) => run(state, chosen, { feeds, marks: follow?.() }));
-    count(true);
-    return answer;
-  } catch (thrown) {
-    // A request that is wrong says nothing of the variant: it isn't counted as its error.
-    if (thrown instanceof FettleError && thrown.code === 'BAD_ARGUMENT') risk.ended(false);
-    else count(false);
-    throw thrown;
+    if (state.ending) throw endingError();
+    signal?.throwIfAborted();
+    return await work(chosen, (feeds) =>
+      run(state, chosen, { feeds, asking: { ...asking, marks: follow?.() ?? null } }),
+    );
+  } catch (caught) {
+    thrown = caught;
+    throw caught;
   } finally {
+    // What is left of a request that failed is not run any more.
+    over.abort(thrown);
+    state.open.delete(over);
+    state.risk.ended(thrown === null);
+    count(state, chosen, { thrown, latencyMs: performance.now() - startMs });
     release();
+    if (state.open.size === 0) state.onIdle();
   }
+}
+
+/** What the variant did is its own; what it was kept from doing is counted apart. */
+function count(
+  { meter, active, health }: State,
+  { serving, pool }: Active,
+  { thrown, latencyMs = 0 }: { readonly thrown: unknown; readonly latencyMs?: number },
+): void {
+  const outcome = thrown === null ? 'answered' : outcomeOf(thrown);
+  if (outcome !== 'answered' && outcome !== 'failed') {
+    meter.unserved(serving, outcome);
+    return;
+  }
+  const ok = outcome === 'answered';
+  meter.count(serving, { latencyMs, ok });
+  if (pool !== active?.pool) return;
+  health.requests += 1;
+  if (!ok) health.errors += 1;
+}
+
+async function finish(state: State, withinMs: number): Promise<void> {
+  state.ending = true;
+  if (state.open.size === 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  state.onIdle = resolve;
+  const timer = setTimeout(() => {
+    for (const request of state.open) request.abort(endingError());
+  }, withinMs);
+  await promise;
+  clearTimeout(timer);
+}
+
+function endingError(): FettleError {
+  return busy('the agent ends');
 }
 
 async function run(
   { shadow }: State,
   chosen: Active,
-  { feeds, marks }: { feeds: Tensors; marks: RunMarks | undefined },
+  { feeds, asking }: { readonly feeds: Tensors; readonly asking: Asking },
 ): Promise<Tensors> {
   // The feeds' memory goes to the thread that runs them.
   const copy = shadow?.copy(chosen, feeds) ?? null;
   chosen.drift?.fed(feeds);
-  const outputs = await chosen.pool.run(feeds, marks);
+  const outputs = await chosen.pool.run(feeds, asking);
   chosen.drift?.answered(outputs);
   if (copy) shadow?.compare(copy, outputs);
   return outputs;

@@ -2,7 +2,7 @@
 import type { SpanSink } from '../../shared/otlp/tracer.ts';
 import { pastSpan, startSpan } from '../../shared/otlp/tracer.ts';
 import { parseTraceparent, traceparentOf } from '../../shared/trace-context.ts';
-import type { RunMarks } from './group.ts';
+import type { RunMarks } from './job.ts';
 
 export interface FollowedRequest {
   /** The context of its span, as it goes back to whoever asked. */

@@ -149,13 +149,14 @@ export function createCollector({
     const own = ownReadings(look());
     last = { ...state, ...own };
     const windows = tallies.map(
-      ({ subject: about, requests, errors, latencyMs }, at): NewWindow => {
+      ({ subject: about, requests, errors, latencyMs, unserved }, at): NewWindow => {
         const { model, version, variant } = about ?? { model: null, version: null, variant: null };
         const counted = { ...span, model, version, variant, requests, errors, latencyMs, ...state };
         const serves = now !== null && variant === now.variant && version === now.version;
         // Bytes are counted once, however many variants answered.
         const bytes = at === 0 && { networkBytes: difference(total, before) };
-        return { ...counted, ...(serves && own), ...bytes };
+        const left = Object.keys(unserved).length > 0 && { unserved };
+        return { ...counted, ...left, ...(serves && own), ...bytes };
       },
     );
     unstored.push(...windows);

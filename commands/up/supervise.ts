@@ -37,7 +37,8 @@ interface Watcher {
 
 /** A process that ran so long has recovered: its next crash counts as the first one. */
 const steadyMs = 30_000;
-const stopTimeoutMs = 10_000;
+/** An agent answers first what is under way. */
+const stopTimeoutMs = 30_000;
 const restartBackoff = { baseMs: 500, maxMs: 15_000 };
 
 /** `describe` is asked before every start: a port may have been taken meanwhile. */

@@ -1,10 +1,11 @@
 /** The optional members of two telemetry windows as those of one. Pure. */
 import type { Window } from '../../shared/protocol/messages.ts';
-import type { Readings } from '../../shared/protocol/readings.ts';
+import { addUnserved, type Readings } from '../../shared/protocol/readings.ts';
 
 /** What neither window has is absent; what one has is kept as it is. */
 export function mergeReadings(a: Window, b: Window): Readings {
   const queue = either(a.queue, b.queue, Math.max);
+  const unserved = either(a.unserved, b.unserved, addUnserved);
   const batch = either(a.batch, b.batch, mean(a.requests, b.requests));
   const byTime = mean(a.seconds, b.seconds);
   const frequencyMHz = either(a.frequencyMHz, b.frequencyMHz, byTime);
@@ -21,6 +22,7 @@ export function mergeReadings(a: Window, b: Window): Readings {
   const outputDrift = either(a.outputDrift, b.outputDrift, Math.max);
   return {
     ...(queue !== null && { queue }),
+    ...(unserved !== null && { unserved }),
     ...(batch !== null && { batch }),
     ...(frequencyMHz !== null && { frequencyMHz }),
     ...(powerW !== null && { powerW }),

@@ -10,7 +10,10 @@
 set -u
 versions=${FETTLE_VERSIONS:-/opt/fettle/versions}
 starts_max=3
-stop_seconds=20
+# The agent answers what is under way for so long; what it does after that takes some seconds.
+stop_seconds=${FETTLE_AGENT_STOP_SECONDS:-15}
+case $stop_seconds in '' | *[!0-9]*) stop_seconds=15 ;; esac
+stop_seconds=$((stop_seconds + 15))
 export FETTLE_VERSIONS="$versions"
 
 write() {

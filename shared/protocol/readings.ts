@@ -2,11 +2,31 @@
 import * as v from 'valibot';
 import { Count } from './fields.ts';
 
+/** Why a request got no answer, where that is no fault of the variant. */
+export const unservedReasons = ['refused', 'expired', 'cancelled', 'invalid', 'internal'] as const;
+export type UnservedReason = (typeof unservedReasons)[number];
+
+const Unserved = v.object({
+  /** The queue was full, or so long that an answer would have come too late. */
+  refused: v.optional(Count),
+  /** Its turn did not come in time. */
+  expired: v.optional(Count),
+  /** Whoever asked had gone. */
+  cancelled: v.optional(Count),
+  /** It could not be understood, or does not fit the model. */
+  invalid: v.optional(Count),
+  /** A fault of the agent. */
+  internal: v.optional(Count),
+} satisfies Record<UnservedReason, unknown>);
+export type Unserved = v.InferOutput<typeof Unserved>;
+
 const Share = v.optional(v.nullable(v.number()));
 
 export const readings = {
   /** The largest number of runs that waited. */
   queue: v.optional(Count),
+  /** Requests that are neither in `requests` nor in `errors`: counts, where there were any. */
+  unserved: v.optional(Unserved),
   /** Mean runs that went together, where runs are gathered into batches. */
   batch: v.optional(v.number()),
   /** The slowest of the agent's cores. */
@@ -28,3 +48,12 @@ export const readings = {
   outputDrift: Share,
 } as const;
 export type Readings = v.InferOutput<v.ObjectSchema<typeof readings, undefined>>;
+
+export function addUnserved(a: Unserved, b: Unserved): Unserved {
+  const sums: Unserved = {};
+  for (const reason of unservedReasons) {
+    const sum = (a[reason] ?? 0) + (b[reason] ?? 0);
+    if (sum > 0) sums[reason] = sum;
+  }
+  return sums;
+}

@@ -56,6 +56,25 @@ export async function identityOf(
   return path;
 }
 
+/** Doubles one number, and takes as long for it as `slowModel`. */
+export async function heavyModel(t: Owner, { name = 'heavy' }: { name?: string } = {}) {
+  const path = join(temporaryFolder(t), 'heavy.onnx');
+  const nodes = [
+    nodeOf('Mul', { inputs: ['x', 'w'], outputs: ['t0'] }),
+    ...Array.from({ length: 6 }, (_, at) =>
+      nodeOf('MatMul', { inputs: [`t${at}`, 'w'], outputs: [`t${at + 1}`] }),
+    ),
+    nodeOf('ReduceMean', { inputs: ['t6'], outputs: ['zero'] }),
+    nodeOf('Add', { inputs: ['x', 'x'], outputs: ['twice'] }),
+    nodeOf('Add', { inputs: ['twice', 'zero'], outputs: ['y'] }),
+  ];
+  const inputs = [valueNamed('x', [1, 1])];
+  const initializers = { w: zeros([1024, 1024]) };
+  const graph = graphOf({ nodes, inputs, outputs: [], initializers });
+  await writeModelFile(path, modelOf({ ...graph, name, outputs: [valueNamed('y', [1, 1])] }));
+  return path;
+}
+
 /** Multiplies a 1024×1024 matrix with itself 6 times: a quarter of a second on one core. */
 export async function slowModel(t: Owner): Promise<string> {
   const path = join(temporaryFolder(t), 'slow.onnx');

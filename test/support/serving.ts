@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { openJournal } from '../../agent/journal.ts';
 import { openHttp } from '../../agent/serve/http.ts';
 import { metricsText } from '../../agent/serve/metrics.ts';
-import { openPool } from '../../agent/serve/pool.ts';
+import { openPool, type PoolLimits, poolLimits } from '../../agent/serve/pool.ts';
 import { openRisk } from '../../agent/serve/risk.ts';
 import { createServer, type Server } from '../../agent/serve/server.ts';
 import { openStore } from '../../agent/store.ts';
@@ -32,7 +32,16 @@ const readings = {
 export const servedName = 'model';
 export const bodyBytesMax = 1 << 20;
 
-export async function serve(t: ExecutionContext, path: string, instances = 1): Promise<Served> {
+export interface ServeOptions {
+  readonly instances?: number;
+  readonly limits?: Partial<PoolLimits>;
+}
+
+export async function serve(
+  t: ExecutionContext,
+  path: string,
+  { instances = 1, limits = {} }: ServeOptions = {},
+): Promise<Served> {
   const folder = temporaryFolder(t);
   const store = openStore(folder);
   const journal = openJournal(store, (text) => t.fail(text));
@@ -40,7 +49,8 @@ export async function serve(t: ExecutionContext, path: string, instances = 1): P
   const spool = openSpool(store, journal);
   const server = createServer({ meter, risk: openRisk(folder, journal) });
   const switchTo = async (next: string, version: number) => {
-    const pool = await openPool({ path: next, plan: plan(1, instances) });
+    const spec = { path: next, plan: plan(1, instances) };
+    const pool = await openPool(spec, { limits: { ...poolLimits, ...limits } });
     await server.switchTo({ key: digestOf(next), serving: servingOf(version, instances), pool });
   };
   await switchTo(path, 1);
@@ -50,7 +60,7 @@ export async function serve(t: ExecutionContext, path: string, instances = 1): P
     metrics: () => metricsText({ meter, spool, server, report: null, readings }),
   });
   t.teardown(async () => {
-    await http.close();
+    await http.close(5000);
     await server.retire();
     store.close();
   });

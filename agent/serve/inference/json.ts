@@ -3,6 +3,9 @@ import { allocate, type RuntimeTensor, toFloat16 } from '../../../shared/evaluat
 import { datatypes } from './datatypes.ts';
 import { wrong } from './wrong.ts';
 
+/** Axes that a tensor has at most. */
+export const axesMax = 16;
+
 export interface Wanted {
   /** `input x`, for errors. */
   readonly what: string;
@@ -34,13 +37,15 @@ export function tensorFromJson(wanted: Wanted, data: unknown): RuntimeTensor {
     }
     at += 1;
   };
-  const walk = (part: readonly unknown[]): void => {
+  const walk = (part: readonly unknown[], depth: number): void => {
+    // Bounded before the stack is.
+    if (depth > axesMax) throw wrong(what, `data of at most ${axesMax} nested arrays`, 'more');
     for (const one of part) {
-      if (Array.isArray(one)) walk(one);
+      if (Array.isArray(one)) walk(one, depth + 1);
       else put(one);
     }
   };
-  walk(data);
+  walk(data, 1);
   if (at !== count) throw wrong(what, `${count} elements for shape [${shape}]`, at);
   return { type, dims: shape, data: values };
 }

@@ -7,10 +7,9 @@ import * as v from 'valibot';
 import { elementsOf, type RuntimeTensor, type Tensors } from '../../../shared/evaluate/tensor.ts';
 import { tensorFromBytes, textsFromBytes } from './binary.ts';
 import { isNumeric } from './datatypes.ts';
-import { tensorFromJson } from './json.ts';
+import { axesMax, tensorFromJson } from './json.ts';
 import { wrong } from './wrong.ts';
 
-const axesMax = 16;
 const tensorsMax = 256;
 const elementsMax = 1 << 28;
 

@@ -81,7 +81,9 @@ test('raw tensors in and out, beside one in JSON', async (t) => {
 });
 
 test('a batch for a model with a batch of one', async (t) => {
-  const { url, meter } = await serve(t, await doublingModel(t, { dims: [1, 2] }), 2);
+  const { url, meter } = await serve(t, await doublingModel(t, { dims: [1, 2] }), {
+    instances: 2,
+  });
   const values = Array.from({ length: 100 }, (_, at) => [at, at + 0.5]);
   const body = { inputs: [{ name: 'x', shape: [100, 2], datatype: 'FP32', data: values }] };
   const { json } = await call(`${url}/v2/models/model/infer`, JSON.stringify(body));
@@ -132,7 +134,7 @@ test('what is wrong is said with its status, and is no fault of the variant', as
 
 test('nothing is lost when the variant is switched between requests under way', async (t) => {
   const path = await doublingModel(t, { dims: [1, 2] });
-  const { url, switchTo, meter } = await serve(t, path, 2);
+  const { url, switchTo, meter } = await serve(t, path, { instances: 2 });
   let over = false;
   let sent = 0;
   const versions = new Set<unknown>();

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { openPool, poolLimits } from '../../../agent/serve/pool.ts';
+import { FettleError } from '../../../shared/errors.ts';
 import type { Tensors } from '../../../shared/evaluate/tensor.ts';
 import { doublingModel, slowModel } from '../../support/arithmetic.ts';
 import { plan } from '../../support/trials/figures.ts';
@@ -40,7 +41,7 @@ test('draining answers everything that was taken, then ends', async (t) => {
   const answers = Array.from({ length: 50 }, (_, at) => pool.run(feeds(at)));
   await pool.drain();
   t.is((await Promise.all(answers)).length, 50);
-  await t.throwsAsync(pool.run(feeds(1)), { code: 'CONFLICT' });
+  await t.throwsAsync(pool.run(feeds(1)), { code: 'BUSY' });
 });
 
 test('draining waits for a request that has runs to come', async (t) => {
@@ -51,14 +52,14 @@ test('draining waits for a request that has runs to come', async (t) => {
   t.deepEqual([...((await pool.run(feeds(2))).y?.data ?? [])], [4]);
   release();
   await drained;
-  await t.throwsAsync(pool.run(feeds(1)), { code: 'CONFLICT' });
+  await t.throwsAsync(pool.run(feeds(1)), { code: 'BUSY' });
 });
 
 test('a full queue refuses at once', async (t) => {
   const path = await doublingModel(t, { dims: [1, 1] });
   const pool = await openPool({ ...spec, path }, { limits: { ...poolLimits, queueMax: 2 } });
   const taken = [1, 2, 3, 4].map((value) => pool.run(feeds(value)));
-  await t.throwsAsync(pool.run(feeds(5)), { code: 'CONFLICT' });
+  await t.throwsAsync(pool.run(feeds(5)), { code: 'BUSY' });
   await Promise.all(taken);
   await pool.drain();
 });
@@ -107,5 +108,42 @@ test('threads that die again and again end the pool', async (t) => {
   });
   while (!over) await pool.run(matrix()).catch(() => {});
   t.is(await looped.promise, 3);
+  await pool.drain();
+});
+
+test('a run that nobody waits for any more leaves the queue', async (t) => {
+  const pool = await openPool({ ...spec, path: await slowModel(t) });
+  const first = [pool.run(matrix()), pool.run(matrix())];
+  const over = new AbortController();
+  const { signal } = over;
+  const waiting = [1, 2, 3, 4].map(() => pool.run(matrix(), { signal }));
+  t.is(pool.load(), 6);
+  over.abort(new FettleError('CANCELLED', { what: 'it' }));
+  t.is(pool.load(), 2);
+  for (const one of waiting) await t.throwsAsync(one, { code: 'CANCELLED' });
+  await t.throwsAsync(pool.run(matrix(), { signal }), { code: 'CANCELLED' });
+  await Promise.all(first);
+  await pool.drain();
+});
+
+test('a run whose turn does not come in time is told at its deadline and not run', async (t) => {
+  const pool = await openPool({ ...spec, path: await slowModel(t) });
+  const first = [pool.run(matrix()), pool.run(matrix())];
+  const late = pool.run(matrix(), { deadlineMs: performance.now() + 1 });
+  await t.throwsAsync(late, { code: 'DEADLINE_PASSED' });
+  t.true(pool.load() <= 2);
+  const passed = pool.run(matrix(), { deadlineMs: performance.now() });
+  await t.throwsAsync(passed, { code: 'DEADLINE_PASSED' });
+  await Promise.all(first);
+  await pool.drain();
+});
+
+test('a run that could only come too late is refused at once', async (t) => {
+  const pool = await openPool({ ...spec, path: await slowModel(t) });
+  for (let at = 0; at < 4; at++) await pool.run(matrix());
+  const first = [pool.run(matrix()), pool.run(matrix()), pool.run(matrix())];
+  const late = pool.run(matrix(), { deadlineMs: performance.now() + 100 });
+  await t.throwsAsync(late, { code: 'BUSY', message: /runs wait, which takes/ });
+  await Promise.all(first);
   await pool.drain();
 });
