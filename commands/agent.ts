@@ -101,14 +101,14 @@ async function check({ io }: CommandContext): Promise<void> {
 /** Options as a service is given them: `FETTLE_AGENT_HTTP_PORT` is `--http-port`. */
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, string | string[]> {
   const prefix = 'FETTLE_AGENT_';
-  const given: Record<string, string | string[]> = {};
+  const given = new Map<string, string | string[]>();
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || !value) continue;
     const words = variable.slice(prefix.length).toLowerCase();
     const name = words.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    given[name] = name === 'label' ? value.split(',') : value;
+    given.set(name, name === 'label' ? value.split(',') : value);
   }
-  return given;
+  return Object.fromEntries(given);
 }
 
 function serviceLog(device: string): Log {

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { findController } from '../shared/client-config.ts';
 import { createHttpClient } from '../shared/http-client.ts';
+import { own } from '../shared/own.ts';
 
 interface NameList {
   readonly path: string;
@@ -28,7 +29,7 @@ const lists: Readonly<Record<string, NameList>> = {
 /** The first thousand; none where the controller does not answer at once. */
 export async function namesFor(command: string, argument: string): Promise<string[]> {
   const name = argument.replace(/[[\].]/g, '');
-  const list = lists[`${command} ${name}`] ?? lists[name];
+  const list = own(lists, `${command} ${name}`) ?? own(lists, name);
   if (list === undefined) return [];
   try {
     const client = createHttpClient({ ...(await findController({})), timeoutMs });

@@ -38,16 +38,16 @@ export function record(histogram: Histogram, value: number): void {
 export function merge(a: Histogram, b: Histogram): Histogram {
   if (a.count === 0) return { ...b, buckets: { ...b.buckets } };
   if (b.count === 0) return { ...a, buckets: { ...a.buckets } };
-  const buckets = { ...a.buckets };
+  const buckets = new Map(Object.entries(a.buckets));
   for (const [bucket, count] of Object.entries(b.buckets)) {
-    buckets[bucket] = (buckets[bucket] ?? 0) + count;
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + count);
   }
   return {
     count: a.count + b.count,
     sum: a.sum + b.sum,
     min: Math.min(a.min, b.min),
     max: Math.max(a.max, b.max),
-    buckets,
+    buckets: Object.fromEntries(buckets),
   };
 }
 

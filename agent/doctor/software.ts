@@ -4,6 +4,7 @@ import { reasonOf } from '../../shared/errors.ts';
 import { runtimePathVariable } from '../../shared/evaluate/own-runtime.ts';
 import { knownProviders, type Tried, tryProvider } from '../../shared/evaluate/providers.ts';
 import { builtInProviders, runtimeVersion } from '../../shared/evaluate/runtime.ts';
+import { own } from '../../shared/own.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import { type Check, failed, hint, ok, skipped } from './check.ts';
 
@@ -81,7 +82,7 @@ const foreign: Readonly<Record<string, string>> = { coreml: 'darwin', dml: 'win3
 async function checkProviders(profile: Profile): Promise<Check[]> {
   const builtIn = await builtInProviders();
   const names = [...new Set([...builtIn, ...knownProviders])].filter(
-    (name) => foreign[name] === undefined || foreign[name] === process.platform,
+    (name) => (own(foreign, name) ?? process.platform) === process.platform,
   );
   const gpus = profile.accelerators.length > 0;
   const tried = await Promise.all(names.map(tryProvider));
@@ -92,7 +93,7 @@ function checkOf({ provider, opened, reason }: Tried, builtIn: boolean, gpus: bo
   const what = `provider ${provider}`;
   if (opened) return ok(what, 'opened a model and ran it');
   if (provider === 'cpu') return failed(what, reason ?? '', 'Run npm install again.');
-  const todo = needs[provider] ?? 'Use a build of the runtime that has it.';
+  const todo = own(needs, provider) ?? 'Use a build of the runtime that has it.';
   const found = builtIn ? `did not open: ${reason}` : 'is not in this build of the runtime';
   return gpus ? hint(what, found, todo) : skippedWithoutHardware(what, found);
 }

@@ -1,4 +1,6 @@
 /** What could compute beside the processor. Found is not usable: providers say what opens. */
+
+import { own } from '../../shared/own.ts';
 import { type Clock, clockOf, gpuLoads, loadOf } from './clocks.ts';
 import type { Tree } from './tree.ts';
 
@@ -52,7 +54,8 @@ async function integratedGpus(tree: Tree): Promise<Accelerator[]> {
   for (const node of await tree.names(folder)) {
     const device = `${folder}/${node}/device`;
     const chip = /\.(\w+)$/.exec(node)?.[1] ?? '';
-    const name = tegraChips[chip] ?? (chip === 'gpu' ? await gpuName(tree, device) : undefined);
+    const name =
+      own(tegraChips, chip) ?? (chip === 'gpu' ? await gpuName(tree, device) : undefined);
     if (name === undefined) continue;
     const clock = await clockOf(tree, `${folder}/${node}`);
     const load = await loadOf(tree, gpuLoads(`${folder}/${node}`));
@@ -110,7 +113,8 @@ async function drmCards(tree: Tree): Promise<Accelerator[]> {
     const model = (await tree.text(`${device}/device`)) ?? '';
     const driver = /^DRIVER=(.+)$/m.exec((await tree.text(`${device}/uevent`)) ?? '')?.[1];
     if (driver !== undefined && displayOnly.includes(driver)) continue;
-    const name = vendor === null ? driver : `${vendors[vendor] ?? `PCI ${vendor}`} ${model}`.trim();
+    const name =
+      vendor === null ? driver : `${own(vendors, vendor) ?? `PCI ${vendor}`} ${model}`.trim();
     if (name !== undefined) cards.push({ kind: 'gpu', name });
   }
   return cards;

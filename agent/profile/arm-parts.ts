@@ -1,4 +1,5 @@
 /** Names of ARM cores by the implementer and part number of their MIDR_EL1 register. */
+import { own } from '../../shared/own.ts';
 
 /**
  * Linux arch/arm64/include/asm/cputype.h and util-linux sys-utils/lscpu-arm.c; the numbers as
@@ -69,5 +70,5 @@ const parts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** `Cortex-A76`; the numbers where nobody named them. */
 export function armCoreName(implementer: string, part: string): string {
-  return parts[implementer]?.[part] ?? `ARM ${implementer}:${part}`;
+  return own(own(parts, implementer) ?? {}, part) ?? `ARM ${implementer}:${part}`;
 }

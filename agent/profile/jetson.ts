@@ -1,4 +1,6 @@
 /** A Jetson by its module, its Linux and the JetPack that came with it. */
+
+import { own } from '../../shared/own.ts';
 import type { Tree } from './tree.ts';
 
 export interface Jetson {
@@ -12,7 +14,7 @@ export interface Jetson {
 export async function readJetson(tree: Tree): Promise<Jetson> {
   const l4t = await readL4t(tree);
   const module = await readModule(tree);
-  const jetpack = l4t === null ? null : (jetpacks[l4t] ?? null);
+  const jetpack = l4t === null ? null : (own(jetpacks, l4t) ?? null);
   if (l4t !== null && jetpack === null) {
     tree.miss('os.jetpack', `no JetPack is known with Jetson Linux ${l4t}`);
   }
@@ -105,7 +107,8 @@ async function readModule(tree: Tree): Promise<string | null> {
     const text = (await tree.text(`/proc/device-tree/${file}`)) ?? '';
     if (!/nvidia|tegra/.test(text)) continue;
     for (const [number] of text.matchAll(/p\d{4}-\d{4}/g)) {
-      if (modules[number] !== undefined) return `${modules[number]} (${number})`;
+      const name = own(modules, number);
+      if (name !== undefined) return `${name} (${number})`;
     }
   }
   return null;

@@ -3,6 +3,7 @@
  * together and taken apart. Pure.
  */
 import { elementsOf, type RuntimeTensor, type Tensors } from '../../shared/evaluate/tensor.ts';
+import { own } from '../../shared/own.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import { joinRuns } from './inference/runs.ts';
 
@@ -89,7 +90,7 @@ function rowsOf(feeds: Tensors): number {
 function isAlike(a: Tensors, b: Tensors): boolean {
   const names = Object.keys(a);
   const alike = (name: string) => {
-    const [left, right] = [a[name], b[name]];
+    const [left, right] = [own(a, name), own(b, name)];
     if (!left || !right || left.type !== right.type) return false;
     const [leftRows, ...leftRest] = left.dims;
     const [rightRows, ...rightRest] = right.dims;

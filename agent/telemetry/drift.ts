@@ -8,6 +8,7 @@
  * properties of the population stability index", Journal of Risk Model Validation 14(4), 2020.
  */
 import { fromFloat16, type RuntimeTensor, type Tensors } from '../../shared/evaluate/tensor.ts';
+import { own } from '../../shared/own.ts';
 
 /** What is expected, one sketch a figure; made once from the golden set. */
 export interface Reference {
@@ -109,7 +110,7 @@ function counter(sketches: readonly Sketch[]) {
   return {
     add(tensors: Tensors): void {
       for (const [at, sketch] of sketches.entries()) {
-        const tensor = tensors[sketch.name];
+        const tensor = own(tensors, sketch.name);
         const bins = counts[at];
         if (!tensor || !bins) continue;
         const rows = rowsOf(tensor, sketch.rank);

@@ -2,13 +2,14 @@
 import { openNpz, readArray } from '../../shared/evaluate/npz.ts';
 import { findRandomFeeds } from '../../shared/evaluate/random-feeds.ts';
 import type { Session } from '../../shared/evaluate/runtime.ts';
-import { elementsOf, type Tensors } from '../../shared/evaluate/tensor.ts';
+import { elementsOf, type RuntimeTensor, type Tensors } from '../../shared/evaluate/tensor.ts';
+import { own } from '../../shared/own.ts';
 
 const seed = 1;
 
 export async function feedsFor(session: Session, goldenPath: string | null): Promise<Tensors> {
   const golden = goldenPath === null ? {} : await goldenInputs(session, goldenPath);
-  const whole = session.inputs.every(({ name }) => golden[name] !== undefined);
+  const whole = session.inputs.every(({ name }) => own(golden, name) !== undefined);
   return whole ? golden : findRandomFeeds(session, seed);
 }
 
@@ -17,14 +18,14 @@ export async function feedsFor(session: Session, goldenPath: string | null): Pro
  */
 async function goldenInputs(session: Session, path: string): Promise<Tensors> {
   const npz = await openNpz(path);
-  const tensors: Tensors = {};
+  const tensors = new Map<string, RuntimeTensor>();
   for (const { name, shape, type } of session.inputs) {
     if (!npz.arrays.has(`input:${name}`)) continue;
     const array = await readArray(npz, `input:${name}`);
     const rows = shape.length === 0 ? 1 : Math.max(1, shape[0] ?? 1);
     const dims = shape.length === 0 ? [] : [rows, ...array.shape.slice(1)];
     if (array.type !== type || array.data.length < elementsOf(dims)) continue;
-    tensors[name] = { type: array.type, dims, data: array.data.slice(0, elementsOf(dims)) };
+    tensors.set(name, { type, dims, data: array.data.slice(0, elementsOf(dims)) });
   }
-  return tensors;
+  return Object.fromEntries(tensors);
 }

@@ -7,6 +7,7 @@ import { noiseRatio, toDecibel } from '../../shared/evaluate/metrics.ts';
 import { findRandomFeeds } from '../../shared/evaluate/random-feeds.ts';
 import type { Session } from '../../shared/evaluate/runtime.ts';
 import { numbersOf, type Tensors } from '../../shared/evaluate/tensor.ts';
+import { own } from '../../shared/own.ts';
 import type { Plan } from '../../shared/protocol/tuning.ts';
 import { openPool, type Pool } from '../serve/pool.ts';
 import { feedsFor } from './feeds.ts';
@@ -57,7 +58,7 @@ async function requireRowsApart(session: Session): Promise<void> {
   const together = await Promise.all(feeds.map((one) => session.run(one)));
   for (const [at, outputs] of alone.entries()) {
     for (const [name, tensor] of Object.entries(outputs)) {
-      const other = together[at]?.[name];
+      const other = own(together[at] ?? {}, name);
       if (Array.isArray(tensor.data)) continue;
       const noise = noiseRatio(other ? numbersOf(other) : [], numbersOf(tensor));
       if (!(toDecibel(noise) >= goldenLimits.quantized)) {

@@ -1,5 +1,6 @@
 /** The fleet as lines: what needs a person first, then who is busiest. Pure. */
 import { recipeName } from '../../shared/compress/recipe.ts';
+import { own } from '../../shared/own.ts';
 import type { DeviceSummary } from '../../shared/protocol/api.ts';
 import { formatSparkline } from '../../shared/terminal/bar.ts';
 import type { Style, StyleName } from '../../shared/terminal/style.ts';
@@ -119,7 +120,7 @@ const colours: Readonly<Record<string, StyleName>> = {
 };
 
 function paint(state: string, text: string, style: Style): string {
-  return style[colours[state] ?? 'cyan'](text);
+  return style[own(colours, state) ?? 'cyan'](text);
 }
 
 function sum(

@@ -105,10 +105,12 @@ async function manifestOf(
   arch: Architecture,
   sources: ReadonlyMap<string, Source>,
 ): Promise<BundleManifest> {
-  const files: Record<string, Digest> = {};
+  const digests = new Map<string, Digest>();
   for (const [path, source] of sources) {
-    files[path] = typeof source === 'string' ? await digestOfFile(source) : digestOf(source);
+    const digest = typeof source === 'string' ? await digestOfFile(source) : digestOf(source);
+    digests.set(path, digest);
   }
+  const files = Object.fromEntries(digests);
   return { name: 'fettle', version: productVersion(), arch, node: nodeVersion(), files };
 }
 

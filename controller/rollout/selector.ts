@@ -5,6 +5,7 @@
  * Keys that begin with `fact/` ask what the profile says; every other key asks a label.
  */
 import { FettleError } from '../../shared/errors.ts';
+import { own } from '../../shared/own.ts';
 
 export type Facts = Readonly<Record<string, string>>;
 /** Facts are asked for only where the selector names one: they cost more than labels. */
@@ -81,10 +82,6 @@ function on(key: string, holds: Requirement): Selects {
   if (!key.startsWith(factPrefix)) return (labels) => holds(own(labels, key));
   const fact = key.slice(factPrefix.length);
   return (_labels, facts) => holds(own(facts(), fact));
-}
-
-function own(values: Facts, key: string): string | undefined {
-  return Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
 function takeWord(reader: Reader, text: string, expected: string): string {

@@ -2,6 +2,8 @@
  * Whether two variants, or two versions of a model, say the same. Pure: a device asks it of live
  * requests and golden inputs, the controller of an evaluation set.
  */
+
+import { own } from '../own.ts';
 import { goldenLimits } from './golden.ts';
 import { argmax, noiseRatio, splitSamples, toDecibel } from './metrics.ts';
 import type { Tensors } from './tensor.ts';
@@ -19,7 +21,7 @@ export function compareOutputs(
   let noise = 0;
   let classes = true;
   for (const [at, [name, wanted]] of Object.entries(before).entries()) {
-    const got = after?.[name];
+    const got = after === null ? undefined : own(after, name);
     if (Array.isArray(wanted.data)) {
       const same = String(got?.data) === String(wanted.data);
       noise = Math.max(noise, same ? 0 : Infinity);

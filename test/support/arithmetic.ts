@@ -11,16 +11,18 @@ export interface DoublingOptions {
   readonly type?: ElementType;
   /** Another name makes another file that computes the same. */
   readonly name?: string;
+  /** Of the input. */
+  readonly input?: string;
 }
 
 /** `y = x + x`. Returns the model's path. */
 export async function doublingModel(
   t: Owner,
-  { dims, type = 'float', name = 'doubling' }: DoublingOptions,
+  { dims, type = 'float', name = 'doubling', input = 'x' }: DoublingOptions,
 ): Promise<string> {
   const path = join(temporaryFolder(t), 'doubling.onnx');
-  const nodes = [nodeOf('Add', { inputs: ['x', 'x'], outputs: ['y'] })];
-  const graph = graphOf({ nodes, inputs: [valueNamed('x', dims, type)], outputs: [] });
+  const nodes = [nodeOf('Add', { inputs: [input, input], outputs: ['y'] })];
+  const graph = graphOf({ nodes, inputs: [valueNamed(input, dims, type)], outputs: [] });
   await writeModelFile(path, modelOf({ ...graph, name, outputs: [valueNamed('y', dims, type)] }));
   return path;
 }

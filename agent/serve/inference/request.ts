@@ -58,11 +58,13 @@ export function readRequest(document: unknown, tail: Uint8Array<ArrayBuffer>): I
   }
   const { id, inputs, outputs, parameters } = result.output;
   const binary = parameters?.binary_data_output ?? false;
-  const tensors: Tensors = {};
+  const tensors = new Map<string, RuntimeTensor>();
   let at = 0;
   for (const input of inputs) {
     const size = input.parameters?.binary_data_size ?? null;
-    tensors[input.name] = readTensor(input, size === null ? null : tail.subarray(at, at + size));
+    if (tensors.has(input.name)) throw wrong('inputs', 'each name once', `${input.name} twice`);
+    const bytes = size === null ? null : tail.subarray(at, at + size);
+    tensors.set(input.name, readTensor(input, bytes));
     at += size ?? 0;
   }
   if (at !== tail.length) {
@@ -70,7 +72,7 @@ export function readRequest(document: unknown, tail: Uint8Array<ArrayBuffer>): I
   }
   return {
     id: id ?? null,
-    inputs: tensors,
+    inputs: Object.fromEntries(tensors),
     outputs:
       outputs?.map(({ name, parameters: own }) => ({ name, binary: own?.binary_data ?? binary })) ??
       null,

@@ -3,6 +3,7 @@
  * asked for. Pure.
  */
 import { numbersOf, type RuntimeTensor, type Tensors } from '../../../shared/evaluate/tensor.ts';
+import { own } from '../../../shared/own.ts';
 import { bytesOf } from './binary.ts';
 import { datatypeOf } from './datatypes.ts';
 import type { InferenceRequest } from './request.ts';
@@ -27,7 +28,7 @@ export function writeAnswer(request: InferenceRequest, answered: Answered): Infe
     request.outputs ?? Object.keys(outputs).map((name) => ({ name, binary: request.binary }));
   const tail: Uint8Array[] = [];
   const texts = wanted.map(({ name, binary }) => {
-    const tensor = outputs[name];
+    const tensor = own(outputs, name);
     if (!tensor) throw wrong('outputs', Object.keys(outputs).join(', '), name);
     const datatype = datatypeOf(tensor.type);
     const head = `"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${tensor.dims}]`;

@@ -10,6 +10,7 @@ import {
   type TensorData,
   type Tensors,
 } from '../../../shared/evaluate/tensor.ts';
+import { own } from '../../../shared/own.ts';
 import type { TensorInfo } from '../../../shared/protocol/fields.ts';
 import { datatypeOf } from './datatypes.ts';
 import { wrong } from './wrong.ts';
@@ -31,7 +32,7 @@ export function planRuns(signature: readonly TensorInfo[], inputs: Tensors): Run
   let count = 1;
   const cut = new Set<string>();
   for (const info of signature) {
-    const runs = runsOf(info, inputs[info.name]);
+    const runs = runsOf(info, own(inputs, info.name));
     if (runs === 1) continue;
     if (count !== 1 && runs !== count) throw wrong(`input ${info.name}`, `${count} runs`, runs);
     count = runs;
@@ -57,7 +58,7 @@ export function joinRuns(results: readonly Tensors[]): Tensors {
   if (first === undefined || results.length === 1) return first ?? {};
   return Object.fromEntries(
     Object.entries(first).map(([name, { type, dims }]) => {
-      const parts = results.flatMap((one) => one[name] ?? []);
+      const parts = results.flatMap((one) => own(one, name) ?? []);
       const [leading = 1, ...rest] = dims;
       return [name, { type, dims: [leading * parts.length, ...rest], data: joined(parts) }];
     }),

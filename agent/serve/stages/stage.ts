@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { reportError } from '../../../shared/errors.ts';
 import { openSession, type Session } from '../../../shared/evaluate/runtime.ts';
 import type { Tensors } from '../../../shared/evaluate/tensor.ts';
+import { own } from '../../../shared/own.ts';
 import type { Plan } from '../../../shared/protocol/tuning.ts';
 import { sessionOptionsOf } from '../session-options.ts';
 import { buffersOf } from '../thread.ts';
@@ -62,7 +63,7 @@ async function serve(parent: NonNullable<typeof parentPort>, work: StageWork): P
 function pick(values: Tensors, names: readonly string[]): Tensors {
   return Object.fromEntries(
     names.flatMap((name) => {
-      const value = values[name];
+      const value = own(values, name);
       return value ? [[name, value]] : [];
     }),
   );

@@ -17,11 +17,11 @@ export function labelsText(labels: Labels): string {
 
 /** A sentence where the text says no labels. */
 export function parseLabels(text: string): Labels | string {
-  const labels: Record<string, string> = {};
+  const labels = new Map<string, string>();
   for (const word of text.split(/[\s,]+/).filter((part) => part !== '')) {
     const at = word.indexOf('=');
     if (at < 1) return `${word}: expected key=value, with spaces between labels`;
-    labels[word.slice(0, at)] = word.slice(at + 1);
+    labels.set(word.slice(0, at), word.slice(at + 1));
   }
-  return labels;
+  return Object.fromEntries(labels);
 }

@@ -1,5 +1,6 @@
 /** Models, variants, plans and quality as people name them. */
 import type { Recipe } from '../../../shared/compress/recipe.ts';
+import { own } from '../../../shared/own.ts';
 import type { Plan, Quality } from '../../../shared/protocol/tuning.ts';
 import { absent, formatPercent, threeDigits } from './numbers.ts';
 
@@ -59,7 +60,7 @@ export function metricName(metric: string): string {
     sqnr: 'signal to noise',
     mse: 'mean squared error',
   };
-  return names[metric] ?? metric;
+  return own(names, metric) ?? metric;
 }
 
 /** `sha256:0123…` as its first twelve digits. */

@@ -123,6 +123,11 @@ test('what is wrong is said with its status, and is no fault of the variant', as
   t.is(await statusOf(infer, input([1])), 400);
   t.is(await statusOf(infer, input([1, 2], 'FP64')), 400);
   t.is(await statusOf(infer, input([1, 2], 'FP32', { outputs: [{ name: 'z' }] })), 400);
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    const named = { name, shape: [1, 2], datatype: 'FP32', data: [1, 2] };
+    t.is(await statusOf(infer, JSON.stringify({ inputs: [named] })), 400, name);
+    t.is(await statusOf(infer, input([1, 2], 'FP32', { outputs: [{ name }] })), 400, name);
+  }
   t.is(await statusOf(infer, '{}', { 'inference-header-content-length': 'x' }), 400);
   t.is(await statusOf(`${url}/v2/models/other/infer`, input([1, 2])), 404);
   t.is(await statusOf(`${url}/v2/models/model/versions/9/infer`, input([1, 2])), 404);
@@ -176,4 +181,25 @@ test('a port in use is said with the setting that changes it', async (t) => {
   const options = { host: '127.0.0.1', port, server, version: '0', bodyBytesMax };
   const opening = openHttp({ ...options, report: () => null, metrics: () => '', spans: null });
   await t.throwsAsync(opening, { code: 'PORT_IN_USE', message: new RegExp(String(port)) });
+});
+
+test('values of a model may have any name, also that of a member of every object', async (t) => {
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    const { url } = await serve(t, await doublingModel(t, { dims: [1, 2], input: name }));
+    const infer = `${url}/v2/models/model/infer`;
+    const named = { name, shape: [1, 2], datatype: 'FP32', data: [1, 2] };
+    const { json } = await call(infer, JSON.stringify({ inputs: [named] }));
+    t.like(json, { outputs: [{ name: 'y', data: [2, 4] }] }, name);
+    const missing = await call(infer, JSON.stringify({ inputs: [] }));
+    t.is(missing.status, 400, name);
+  }
+});
+
+test('an input that is named twice is refused', async (t) => {
+  const { url } = await serve(t, await doublingModel(t, { dims: [1, 2] }));
+  const one = { name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 2] };
+  const body = JSON.stringify({ inputs: [one, { ...one, data: [3, 4] }] });
+  const { status, json } = await call(`${url}/v2/models/model/infer`, body);
+  t.is(status, 400);
+  t.regex(String(json.error), /x twice/);
 });

@@ -97,6 +97,14 @@ export const rules: readonly Rule[] = [
     find: words(/\b(TO[D]O|FIX[M]E|X{3}|HA[C]K)\b/),
   },
   {
+    name: 'a table that is filled by names from outside is a Map',
+    instead: 'fill a Map and take Object.fromEntries: an object takes __proto__ for its prototype',
+    find: (source) =>
+      /^(agent|controller|commands|shared\/(?!compress|onnx|evaluate))/.test(source.path)
+        ? words(/: (Readonly<)?(Record<string\b|Tensors\b).* = \{\};$/)(source)
+        : [],
+  },
+  {
     name: 'memory of a process is read in one place, not in pages, whose size differs',
     instead: 'use shared/process-memory.ts',
     find: (source) =>
