@@ -1,6 +1,7 @@
 /** The child's half of `measured-child.ts`: its request, its lines. */
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { encodeJson } from '../shared/json.ts';
 
 /** The request, when it has come. The process ends when its parent is gone. */
 export async function childRequest(): Promise<unknown> {
@@ -14,11 +15,11 @@ export async function childRequest(): Promise<unknown> {
 
 /** Prints the result, the last line, and ends the process without waiting for native threads. */
 export function childResult(result: unknown): void {
-  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+  process.stdout.write(`${encodeJson(result)}\n`, () => process.exit(0));
 }
 
 export function childLine(line: unknown): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  process.stdout.write(`${encodeJson(line)}\n`);
 }
 
 /**

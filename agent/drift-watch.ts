@@ -1,4 +1,6 @@
 /** Watches how long runs take while a variant serves; asks for a new tuning where that drifts. */
+
+import { canonicalJson } from '../shared/canonical-json.ts';
 import { emptyHistogram, quantile } from '../shared/histogram.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
 import type { Journal } from './journal.ts';
@@ -76,7 +78,7 @@ function tunedOf(tuning: Tuning | null, variant: string | null): Tuned | null {
   }
   const { plan, latencyMsP50 } = chosen;
   const trial = tuning.trials.find(
-    (one) => one.variant === variant && JSON.stringify(one.plan) === JSON.stringify(plan),
+    (one) => one.variant === variant && canonicalJson(one.plan) === canonicalJson(plan),
   );
   const { spread = 0, temperatureC = null } = trial ?? {};
   return { latencyMsP50, spread, temperatureC, plan };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import { BrokerAnswer, EnrolAnswer } from '../shared/protocol/api.ts';
 import { deviceRoutes } from '../shared/protocol/routes.ts';
 import { callJson, problemOf } from './http-client.ts';
@@ -70,7 +71,7 @@ export async function enrol(
     throw new FettleError('SIGNATURE_INVALID', { revision: 'of the enrolment' });
   }
   const identity = { ...parsed.output, controller };
-  await writeFileAtomic(identityPath(settings), JSON.stringify(identity, null, 2), 0o600);
+  await writeFileAtomic(identityPath(settings), encodeJson(identity, 2), 0o600);
   return identity;
 }
 
@@ -95,7 +96,7 @@ export async function findBroker(
   const { url } = parsed.output;
   if (url === identity.mqtt.url) return identity;
   const moved = { ...identity, mqtt: { ...identity.mqtt, url } };
-  await writeFileAtomic(identityPath(settings), JSON.stringify(moved, null, 2), 0o600);
+  await writeFileAtomic(identityPath(settings), encodeJson(moved, 2), 0o600);
   return moved;
 }
 

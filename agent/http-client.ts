@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { FettleError, reasonOf } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import { countSocket } from '../shared/network-bytes.ts';
 import { httpFor } from '../shared/node-http.ts';
 
@@ -27,7 +28,7 @@ const answerBytesMax = 4 << 20;
 export async function callJson(call: JsonCall): Promise<JsonAnswer> {
   const timeout = AbortSignal.timeout(call.timeoutMs);
   const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
-  const payload = call.body === undefined ? null : JSON.stringify(call.body);
+  const payload = call.body === undefined ? null : encodeJson(call.body);
   try {
     const response = await send(call, payload, signal);
     const text = await readText(response);

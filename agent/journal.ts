@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { reasonOf } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import { Count, DigestText, ErrorReportSchema } from '../shared/protocol/fields.ts';
 import { Desired, Release, Serving } from '../shared/protocol/messages.ts';
 import { Profile } from '../shared/protocol/profile.ts';
@@ -80,7 +81,7 @@ export function openJournal(store: Store, onFault: (text: string) => void): Jour
   const change = (changes: JournalChange) => {
     const texts = Object.entries(changes).map(([key, value]) => [
       key,
-      value === null ? null : JSON.stringify(value),
+      value === null ? null : encodeJson(value),
     ]);
     store.write(Object.fromEntries(texts));
   };

@@ -7,6 +7,8 @@ import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { reasonOf } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import { residentMiB } from '../shared/process-memory.ts';
 
 export interface ChildRequest {
@@ -45,6 +47,7 @@ export function siblingModule(callerUrl: string, name: string): URL {
 
 export async function runChild(options: ChildRequest): Promise<ChildEnd> {
   if (options.signal.aborted) return { failure: failure('aborted', 'aborted'), peakMiB: 0 };
+  const request = encodeJson(options.request);
   const child = start(options);
   let stopped: ChildEnd['failure'] = null;
   const stop = (why: ChildFailure, reason: string) => {
@@ -61,7 +64,7 @@ export async function runChild(options: ChildRequest): Promise<ChildEnd> {
     options.timeoutMs,
   );
   try {
-    const ended = await converse(child, options);
+    const ended = await converse(child, request, options.onLine);
     return { failure: stopped ?? ended, peakMiB: memory.stop() };
   } finally {
     clearTimeout(timer);
@@ -88,18 +91,28 @@ function start({ module, niceness }: ChildRequest): Child {
  * Sends the request, hands out the lines, and waits for the end. Standard input stays open: a
  * child whose parent died sees it end.
  */
-async function converse(child: Child, options: ChildRequest): Promise<ChildEnd['failure']> {
+async function converse(
+  child: Child,
+  request: string,
+  onLine: ChildRequest['onLine'],
+): Promise<ChildEnd['failure']> {
   const { promise, resolve } = Promise.withResolvers<ChildEnd['failure']>();
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-stderrBytesMax);
   });
   child.stdin.on('error', () => {});
-  child.stdin.write(`${JSON.stringify(options.request)}\n`);
+  child.stdin.write(`${request}\n`);
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
     const document = parse(line);
-    if (document !== undefined) options.onLine(document);
+    if (document === undefined) return;
+    try {
+      onLine(document);
+    } catch (thrown) {
+      resolve(failure('crash', `it said what was not expected: ${reasonOf(thrown)}`));
+      child.kill('SIGKILL');
+    }
   });
   const drained = new Promise<void>((done) => lines.once('close', () => done()));
   child.once('error', (error) => resolve(failure('crash', error.message)));

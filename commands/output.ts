@@ -1,6 +1,8 @@
 /**
  * What a command prints: lines for people, one document for programs, progress on standard error.
  */
+
+import { encodeJson } from '../shared/json.ts';
 import { formatAmount, formatBar } from '../shared/terminal/bar.ts';
 import { hasColours, isTerminal } from '../shared/terminal/style.ts';
 import { fit } from '../shared/terminal/table.ts';
@@ -32,7 +34,7 @@ export function createOutput(streams: Streams, json: boolean): Output & { close(
     result(value) {
       bar.close();
       // One document: a command that fails after its result has said what it found.
-      if (json && !printed) streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      if (json && !printed) streams.stdout.write(`${encodeJson(value, 2)}\n`);
       printed = true;
     },
     progress(progress) {

@@ -11,6 +11,7 @@ import * as v from 'valibot';
 import { syncFolder, writeFileAtomic } from '../shared/atomic-file.ts';
 import { digestOfFile } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import { productVersion } from '../shared/product.ts';
 import { BackupRecord } from '../shared/protocol/backup.ts';
 import { namedDigests } from './collect.ts';
@@ -45,7 +46,7 @@ export async function backUp(db: Database, data: string, nowMs: number): Promise
     const files = await copyFiles(join(data, 'blobs'), join(draft, 'blobs'), held);
     const database = await digestOfFile(copy);
     const record = { v: 1 as const, at, product: productVersion(), path, database, ...files };
-    await writeFileAtomic(join(draft, recordName), `${JSON.stringify(record, null, 2)}\n`);
+    await writeFileAtomic(join(draft, recordName), `${encodeJson(record, 2)}\n`);
     await rename(draft, path);
     await syncFolder(dirname(path));
     return record;

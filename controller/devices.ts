@@ -1,5 +1,6 @@
 /** What is asked about one device: its detail, its events, and one sentence that explains it. */
 import { recipeName } from '../shared/compress/recipe.ts';
+import { encodeJson } from '../shared/json.ts';
 import type { DeviceDetail } from '../shared/protocol/api.ts';
 import { Window } from '../shared/protocol/messages.ts';
 import { Tuning } from '../shared/protocol/tuning.ts';
@@ -46,7 +47,7 @@ export async function listEvents(world: World, device: string, limit: number): P
 export async function setLabels(world: World, device: Device, labels: LabelMap): Promise<void> {
   await world.db
     .updateTable('devices')
-    .set({ labels: JSON.stringify(labels) })
+    .set({ labels: encodeJson(labels) })
     .where('device', '=', device.device)
     .execute();
   device.labels = labels;

@@ -3,6 +3,7 @@
  * whenever it may be lost.
  */
 import { FettleError } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import type { Desired, ModelGoal, Release } from '../shared/protocol/messages.ts';
 import type { Channel } from '../shared/protocol/topics.ts';
 import { sign } from '../shared/signature.ts';
@@ -124,7 +125,7 @@ async function storeDesired(
       const { device, revision, rollout } = document;
       await tx
         .updateTable('devices')
-        .set({ revision, desired: JSON.stringify(document), rollout, desired_ms })
+        .set({ revision, desired: encodeJson(document), rollout, desired_ms })
         .where('device', '=', device)
         .execute();
     }
@@ -138,7 +139,7 @@ async function storeReleases(
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
     for (const document of documents) {
-      const row = { document: JSON.stringify(document), at_ms };
+      const row = { document: encodeJson(document), at_ms };
       await tx
         .insertInto('release_goals')
         .values({ device: document.device, ...row })

@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { FettleError } from '../shared/errors.ts';
+import { encodeJson } from '../shared/json.ts';
 import { type Device, type LabelMap, parseLabels } from './fleet.ts';
 import { hashToken, newToken } from './secrets.ts';
 import type { World } from './world.ts';
@@ -34,7 +35,7 @@ export async function createEnrolmentToken(
     .values({
       id,
       hash: hashToken(token),
-      labels: JSON.stringify(request.labels),
+      labels: encodeJson(request.labels),
       expires_ms: expiresMs,
       uses_left: request.maxUses,
       created_ms: world.now(),
@@ -70,7 +71,7 @@ export async function enrol(world: World, claim: Claim): Promise<Enrolled> {
     const given = await spendToken(db, claim.token, now);
     const merged = { ...claim.labels, ...given };
     const row = {
-      labels: JSON.stringify(merged),
+      labels: encodeJson(merged),
       token_hash: hashes.tokenHash,
       mqtt_hash: hashes.mqttHash,
       enrolled_ms: now,

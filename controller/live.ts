@@ -1,4 +1,6 @@
 /** What changed, for whoever watches: the source of server-sent events. */
+
+import { encodeJson } from '../shared/json.ts';
 import type { LiveEvents } from '../shared/protocol/api.ts';
 
 export type LiveName = keyof LiveEvents;
@@ -26,7 +28,7 @@ export function createLive(): Live {
       if (watchers.size === 0) return;
       let text: string | null = null;
       const json = () => {
-        text ??= JSON.stringify(document());
+        text ??= encodeJson(document());
         return text;
       };
       for (const watcher of watchers) watcher({ name, key: `${name}/${key}`, json });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from './atomic-file.ts';
 import { FettleError, reasonOf } from './errors.ts';
+import { encodeJson } from './json.ts';
 
 const ClientConfig = v.object({
   /** `http://host:port`. */
@@ -35,7 +36,7 @@ export async function writeClientConfig(
   config: ClientConfig,
   path = clientConfigPath(),
 ): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
+  await writeFileAtomic(path, `${encodeJson(config, 2)}\n`, 0o600);
 }
 
 /**

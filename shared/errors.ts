@@ -45,6 +45,10 @@ export const errorTable = {
     'The arrays must fit the inputs of the model; see docs/packages.md.',
   ),
   METRIC_IMPOSSIBLE: kind('metric {metric}: {reason}', 'Choose another metric, or add the data.'),
+  NOT_FINITE: kind(
+    '{path}: expected a finite number, got {got}',
+    'Look at what it was computed from: a division by zero, or values too large or too far apart.',
+  ),
   // Compression
   RECIPE_INVALID: kind('recipe: {reason}', 'See docs/recipes.md.'),
   CALIBRATION_MISSING: kind(

@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
 import { errorTable, FettleError, reasonOf } from './errors.ts';
+import { encodeJson } from './json.ts';
 import { httpFor } from './node-http.ts';
 import { Problem } from './protocol/api.ts';
 import type { Progress } from './variants.ts';
@@ -69,7 +70,7 @@ export function createHttpClient(options: ClientOptions): HttpClient {
   const client: HttpClient = {
     url: options.url,
     async call(schema, path, { method = 'GET', body, signal, timeoutMs } = {}) {
-      const payload = body === undefined ? null : JSON.stringify(body);
+      const payload = body === undefined ? null : encodeJson(body);
       const response = await send({ method, path, payload, signal, timeoutMs });
       const document = parse(await readText(response, path));
       if ((response.statusCode ?? 0) >= 400) throw refusalOf(response, document);

@@ -3,6 +3,7 @@
  */
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import type { ModelGoal, Serving } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import { type Choice, Trial } from '../../shared/protocol/tuning.ts';
@@ -78,7 +79,7 @@ function trialMemory({ store, journal, desired, profile, log }: StepContext, goa
   return {
     finished,
     onTrial(trial: Trial) {
-      const value = JSON.stringify(trial);
+      const value = encodeJson(trial);
       store.writeTrial({ group, key: trialKey(trial), value }, Date.now());
     },
   };

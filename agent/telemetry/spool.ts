@@ -3,9 +3,10 @@
  * and age. What the cap costs is counted, so that a gap is seen as one.
  */
 import * as v from 'valibot';
+import { encodeJson } from '../../shared/json.ts';
 import { type Message, Window } from '../../shared/protocol/messages.ts';
 import type { Journal } from '../journal.ts';
-import type { QueueLimits } from '../queue.ts';
+import type { QueueLimits, QueueRow } from '../queue.ts';
 import type { Store } from '../store.ts';
 
 const StoredWindow = v.omit(Window, ['seq']);
@@ -41,8 +42,10 @@ export function openSpool(store: Store, journal: Journal, limits = spoolLimits):
   return {
     add(windows, atMs) {
       let lost = 0;
-      for (const window of windows)
-        lost += queue.add(JSON.stringify(window), startMs + atMs, limits);
+      for (const window of windows) {
+        const text = textOf(window);
+        lost += text === null ? 1 : queue.add(text, startMs + atMs, limits);
+      }
       if (lost === 0) return;
       dropped += lost;
       journal.change({ spool: { id, dropped } });
@@ -52,13 +55,16 @@ export function openSpool(store: Store, journal: Journal, limits = spoolLimits):
       dropped += count;
     },
     batch(device) {
-      const rows = queue.after(acknowledged, batchMax);
-      if (rows.length === 0) return null;
-      const windows = rows.map(({ seq, value }) => ({
-        ...v.parse(StoredWindow, JSON.parse(value)),
-        seq,
-      }));
-      return { v: 1, device, spool: id, dropped, windows };
+      for (;;) {
+        const rows = queue.after(acknowledged, batchMax);
+        const windows = rows.flatMap(windowOf);
+        const last = rows.at(-1)?.seq;
+        if (last === undefined) return null;
+        if (windows.length > 0) return { v: 1, device, spool: id, dropped, windows };
+        // Nothing of it can be read: it would keep back all that came after it.
+        acknowledged = last;
+        queue.remove(last);
+      }
     },
     acknowledge({ spool, seq }) {
       if (spool !== id || seq <= acknowledged) return false;
@@ -71,4 +77,19 @@ export function openSpool(store: Store, journal: Journal, limits = spoolLimits):
     },
     bytes: () => queue.bytes(),
   };
+}
+
+/** null where it holds a number that is not finite: it would be refused wherever it went. */
+function textOf(window: NewWindow): string | null {
+  try {
+    return encodeJson(window);
+  } catch {
+    return null;
+  }
+}
+
+/** Empty where an older agent wrote it differently; its number is a gap, and so is counted. */
+function windowOf({ seq, value }: QueueRow): Window[] {
+  const { success, output } = v.safeParse(StoredWindow, JSON.parse(value));
+  return success ? [{ ...output, seq }] : [];
 }

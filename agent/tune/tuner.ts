@@ -3,6 +3,7 @@
  * measured.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { canonicalJson } from '../../shared/canonical-json.ts';
 import { type Recipe, recipeName, sameRecipe } from '../../shared/compress/recipe.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
 import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
@@ -88,7 +89,7 @@ export function startTuner(request: TuneRequest): Tuner {
     trials,
     notes: [],
     async fetch(recipe) {
-      const known = files.get(JSON.stringify(recipe));
+      const known = files.get(canonicalJson(recipe));
       if (known) return known;
       const { onProgress } = request;
       const seconds = fetchSeconds(request, budget, !hasDone(trials));
@@ -97,7 +98,7 @@ export function startTuner(request: TuneRequest): Tuner {
           request.source.get(recipe, { signal, ...(onProgress && { onProgress }) }),
         ),
       );
-      files.set(JSON.stringify(recipe), file);
+      files.set(canonicalJson(recipe), file);
       return file;
     },
   };

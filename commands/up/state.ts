@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from '../../shared/atomic-file.ts';
 import { FettleError } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { freePort } from './ports.ts';
 
 const Ports = v.object({
@@ -43,7 +44,7 @@ export async function choosePorts(
   for (const [index, name] of agents.entries()) {
     ports.agents[name] = await take(last.agents[name] ?? agentPort(preferred, index));
   }
-  await writeFileAtomic(path, `${JSON.stringify(ports, null, 2)}\n`);
+  await writeFileAtomic(path, `${encodeJson(ports, 2)}\n`);
   return ports;
 }
 

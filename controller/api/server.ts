@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { productVersion } from '../../shared/product.ts';
 import { recordHappening } from '../audit.ts';
 import type { World } from '../world.ts';
@@ -68,7 +69,7 @@ async function createApp(world: World): Promise<FastifyInstance> {
   });
   // Routes check what comes with their own schemas (route.ts); Ajv would do it a second time.
   app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (document) => JSON.stringify(document));
+  app.setSerializerCompiler(() => (document) => encodeJson(document));
   app.addContentTypeParser('application/octet-stream', (_request, stream, done) =>
     done(null, stream),
   );

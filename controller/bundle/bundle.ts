@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import { type Digest, digestOf, digestOfFile } from '../../shared/digest.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { productRoot, productVersion } from '../../shared/product.ts';
 import type { Architecture } from '../../shared/protocol/releases.ts';
 import { windowLog } from '../../shared/zstd.ts';
@@ -64,7 +65,7 @@ export async function makeBundle(
   const sources = await sourcesOf(arch, compiled);
   const manifest = await manifestOf(arch, sources);
   const files = [
-    inMemory('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`),
+    inMemory('manifest.json', `${encodeJson(manifest, 2)}\n`),
     ...(await Promise.all([...sources].map(onDisk))),
   ].map((file) => ({ ...file, path: `${bundleName(arch)}/${file.path}` }));
   const arriving = `${out}.${process.pid}`;

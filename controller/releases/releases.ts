@@ -1,6 +1,7 @@
 /** Releases of the agent: bundles that were pushed together, and which device may get which. */
 import { type Digest, isDigest } from '../../shared/digest.ts';
 import { FettleError } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { agentModel } from '../../shared/protocol/agent-model.ts';
 import { type BundleRecord, ReleaseRecord } from '../../shared/protocol/releases.ts';
 import type { Device } from '../fleet.ts';
@@ -50,7 +51,7 @@ export async function openReleases(world: World): Promise<Releases> {
       if (known) return known;
       const release = (all.at(-1)?.release ?? 0) + 1;
       const record = { release, version, bundles, createdAt: instant(world.now()) };
-      const row = { release, record: JSON.stringify(record) };
+      const row = { release, record: encodeJson(record) };
       await world.db.insertInto('releases').values(row).execute();
       all.push(record);
       return record;

@@ -1,4 +1,6 @@
 /** What a look decided, as it is stored, remembered and told to who watches. */
+
+import { canonicalJson } from '../../shared/canonical-json.ts';
 import type { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import type { Releases } from '../releases/releases.ts';
 import {
@@ -79,7 +81,7 @@ function sameMember(a: StoredMember, b: StoredMember): boolean {
   const { previous, baseline } = a;
   if (previous !== b.previous || baseline !== b.baseline) return false;
   const plain = (member: StoredMember) =>
-    JSON.stringify({ ...member, previous: null, baseline: null });
+    canonicalJson({ ...member, previous: null, baseline: null });
   return plain(a) === plain(b);
 }
 

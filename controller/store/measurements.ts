@@ -1,6 +1,7 @@
 /** What a batch of messages leaves in the database, all of it in one transaction. */
 import type { Selectable, Transaction } from 'kysely';
 import { canonicalJson } from '../../shared/canonical-json.ts';
+import { encodeJson } from '../../shared/json.ts';
 import type { Reported, Telemetry, Window } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
 import type { Tuning } from '../../shared/protocol/tuning.ts';
@@ -13,7 +14,7 @@ export async function storeReported(db: Db, reported: Reported, now: number): Pr
   await db
     .updateTable('devices')
     .set({
-      reported: JSON.stringify(reported),
+      reported: encodeJson(reported),
       reported_seq: reported.seq,
       reported_ms: now,
       seen_ms: now,
@@ -25,7 +26,7 @@ export async function storeReported(db: Db, reported: Reported, now: number): Pr
 export async function storeProfile(db: Db, profile: Profile, now: number): Promise<void> {
   await db
     .updateTable('devices')
-    .set({ profile: JSON.stringify(profile), seen_ms: now })
+    .set({ profile: encodeJson(profile), seen_ms: now })
     .where('device', '=', profile.device)
     .execute();
 }
@@ -40,7 +41,7 @@ export function hintKey(
 
 export async function storeTuning(db: Db, tuning: Tuning, now: number): Promise<void> {
   const { device, revision } = tuning;
-  const row = { document: JSON.stringify(tuning), at_ms: now };
+  const row = { document: encodeJson(tuning), at_ms: now };
   await db
     .insertInto('tunings')
     .values({ device, revision, ...row })
@@ -49,8 +50,8 @@ export async function storeTuning(db: Db, tuning: Tuning, now: number): Promise<
   if (!tuning.chosen) return;
   const hint = {
     hardware_class: tuning.hardwareClass,
-    recipe: JSON.stringify(tuning.chosen.recipe),
-    plan: JSON.stringify(tuning.chosen.plan),
+    recipe: encodeJson(tuning.chosen.recipe),
+    plan: encodeJson(tuning.chosen.plan),
     latency_ms_p50: tuning.chosen.latencyMsP50,
     device,
     at_ms: now,
@@ -95,7 +96,7 @@ export async function storeTelemetry(
     const values = some.map(({ device, window, startMs }) => ({
       device,
       start_ms: startMs,
-      document: JSON.stringify(window),
+      document: encodeJson(window),
     }));
     const stored = await db.insertInto('windows').values(values).returning('id').execute();
     for (const { id } of stored) lastId = Math.max(lastId, id);
@@ -143,9 +144,7 @@ async function storeSpools(db: Db, spools: readonly { row: SpoolRow; seen: Seen 
   for (const some of chunksOf(spools)) {
     await db
       .insertInto('spools')
-      .values(
-        some.map(({ row, seen: { seq, gaps } }) => ({ ...row, seq, gaps: JSON.stringify(gaps) })),
-      )
+      .values(some.map(({ row, seen: { seq, gaps } }) => ({ ...row, seq, gaps: encodeJson(gaps) })))
       .onConflict((conflict) =>
         conflict.columns(['device', 'spool']).doUpdateSet(({ ref }) => ({
           seq: ref('excluded.seq'),

@@ -1,6 +1,7 @@
 /** Models and variants as they are stored: the record is the document that the API shows. */
 import * as v from 'valibot';
 import { Outcome } from '../../shared/evaluate/outcome.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
 import { type Database, decodeStored } from './database.ts';
 
@@ -72,7 +73,7 @@ export async function insertModel(
         content,
         state: record.state,
         digest: record.digest,
-        record: JSON.stringify(numbered),
+        record: encodeJson(numbered),
         created_ms: Date.parse(record.createdAt),
       })
       .execute();
@@ -103,8 +104,8 @@ export async function updateModel(
     .updateTable('models')
     .set({
       state: record.state,
-      record: JSON.stringify(record),
-      outcome: outcome === null ? null : JSON.stringify(outcome),
+      record: encodeJson(record),
+      outcome: outcome === null ? null : encodeJson(outcome),
     })
     .where('name', '=', record.name)
     .where('version', '=', record.version)
@@ -159,7 +160,7 @@ export async function variantDigests(
 
 export async function putVariant(db: Database, record: VariantRecord): Promise<void> {
   const { id, model, version, state } = record;
-  const row = { state, record: JSON.stringify(record) };
+  const row = { state, record: encodeJson(record) };
   await db
     .insertInto('variants')
     .values({ id, model, version, ...row, created_ms: Date.parse(record.createdAt) })

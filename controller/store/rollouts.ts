@@ -1,5 +1,6 @@
 /** Rollouts and their members as they are stored. */
 import * as v from 'valibot';
+import { encodeJson } from '../../shared/json.ts';
 import { Count, Instant } from '../../shared/protocol/fields.ts';
 import { Desired } from '../../shared/protocol/messages.ts';
 import { RolloutRecord, type Verdict } from '../../shared/protocol/rollouts.ts';
@@ -78,7 +79,7 @@ export async function loadRollouts(db: Database): Promise<LoadedRollout[]> {
 }
 
 export async function putRollout(db: Database, record: StoredRollout): Promise<void> {
-  const row = { state: record.state, record: JSON.stringify(record) };
+  const row = { state: record.state, record: encodeJson(record) };
   const created_ms = Date.parse(record.createdAt);
   await db
     .insertInto('rollouts')
@@ -96,7 +97,7 @@ export async function saveProgress(
   await db.transaction().execute(async (tx) => {
     await putRollout(tx, record);
     for (const member of members.changed) {
-      const row = { record: JSON.stringify(member) };
+      const row = { record: encodeJson(member) };
       await tx
         .insertInto('members')
         .values({ rollout: record.id, device: member.device, ...row })

@@ -6,6 +6,7 @@
  */
 import { sql, type Transaction } from 'kysely';
 import { merge } from '../../shared/histogram.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { Window } from '../../shared/protocol/messages.ts';
 import { type Database, decodeStored } from './database.ts';
 import type { StoredWindows } from './measurements.ts';
@@ -191,7 +192,7 @@ async function mergeInto(
   const merged = stored
     ? mergeWindows(decodeStored(Window, stored.document), window, stretch)
     : window;
-  const row = { document: JSON.stringify(merged) };
+  const row = { document: encodeJson(merged) };
   await db
     .insertInto('rollups')
     .values({ device, span, start_ms: startMs, ...row })

@@ -1,6 +1,7 @@
 /** Delivers what waits for one address: one at a time, each subject's in order. */
 import { randomUUID } from 'node:crypto';
 import { type Backoff, backoffMs } from '../../shared/backoff.ts';
+import { encodeJson } from '../../shared/json.ts';
 import type { WebhookDelivery } from '../../shared/protocol/webhooks.ts';
 import type { WebhookRow } from '../store/schema.ts';
 import { instant, type World } from '../world.ts';
@@ -105,5 +106,5 @@ function bodyOf(event: WebhookDelivery['event'], change: Change, nowMs: number):
     event,
     ...change,
   };
-  return JSON.stringify(delivery);
+  return encodeJson(delivery);
 }

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { FettleError } from '../errors.ts';
+import { encodeJson } from '../json.ts';
 import type { BenchModel } from './bench.ts';
 
 const timeoutMs = 300_000;
@@ -13,7 +14,7 @@ const timeoutMs = 300_000;
 export function measurePeakMemory(model: BenchModel, signal: AbortSignal): Promise<number> {
   const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
   const file = join(import.meta.dirname, `peak-memory-child.${extension}`);
-  const args = [file, JSON.stringify(model)];
+  const args = [file, encodeJson(model)];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, { timeout: timeoutMs, signal }, (error, stdout, stderr) => {
       const peak = Number(/^peak (\d+(?:\.\d+)?)$/m.exec(stdout)?.[1]);

@@ -16,8 +16,25 @@ export const DigestText = v.pipe(
   ),
 );
 /** ISO 8601, UTC. */
-export const Instant = v.pipe(v.string(), v.isoTimestamp());
-export const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const Instant = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  // The form alone lets the 45th of a month pass.
+  v.check((text) => Number.isFinite(Date.parse(text)), 'expected an instant that exists'),
+);
+/** At most what a number holds exactly, and what a database counts in. */
+export const Count = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(Number.MAX_SAFE_INTEGER),
+);
+/** Something counted over a short time: so many of them add up to a count too. */
+export const Tally = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e12));
+/** Something measured: so many of them add up to a finite number too. */
+export const Measure = v.pipe(v.number(), v.minValue(-1e15), v.maxValue(1e15));
+/** What stands in a key of the database: an index takes no text of any length. */
+export const Key = v.pipe(v.string(), v.maxLength(200));
 export const Text = v.pipe(v.string(), v.maxLength(4000));
 export const Labels = v.record(Name, v.pipe(v.string(), v.maxLength(64)));
 

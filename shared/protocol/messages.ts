@@ -5,7 +5,19 @@
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { FettleError } from '../errors.ts';
-import { Count, DigestText, ErrorReportSchema, Instant, Name, TensorInfo, Text } from './fields.ts';
+import { decodeJson, encodeJson } from '../json.ts';
+import {
+  Count,
+  DigestText,
+  ErrorReportSchema,
+  Instant,
+  Key,
+  Measure,
+  Name,
+  Tally,
+  TensorInfo,
+  Text,
+} from './fields.ts';
 import { Profile } from './profile.ts';
 import { readings } from './readings.ts';
 import { agentStates, deviceStates } from './states.ts';
@@ -154,11 +166,12 @@ export const Reported = v.looseObject({
 export type Reported = v.InferOutput<typeof Reported>;
 
 export const Histogram = v.looseObject({
-  count: Count,
-  sum: v.number(),
-  min: v.number(),
-  max: v.number(),
-  buckets: v.record(v.string(), Count),
+  count: Tally,
+  sum: Measure,
+  min: Measure,
+  max: Measure,
+  /** By the number of the bucket. */
+  buckets: v.record(v.pipe(v.string(), v.regex(/^-?\d{1,5}$/)), Tally),
 });
 
 /** Counts and latencies over a span of time. */
@@ -166,18 +179,18 @@ export const Window = v.looseObject({
   /** Rises by one with every window of this spool; a gap is a loss. */
   seq: Count,
   start: Instant,
-  seconds: v.number(),
+  seconds: Measure,
   model: v.nullable(Name),
   version: v.nullable(Count),
   variant: v.nullable(DigestText),
-  requests: Count,
-  errors: Count,
+  requests: Tally,
+  errors: Tally,
   /** Milliseconds from request to answer. */
   latencyMs: Histogram,
-  memoryMiB: v.number(),
+  memoryMiB: Measure,
   /** Processor time used, in cores. */
-  cores: v.number(),
-  temperatureC: v.nullable(v.number()),
+  cores: Measure,
+  temperatureC: v.nullable(Measure),
   ...readings,
 });
 export type Window = v.InferOutput<typeof Window>;
@@ -188,7 +201,7 @@ export type Window = v.InferOutput<typeof Window>;
 export const Telemetry = v.looseObject({
   v: v.literal(1),
   device: Name,
-  spool: v.string(),
+  spool: Key,
   /** Windows dropped because the spool was full. */
   dropped: Count,
   windows: v.array(Window),
@@ -212,10 +225,10 @@ export const DeviceEvent = v.looseObject({
   device: Name,
   at: Instant,
   level: v.picklist(['info', 'warn', 'error']),
-  code: v.string(),
+  code: Key,
   message: Text,
   /** Rises by one with every event of this spool; sent again until acknowledged. */
-  spool: v.optional(v.string()),
+  spool: v.optional(Key),
   seq: v.optional(Count),
 });
 export type DeviceEvent = v.InferOutput<typeof DeviceEvent>;
@@ -272,7 +285,10 @@ export function decodeMessage<C extends Channel>(
   if (payload.length > messageBytesMax) {
     throw refuse(`${payload.length} bytes, at most ${messageBytesMax} are accepted`);
   }
-  const result = v.safeParse(messages[address.channel], parseJson(payload, refuse));
+  const result = v.safeParse(
+    messages[address.channel],
+    decodeJson(Buffer.from(payload).toString('utf8'), refuse),
+  );
   if (!result.success) {
     const issue = result.issues[0];
     throw refuse(`${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
@@ -280,14 +296,7 @@ export function decodeMessage<C extends Channel>(
   return result.output as Message<C>;
 }
 
+/** Throws `NOT_FINITE`. */
 export function encodeMessage(document: object): Buffer {
-  return Buffer.from(JSON.stringify(document));
-}
-
-function parseJson(payload: Uint8Array, refuse: (reason: string) => Error): unknown {
-  try {
-    return JSON.parse(Buffer.from(payload).toString('utf8'));
-  } catch {
-    throw refuse('not JSON');
-  }
+  return Buffer.from(encodeJson(document));
 }

@@ -1,6 +1,6 @@
 /** What a device is. Whatever could not be read is null; nothing is guessed. */
 import * as v from 'valibot';
-import { Count, Instant, Labels, Name } from './fields.ts';
+import { Count, Instant, Key, Labels, Name } from './fields.ts';
 
 const Gauge = v.nullable(v.number());
 
@@ -15,9 +15,9 @@ export const Profile = v.looseObject({
   device: Name,
   at: Instant,
   /** A fingerprint of what decides speed; devices of one class share tuning results. */
-  hardwareClass: v.string(),
-  agentVersion: v.string(),
-  runtimeVersion: v.string(),
+  hardwareClass: Key,
+  agentVersion: Key,
+  runtimeVersion: Key,
   os: v.looseObject({
     platform: v.string(),
     arch: v.string(),

@@ -1,7 +1,7 @@
 /** What a device measures: plans, trials and the tuning that chooses among them. */
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
-import { Count, DigestText, ErrorReportSchema, Instant, Name, Text } from './fields.ts';
+import { Count, DigestText, ErrorReportSchema, Instant, Key, Name, Text } from './fields.ts';
 
 /** How a device runs a variant. */
 export const Plan = v.looseObject({
@@ -111,8 +111,8 @@ export const Tuning = v.looseObject({
   revision: Count,
   model: Name,
   version: Count,
-  hardwareClass: v.string(),
-  runtimeVersion: v.string(),
+  hardwareClass: Key,
+  runtimeVersion: Key,
   objective: v.picklist(objectives),
   /** The source under its best plan; null where it did not fit. */
   baseline: v.nullable(Trial),
