@@ -3,6 +3,7 @@
  * restart. What the cap costs is seen as a gap in the numbers.
  */
 import * as v from 'valibot';
+import { cleanText, encodeJson } from '../shared/json.ts';
 import { DeviceEvent, type Message } from '../shared/protocol/messages.ts';
 import type { Link } from './link.ts';
 import type { Queue, QueueLimits } from './queue.ts';
@@ -36,23 +37,30 @@ export function createEvents({ device, queue, spool, link }: EventsOptions): Eve
   const startMs = queue.newestMs();
   let sent = 0;
   let acknowledged = 0;
+  /** Numbers of those sent and not acknowledged: they have gaps, and begin anywhere. */
+  let underway: number[] = [];
 
   function send(): void {
     const open = link();
-    if (!open?.connected) return;
-    for (const { seq, value } of queue.after(sent, underwayMax - (sent - acknowledged))) {
+    const room = underwayMax - underway.length;
+    if (!open?.connected || room <= 0) return;
+    for (const { seq, value } of queue.after(sent, room)) {
       sent = seq;
-      void open.send('event', { ...v.parse(Stored, JSON.parse(value)), spool, seq });
+      const event = v.safeParse(Stored, JSON.parse(value));
+      // What an older agent wrote differently must not keep back what came after it.
+      if (!event.success) continue;
+      underway.push(seq);
+      void open.send('event', { ...event.output, spool, seq });
     }
   }
 
   return {
     add(level, code, message) {
       const at = new Date().toISOString();
-      const text = message.slice(0, messageMax);
+      const text = cleanText(message).slice(0, messageMax).toWellFormed();
       const event = { v: 1 as const, device, at, level, code, message: text };
       try {
-        queue.add(JSON.stringify(event), startMs + performance.now(), eventLimits);
+        queue.add(encodeJson(event), startMs + performance.now(), eventLimits);
       } catch {
         // A disk that takes nothing is just what should be said: once, if somebody hears it.
         void link()?.send('event', event);
@@ -62,12 +70,14 @@ export function createEvents({ device, queue, spool, link }: EventsOptions): Eve
     send,
     again() {
       sent = acknowledged;
+      underway = [];
       send();
     },
     acknowledge(ack) {
       if (ack.spool !== spool || ack.seq <= acknowledged) return;
       acknowledged = ack.seq;
       sent = Math.max(sent, acknowledged);
+      underway = underway.filter((seq) => seq > acknowledged);
       queue.remove(ack.seq);
       send();
     },

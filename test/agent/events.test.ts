@@ -1,4 +1,5 @@
 import test from 'ava';
+import { eventLimits } from '../../agent/events.ts';
 import { openStore } from '../../agent/store.ts';
 import { createKeyPair } from '../../shared/signature.ts';
 import { startOn } from '../support/agent.ts';
@@ -59,4 +60,30 @@ test('what waits is counted in bytes, whatever its letters: the cap holds', (t) 
   const again = openStore(folder);
   t.is(again.events.bytes(), bytes);
   again.close();
+});
+
+test('twenty events are under way at most, whatever number the first of them has', async (t) => {
+  const station = await startStation(t);
+  const dataFolder = temporaryFolder(t);
+  station.acknowledging = false;
+  const at = new Date().toISOString();
+  const event = { v: 1, device, at, level: 'info', code: 'OLD', message: 'before' };
+  const store = openStore(dataFolder);
+  for (let count = 0; count < 200; count += 1) {
+    store.events.add(JSON.stringify(event), count, eventLimits);
+  }
+  store.events.remove(100);
+  store.close();
+  await startOn(t, station, { dataFolder });
+  const said = () => station.heard.event.map(({ seq }) => seq);
+  await until('the first twenty', () => said().includes(120));
+  await station.publish('desired', signedDesired(createKeyPair(), { device, revision: 1 }));
+  const next = signedDesired(station.keys, { device, revision: 2, model: null });
+  await station.publish('desired', next);
+  await station.reported('revision 2', ({ revision }) => revision === 2);
+  t.is(Math.max(...said().map(Number)), 120, 'another one does not let all of them go');
+  station.acknowledging = true;
+  await station.publish('ack', { v: 1, event: { spool: station.heard.event[0]?.spool, seq: 120 } });
+  await until('the one about the signature', () => said().includes(201));
+  t.is(new Set(said()).size, 101, 'all of them, each');
 });
