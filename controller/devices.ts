@@ -5,7 +5,7 @@ import type { DeviceDetail } from '../shared/protocol/api.ts';
 import { Window } from '../shared/protocol/messages.ts';
 import { Tuning } from '../shared/protocol/tuning.ts';
 import type { Device, LabelMap } from './fleet.ts';
-import { decodeStored } from './store/database.ts';
+import { readStored } from './store/database.ts';
 import { summaryOf } from './summary.ts';
 import { instant, type World } from './world.ts';
 
@@ -154,7 +154,7 @@ async function lastTuning(world: World, device: string): Promise<Tuning | null> 
     .orderBy('revision', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return row ? decodeStored(Tuning, row.document) : null;
+  return row ? readStored(Tuning, row.document, unreadableOf(world, device)) : null;
 }
 
 async function lastWindows(world: World, device: string): Promise<Window[]> {
@@ -166,5 +166,10 @@ async function lastWindows(world: World, device: string): Promise<Window[]> {
     .orderBy('start_ms', 'desc')
     .limit(windowsMax)
     .execute();
-  return rows.reverse().map((row) => decodeStored(Window, row.document));
+  const onFault = unreadableOf(world, device);
+  return rows.reverse().flatMap((row) => readStored(Window, row.document, onFault) ?? []);
+}
+
+function unreadableOf({ log }: World, device: string): (thrown: unknown) => void {
+  return (thrown) => log.error({ err: thrown, device }, 'a stored document cannot be read');
 }

@@ -3,6 +3,7 @@
  * many.
  */
 import { type Kysely, sql } from 'kysely';
+import { cleanText } from '../shared/json.ts';
 import type { Tables } from './store/schema.ts';
 import type { World } from './world.ts';
 
@@ -31,7 +32,8 @@ export function createComplaints(
   world: World,
 ): (event: Pick<EventRecord, 'device' | 'level' | 'code' | 'message'>) => void {
   const last = new Map<string, number>();
-  return (event) => {
+  return (given) => {
+    const event = { ...given, message: stored(given.message) };
     const key = `${event.device} ${event.code} ${event.message}`;
     const now = world.now();
     if (now - (last.get(key) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
@@ -49,9 +51,8 @@ export function noteEvent(world: World, event: Omit<EventRecord, 'atMs'>): void 
   );
 }
 
-/** PostgreSQL keeps no NUL in a text. */
 function stored(message: string): string {
-  return message.slice(0, messageCharsMax).replaceAll('\0', '\ufffd');
+  return cleanText(message.slice(0, messageCharsMax));
 }
 
 /** Adds the events and keeps the newest `keep` of each device they speak of. */

@@ -6,7 +6,7 @@ import type * as v from 'valibot';
 import type { Labels } from '../shared/protocol/fields.ts';
 import { Desired, Release, Reported, type Window } from '../shared/protocol/messages.ts';
 import { Profile } from '../shared/protocol/profile.ts';
-import { type Database, decodeStored } from './store/database.ts';
+import { type Database, decodeStored, readStored } from './store/database.ts';
 
 export type LabelMap = v.InferOutput<typeof Labels>;
 
@@ -49,7 +49,8 @@ export interface Fleet {
   remove(device: string): void;
 }
 
-export async function loadFleet(db: Database): Promise<Fleet> {
+/** `onFault` hears of documents of a device that cannot be read: they count as not sent yet. */
+export async function loadFleet(db: Database, onFault: (thrown: unknown) => void): Promise<Fleet> {
   const devices = new Map<string, Device>();
   const byToken = new Map<string, Device>();
   const add = (device: Device) => {
@@ -61,6 +62,7 @@ export async function loadFleet(db: Database): Promise<Fleet> {
   const releaseOf = new Map(releases.map((row) => [row.device, row]));
   for (const row of rows) {
     const release = releaseOf.get(row.device);
+    const reported = row.reported === null ? null : readStored(Reported, row.reported, onFault);
     add({
       device: row.device,
       labels: parseLabels(row.labels),
@@ -69,10 +71,10 @@ export async function loadFleet(db: Database): Promise<Fleet> {
       enrolledMs: row.enrolled_ms,
       seenMs: row.seen_ms,
       online: false,
-      reportedSeq: row.reported_seq,
-      reported: row.reported === null ? null : decodeStored(Reported, row.reported),
+      reportedSeq: reported === null ? -1 : row.reported_seq,
+      reported,
       reportedMs: row.reported_ms,
-      profile: row.profile === null ? null : decodeStored(Profile, row.profile),
+      profile: row.profile === null ? null : readStored(Profile, row.profile, onFault),
       revision: row.revision,
       desired: row.desired === null ? null : decodeStored(Desired, row.desired),
       rollout: row.rollout,

@@ -2,21 +2,17 @@
  * What devices send, stored exactly once: messages are gathered into batches, a batch is one
  * transaction, and a device is told that something is stored after the commit, never before.
  */
-import { reportError } from '../shared/errors.ts';
-import type {
-  Ack,
-  DeviceEvent,
-  Presence,
-  Reported,
-  Telemetry,
-} from '../shared/protocol/messages.ts';
-import type { Profile } from '../shared/protocol/profile.ts';
+import { FettleError, reasonOf, reportError } from '../shared/errors.ts';
+import { cleanText } from '../shared/json.ts';
+import type { Ack, DeviceEvent, Presence, Reported } from '../shared/protocol/messages.ts';
 import type { Address } from '../shared/protocol/topics.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
+import { storeApart } from './apart.ts';
 import { createDoubles } from './doubles.ts';
 import { createComplaints, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
-import { decode, type Queued } from './inbound.ts';
+import { decode } from './inbound.ts';
+import { type Inbox, type Sent, sortOut } from './inbox.ts';
 import { createPace } from './pace.ts';
 import { createSaid, type Said } from './said.ts';
 import {
@@ -45,6 +41,7 @@ const noneYet = {
   duplicates: 0,
   batches: 0,
   failures: 0,
+  unstored: 0,
 } as const;
 type IngestCounter = keyof typeof noneYet;
 
@@ -54,15 +51,6 @@ export interface IngestDoors {
   readonly onStored: (stored: StoredWindows) => void;
   /** Something that rollouts look at has changed. */
   readonly onChanged: () => void;
-}
-
-/** What one device sent within a batch. */
-interface Inbox {
-  reported: Reported | null;
-  profile: Profile | null;
-  tunings: Tuning[];
-  telemetry: Telemetry[];
-  events: DeviceEvent[];
 }
 
 const bounds = {
@@ -75,11 +63,10 @@ const bounds = {
   gatherMs: 250,
   /** How long a failed batch holds up the next one. */
   retryMs: 1000,
-  eventsPerBatch: 50,
 } as const;
 
 export function createIngest(world: World, doors: IngestDoors): Ingest {
-  const queue: { device: string; message: Queued }[] = [];
+  const queue: Sent[] = [];
   const counters: Record<IngestCounter, number> = { ...noneYet };
   const record = createComplaints(world);
   const said = createSaid();
@@ -96,9 +83,14 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
       if (queue.length < bounds.batch) await pace.turn();
       const batch = queue.splice(0, bounds.batch);
       for (const { device } of batch) leave(waiting, device);
-      const inboxes = sortOut(batch);
+      const storing = { counters, doors, said };
       try {
-        await storeBatch(world, inboxes, { counters, doors, said });
+        await storeApart(batch, {
+          store: (messages) => storeBatch(world, sortOut(messages), storing),
+          setAside(sent, thrown) {
+            record({ device: sent.device, ...setAside(world, sent, { ...storing, thrown }) });
+          },
+        });
       } catch (thrown) {
         counters.failures += 1;
         world.log.error({ err: thrown }, 'batch not stored; devices will send it again');
@@ -157,38 +149,6 @@ function applyPresence(world: World, device: Device, presence: Presence): void {
   if (changed) world.live.publish('device', device.device, () => summaryOf(device, world.now()));
 }
 
-function sortOut(messages: readonly { device: string; message: Queued }[]): Map<string, Inbox> {
-  const inboxes = new Map<string, Inbox>();
-  for (const { device, message } of messages) {
-    const inbox = inboxes.get(device) ?? emptyInbox();
-    inboxes.set(device, inbox);
-    switch (message.channel) {
-      case 'reported':
-        if (message.document.seq >= (inbox.reported?.seq ?? 0)) inbox.reported = message.document;
-        break;
-      case 'profile':
-        inbox.profile = message.document;
-        break;
-      case 'tuning':
-        inbox.tunings.push(message.document);
-        break;
-      case 'telemetry':
-        inbox.telemetry.push(message.document);
-        break;
-      case 'event':
-        if (inbox.events.length < bounds.eventsPerBatch) inbox.events.push(message.document);
-        break;
-      case 'presence':
-        break;
-    }
-  }
-  return inboxes;
-}
-
-function emptyInbox(): Inbox {
-  return { reported: null, profile: null, tunings: [], telemetry: [], events: [] };
-}
-
 interface Storing {
   readonly counters: Record<IngestCounter, number>;
   readonly doors: IngestDoors;
@@ -232,7 +192,30 @@ async function storeBatch(
 }
 
 function eventOf({ device, atMs, level, code, message }: DeviceEvent & { atMs: number }) {
-  return { device, atMs, level, code: code.slice(0, 64), message };
+  return { device, atMs, level, code: cleanText(code.slice(0, 64)), message };
+}
+
+/**
+ * What fails alone whenever it is tried: its device need not send it again, and hears so as of what
+ * is stored. The log keeps it. Returns what is said of it.
+ */
+function setAside(
+  world: World,
+  sent: Sent,
+  { counters, doors, said, thrown }: Storing & { readonly thrown: unknown },
+) {
+  const { channel, document } = sent.message;
+  counters.unstored += 1;
+  world.log.error({ err: thrown, channel, document }, 'message set aside');
+  const device = world.fleet.get(sent.device);
+  const inbox = sortOut([sent]).get(sent.device);
+  if (device && inbox) {
+    const ack = ackOf(world, device, { inbox, reportedSeq: inbox.reported?.seq ?? 0 });
+    doors.acknowledge(sent.device, { ...ack, ...said.store(inbox.events) });
+  }
+  const reason = reasonOf(thrown);
+  const { code, message } = new FettleError('MESSAGE_UNSTORED', { channel, reason });
+  return { level: 'error', code, message } as const;
 }
 
 /** A report that is not newer than the stored one changes nothing. */
@@ -253,24 +236,31 @@ function settle(world: World, device: Device, inbox: Inbox): Ack {
   if (inbox.profile) device.profile = inbox.profile;
   for (const tuning of inbox.tunings) device.golden = goldenOf(tuning) ?? device.golden;
   while ((device.recent[0]?.arrivedMs ?? now) < now - recentMs) device.recent.shift();
+  const { live } = world;
+  if (news) live.publish('device', device.device, () => summaryOf(device, world.now()));
+  else live.publish('reading', device.device, () => readingOf(device, world.now()));
+  return ackOf(world, device, { inbox, reportedSeq: device.reportedSeq });
+}
+
+function ackOf(
+  { settings }: World,
+  device: Device,
+  { inbox, reportedSeq }: { readonly inbox: Inbox; readonly reportedSeq: number },
+): Ack {
   const tuningRevision = Math.max(...inbox.tunings.map(({ revision }) => revision));
   const spool = inbox.telemetry.at(-1);
   const seqs = inbox.telemetry.flatMap((batch) =>
     batch.spool === spool?.spool ? batch.windows.map(({ seq }) => seq) : [],
   );
-  const telemetrySeconds = device.telemetrySeconds ?? world.settings.telemetrySeconds;
-  const ack: Ack = {
+  const telemetrySeconds = device.telemetrySeconds ?? settings.telemetrySeconds;
+  return {
     v: 1,
-    ...(inbox.reported ? { reportedSeq: device.reportedSeq } : {}),
+    ...(inbox.reported ? { reportedSeq } : {}),
     ...(inbox.tunings.length > 0 ? { tuningRevision } : {}),
     ...(spool && seqs.length > 0
       ? { telemetry: { spool: spool.spool, seq: Math.max(...seqs) }, telemetrySeconds }
       : {}),
   };
-  const { live } = world;
-  if (news) live.publish('device', device.device, () => summaryOf(device, world.now()));
-  else live.publish('reading', device.device, () => readingOf(device, world.now()));
-  return ack;
 }
 
 /** How well what was chosen agreed with its golden outputs on that device. */

@@ -9,7 +9,7 @@ export interface LiveChange {
   readonly name: LiveName;
   /** Names the thing that changed: a newer change of the same key replaces an older one. */
   readonly key: string;
-  /** The document as JSON, made once for all watchers. */
+  /** The document as JSON, made once for all watchers; '' where it has no form. */
   readonly json: () => string;
 }
 
@@ -21,17 +21,29 @@ export interface Live {
   readonly watchers: number;
 }
 
-export function createLive(): Live {
+/** `onFault` hears of a document that cannot be shown; who watches is told the rest. */
+export function createLive(onFault: (thrown: unknown) => void = () => {}): Live {
   const watchers = new Set<(change: LiveChange) => void>();
   return {
     publish(name, key, document) {
       if (watchers.size === 0) return;
       let text: string | null = null;
       const json = () => {
-        text ??= encodeJson(document());
+        try {
+          text ??= encodeJson(document());
+        } catch (thrown) {
+          onFault(thrown);
+          text = '';
+        }
         return text;
       };
-      for (const watcher of watchers) watcher({ name, key: `${name}/${key}`, json });
+      for (const watcher of watchers) {
+        try {
+          watcher({ name, key: `${name}/${key}`, json });
+        } catch (thrown) {
+          onFault(thrown);
+        }
+      }
     },
     watch(onChange) {
       watchers.add(onChange);

@@ -69,7 +69,7 @@ export async function startController(settings: Settings, log?: Logger): Promise
   };
   try {
     const world = await openWorld(settings, log ?? defaultLog(), closers);
-    const rollups = await openRollups(world.db);
+    const rollups = await openRollups(world.db, unreadable(world.log));
     const messaging = await startMessaging(world, rollups, closers);
     const engine = await startEngine(world, messaging, closers);
     const housekeeping = startHousekeeping(world, rollups);
@@ -98,11 +98,15 @@ async function openWorld(settings: Settings, log: Logger, closers: Closers): Pro
     db,
     blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib * 2 ** 20),
     secrets: await openSecrets(join(settings.data, 'secrets')),
-    fleet: await loadFleet(db),
+    fleet: await loadFleet(db, unreadable(log)),
     people: await loadPeople(db),
-    live: createLive(),
+    live: createLive((thrown) => log.error({ err: thrown }, 'a change cannot be shown')),
     spans: createSpans(),
   };
+}
+
+function unreadable(log: Logger): (thrown: unknown) => void {
+  return (thrown) => log.error({ err: thrown }, 'a stored document of a device cannot be read');
 }
 
 interface Messaging {

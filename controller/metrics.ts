@@ -22,6 +22,7 @@ const help = {
   duplicates: 'Telemetry windows that had been stored before',
   batches: 'Transactions in which messages were stored',
   failures: 'Transactions that failed; devices send again what was in them',
+  unstored: 'Messages that could not be stored and were set aside; the log holds them',
 } as const satisfies Record<keyof Ingest['counters'], string>;
 
 /** Gauges of the library that end in `_total`, which is for counters; it has each by kind too. */

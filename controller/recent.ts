@@ -1,11 +1,11 @@
 /** The last minute of telemetry, which memory holds, as a restart finds it in the database. */
 import { Window } from '../shared/protocol/messages.ts';
-import { decodeStored } from './store/database.ts';
+import { readStored } from './store/database.ts';
 import { recentMs } from './summary.ts';
 import type { World } from './world.ts';
 
 /** So that gates go on with what they had to judge by. Devices have none yet. */
-export async function loadRecent({ db, fleet, now }: World): Promise<void> {
+export async function loadRecent({ db, fleet, now, log }: World): Promise<void> {
   const rows = await db
     .selectFrom('devices')
     .innerJoin('windows', 'windows.device', 'devices.device')
@@ -14,7 +14,10 @@ export async function loadRecent({ db, fleet, now }: World): Promise<void> {
     .orderBy('windows.start_ms')
     .execute();
   for (const row of rows) {
-    const window = decodeStored(Window, row.document);
+    const window = readStored(Window, row.document, (thrown) =>
+      log.error({ err: thrown, device: row.device }, 'a stored window cannot be read'),
+    );
+    if (!window) continue;
     const arrivedMs = Math.min(now(), row.start_ms + window.seconds * 1000);
     fleet.get(row.device)?.recent.push({ arrivedMs, window });
   }

@@ -1,7 +1,7 @@
 /** A device's telemetry over a stretch of time, as fine as makes a chart. */
 import type { TelemetryAnswer } from '../shared/protocol/api.ts';
 import { Window } from '../shared/protocol/messages.ts';
-import { decodeStored } from './store/database.ts';
+import { readStored } from './store/database.ts';
 import { type RollupSpan, rollupSpans } from './store/rollups.ts';
 import { instant, type World } from './world.ts';
 
@@ -25,11 +25,15 @@ export async function telemetryOf(
     step === 'window'
       ? await windowDocuments(world, device, { fromMs, toMs })
       : await rollupDocuments(world, { device, step, fromMs, toMs });
+  const onFault = (thrown: unknown) =>
+    world.log.error({ err: thrown, device }, 'a stored window cannot be read');
   return {
     from: instant(fromMs),
     to: instant(toMs),
     stepSeconds: step === 'window' ? telemetrySeconds : step,
-    windows: documents.reverse().map(({ document }) => decodeStored(Window, document)),
+    windows: documents
+      .reverse()
+      .flatMap(({ document }) => readStored(Window, document, onFault) ?? []),
   };
 }
 

@@ -129,6 +129,10 @@ export const errorTable = {
     'Stop one, or give it a name (--name) and a data folder (--data) of its own.',
   ),
   MESSAGE_INVALID: kind('message on {topic}: {reason}', 'Update the older of the two sides.'),
+  MESSAGE_UNSTORED: kind(
+    'a message ({channel}) cannot be stored and was set aside: {reason}',
+    'Everything else of this device is stored; the log of the controller holds the message.',
+  ),
   SIGNATURE_INVALID: kind(
     'desired document revision {revision}: the signature is not from the pinned controller key',
     'Enrol the device again if the controller was replaced on purpose.',

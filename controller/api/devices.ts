@@ -17,7 +17,7 @@ import { parseSelector } from '../rollout/selector.ts';
 import { summaryOf } from '../summary.ts';
 import { telemetryOf } from '../telemetry.ts';
 import type { World } from '../world.ts';
-import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryCount } from './route.ts';
 
 const DevicePath = v.object({ device: Name });
 
@@ -115,7 +115,7 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
     tag: 'devices',
     access: 'viewer',
     params: DevicePath,
-    query: v.object({ limit: queryNumber(1, 1000) }),
+    query: v.object({ limit: queryCount(1, 1000) }),
     answers: { 200: v.object({ items: DeviceDetail.entries.events }) },
     async handle({ params, query }) {
       const device = find(params.device);

@@ -82,9 +82,11 @@ function takeEvents(waiting: Map<string, LiveChange>): string {
   for (const [key, change] of waiting) {
     if (text.length >= bounds.flushChars) break;
     waiting.delete(key);
+    const json = change.json();
+    if (json === '') continue;
     const end = open === null ? '' : ']\n\n';
     text += change.name === open ? ',' : `${end}event: ${change.name}\ndata: [`;
-    text += change.json();
+    text += json;
     open = change.name;
   }
   return open === null ? '' : `${text}]\n\n`;

@@ -11,7 +11,7 @@ import {
 import { listAudit, verifyAudit } from '../audit.ts';
 import type { Person } from '../people.ts';
 import { instant, type World } from '../world.ts';
-import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
+import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryCount } from './route.ts';
 
 export function addPeopleRoutes(api: Api, world: World): void {
   addTokenRoutes(api, world);
@@ -68,7 +68,7 @@ function addAuditRoutes(api: Api, { db }: World): void {
     summary: 'Who changed what, the newest first',
     tag: 'people',
     access: 'admin',
-    query: v.object({ limit: queryNumber(1, 1000), before: queryNumber(1, 1e15) }),
+    query: v.object({ limit: queryCount(1, 1000), before: queryCount(1, 1e15) }),
     answers: { 200: v.object({ items: v.array(AuditEntry), next: v.nullable(v.number()) }) },
     async handle({ query: { limit = 100, before } }) {
       const items = await listAudit(db, { limit, before: before ?? null });

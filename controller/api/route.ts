@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import * as v from 'valibot';
 import { digestPattern } from '../../shared/digest.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
+import { uncleanPath, unsoundOf } from '../../shared/json.ts';
 import { type SpanSink, startSpan } from '../../shared/otlp/tracer.ts';
 import { Problem } from '../../shared/protocol/api.ts';
 import { parseTraceparent, type TraceContext, traceparentOf } from '../../shared/trace-context.ts';
@@ -140,8 +141,14 @@ export function pageOf<S extends Schema>(item: S) {
   return v.object({ items: v.array(item), next: v.nullable(v.string()) });
 }
 
+/** The same for what is counted: a database takes no half row. */
+export function queryCount(min: number, max: number) {
+  const whole = v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+  return v.optional(v.pipe(v.string(), v.transform(Number), whole));
+}
+
 /** The `limit` and `cursor` of a list; a cursor is the key of the last item that was sent. */
-export const PageQuery = { limit: queryNumber(1, 10_000), cursor: v.optional(v.string()) };
+export const PageQuery = { limit: queryCount(1, 10_000), cursor: v.optional(v.string()) };
 
 /**
  * One page of a list. Throws `BAD_ARGUMENT` for a cursor that names nothing in it: an empty page
@@ -166,6 +173,7 @@ export function pageFrom<T>(
 /** The one place where what came over HTTP gets its type. */
 function check<S>(where: string, schema: S | undefined, value: unknown): Output<S> {
   if (!isSchema(schema)) return null as Output<S>;
+  requireSound(where, value);
   const result = v.safeParse(schema, value);
   if (result.success) return result.output as Output<S>;
   const issue = result.issues[0];
@@ -174,6 +182,20 @@ function check<S>(where: string, schema: S | undefined, value: unknown): Output<
     expected: expectedOf(issue),
     got: issue.received,
   });
+}
+
+/** What no document of ours may hold, in a member that the schema does not know either. */
+function requireSound(where: string, value: unknown): void {
+  const unsound = unsoundOf(value);
+  if (unsound !== null) {
+    const expected = 'finite numbers and a few levels';
+    throw new FettleError('BAD_ARGUMENT', { what: where, expected, got: unsound });
+  }
+  const unclean = uncleanPath(value);
+  if (unclean === null) return;
+  const what = `${where} ${unclean}`;
+  const expected = 'text without NUL and without half a surrogate pair';
+  throw new FettleError('BAD_ARGUMENT', { what, expected, got: 'a text with one' });
 }
 
 function expectedOf(issue: v.BaseIssue<unknown>): string {

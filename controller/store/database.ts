@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
+import { decodeJson } from '../../shared/json.ts';
 import type { Tables } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -27,9 +28,28 @@ export async function openDatabase({
 
 /** A stored document as its type. Throws `INTERNAL` where the database holds something else. */
 export function decodeStored<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
-  const result = v.safeParse(schema, JSON.parse(text));
+  const refuse = (reason: string) =>
+    new FettleError('INTERNAL', { reason: `stored document: ${reason}` });
+  const result = v.safeParse(schema, decodeJson(text, refuse));
   if (result.success) return result.output;
   const issue = result.issues[0];
   const where = v.getDotPath(issue) ?? 'document';
   throw new FettleError('INTERNAL', { reason: `stored ${where}: ${issue.message}` });
+}
+
+/**
+ * The same for what a device wrote, of which there is more: null where it cannot be read any more,
+ * and `onFault` hears why. One document must not keep the controller from starting.
+ */
+export function readStored<S extends v.GenericSchema>(
+  schema: S,
+  text: string,
+  onFault: (thrown: unknown) => void,
+): v.InferOutput<S> | null {
+  try {
+    return decodeStored(schema, text);
+  } catch (thrown) {
+    onFault(thrown);
+    return null;
+  }
 }

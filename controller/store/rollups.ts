@@ -8,7 +8,7 @@ import { sql, type Transaction } from 'kysely';
 import { merge } from '../../shared/histogram.ts';
 import { encodeJson } from '../../shared/json.ts';
 import { Window } from '../../shared/protocol/messages.ts';
-import { type Database, decodeStored } from './database.ts';
+import { type Database, readStored } from './database.ts';
 import type { StoredWindows } from './measurements.ts';
 import { mergeReadings } from './rollup-readings.ts';
 import { fleetParts, type Tables } from './schema.ts';
@@ -27,8 +27,13 @@ export interface Rollups {
 /** Windows read at once. */
 const windowsMax = 1000;
 
-/** Gathers at once what was stored and not written when the last controller ended. */
-export async function openRollups(db: Database): Promise<Rollups> {
+type OnFault = (thrown: unknown) => void;
+
+/**
+ * Gathers at once what was stored and not written when the last controller ended. `onFault` hears
+ * of what cannot be read: it is left out, since it would be met again at every start.
+ */
+export async function openRollups(db: Database, onFault: OnFault): Promise<Rollups> {
   const marks = await readMarks(db);
   const parts = Array.from({ length: fleetParts }, (): Minutes => new Map());
   let lastId = Math.max(...marks);
@@ -36,9 +41,10 @@ export async function openRollups(db: Database): Promise<Rollups> {
     const minutes = parts[partOf(device)];
     if (minutes) addMinute(minutes, { device, span: 60, startMs }, window);
   };
-  for await (const { id, ...stored } of windowsAfter(db, Math.min(...marks))) {
+  for await (const { id, ...stored } of windowsAfter(db, Math.min(...marks), onFault)) {
     lastId = Math.max(lastId, id);
-    if (id > (marks[partOf(stored.device)] ?? 0)) gather(stored);
+    const { window, ...rest } = stored;
+    if (window && id > (marks[partOf(rest.device)] ?? 0)) gather({ ...rest, window });
   }
   return {
     add({ fresh, lastId: last }) {
@@ -53,7 +59,7 @@ export async function openRollups(db: Database): Promise<Rollups> {
         // What is stored meanwhile has higher numbers and goes into the next round.
         parts[part] = new Map();
         try {
-          await writePart(db, { part, upTo, minutes });
+          await writePart(db, { part, upTo, minutes, onFault });
           marks[part] = upTo;
         } catch (thrown) {
           const later = parts[part] ?? new Map();
@@ -146,7 +152,7 @@ async function readMarks(db: Database): Promise<number[]> {
   return Array.from({ length: fleetParts }, (_, part) => marks.get(part) ?? 0);
 }
 
-async function* windowsAfter(db: Database, mark: number) {
+async function* windowsAfter(db: Database, mark: number, onFault: OnFault) {
   for (let last = mark; ; ) {
     const rows = await db
       .selectFrom('windows')
@@ -156,23 +162,29 @@ async function* windowsAfter(db: Database, mark: number) {
       .limit(windowsMax)
       .execute();
     for (const { id, device, start_ms, document } of rows) {
-      yield { id, device, startMs: start_ms, window: decodeStored(Window, document) };
+      const window = readStored(Window, document, onFault);
+      yield { id, device, startMs: start_ms, window };
       last = id;
     }
     if (rows.length < windowsMax) return;
   }
 }
 
-async function writePart(
-  db: Database,
-  { part, upTo, minutes }: { part: number; upTo: number; minutes: Minutes },
-): Promise<void> {
+interface Part {
+  readonly part: number;
+  readonly upTo: number;
+  readonly minutes: Minutes;
+  readonly onFault: OnFault;
+}
+
+async function writePart(db: Database, { part, upTo, minutes, onFault }: Part): Promise<void> {
   const hours: Minutes = new Map();
   for (const { device, startMs, window } of minutes.values()) {
     addMinute(hours, { device, span: 3600, startMs }, window);
   }
   await db.transaction().execute(async (inside) => {
-    for (const group of [...minutes.values(), ...hours.values()]) await mergeInto(inside, group);
+    for (const group of [...minutes.values(), ...hours.values()])
+      await mergeInto(inside, group, onFault);
     await inside.updateTable('rolled').set({ window_id: upTo }).where('part', '=', part).execute();
   });
 }
@@ -180,6 +192,7 @@ async function writePart(
 async function mergeInto(
   db: Transaction<Tables>,
   { device, span, startMs, window }: Key & { window: Window },
+  onFault: OnFault,
 ): Promise<void> {
   const stored = await db
     .selectFrom('rollups')
@@ -189,9 +202,8 @@ async function mergeInto(
     .where('start_ms', '=', startMs)
     .executeTakeFirst();
   const stretch = { start: window.start, span };
-  const merged = stored
-    ? mergeWindows(decodeStored(Window, stored.document), window, stretch)
-    : window;
+  const before = stored ? readStored(Window, stored.document, onFault) : null;
+  const merged = before ? mergeWindows(before, window, stretch) : window;
   const row = { document: encodeJson(merged) };
   await db
     .insertInto('rollups')

@@ -1,11 +1,14 @@
 import test, { type ExecutionContext } from 'ava';
+import * as v from 'valibot';
 import { quantile } from '../../shared/histogram.ts';
-import { DeviceDetail } from '../../shared/protocol/api.ts';
+import { DeviceDetail, DeviceSummary } from '../../shared/protocol/api.ts';
 import { topicOf } from '../../shared/protocol/topics.ts';
 import { startTestController, type TestController } from '../support/controller.ts';
 import { type SimulatedDevice, startDevice } from '../support/device.ts';
 import { reportOf, windowOf } from '../support/documents.ts';
 import { until } from '../support/until.ts';
+
+const Devices = v.object({ items: v.array(DeviceSummary) });
 
 async function scene(t: ExecutionContext) {
   const test = await startTestController(t);
@@ -114,4 +117,90 @@ test('events of a device are kept, the newest of them', async (t) => {
     await until(message, async () => (await detailOf(test)).events[0]?.message === message);
   }
   t.is((await detailOf(test)).events.length, 50);
+});
+
+test('NUL and half a surrogate pair are stored as what every text may hold', async (t) => {
+  const { test, device } = await scene(t);
+  const spool = 'a\0\ud800';
+  const at = new Date().toISOString();
+  const event = { v: 1, device: 'pi-1', at, level: 'info', code: 'A\0', message: 'b\udc00', spool };
+  await device.send('event', { ...event, seq: 1 });
+  await device.send('telemetry', telemetry(spool, [0]));
+  await device.send('telemetry', telemetry(spool, [0, 1]));
+  await acked(device, 'a\ufffd\ufffd', 1);
+  const { events, windows } = await detailOf(test);
+  t.like(events[0], { code: 'A\ufffd', message: 'b\ufffd' });
+  t.is(windows.length, 2, 'the spool is the same one, and each window counts once');
+});
+
+/** From now on the database refuses events of this code. */
+const poison = process.env.FETTLE_TEST_DATABASE
+  ? `alter table events add constraint poison check (code <> 'POISON')`
+  : `create trigger poison before insert on events when new.code = 'POISON'
+      begin select raise(abort, 'poison'); end`;
+
+test('what cannot be stored is set aside and told, and everything else is stored', async (t) => {
+  const first = await startTestController(t);
+  const { url } = first.controller;
+  const token = await first.enrolmentToken(2);
+  const start = (name: string) => startDevice(t, { url, token, name, behaviour: 'manual' });
+  const [bad, good] = [await start('pi-1'), await start('pi-2')];
+  await first.stop();
+  first.execute(poison);
+  const test = await first.restart();
+  await until('both back', async () => {
+    const { items } = await test.client.call(Devices, '/api/v1/devices');
+    return items.every(({ online }) => online);
+  });
+  const at = new Date().toISOString();
+  const event = {
+    v: 1,
+    device: 'pi-1',
+    at,
+    level: 'info',
+    code: 'POISON',
+    message: '',
+    spool: 'e',
+  };
+  await Promise.all([
+    bad.send('event', { ...event, seq: 1 }),
+    bad.send('event', { ...event, code: 'GOOD', seq: 2 }),
+    bad.send('telemetry', telemetry('a', [0])),
+    good.send('telemetry', { ...telemetry('b', [0]), device: 'pi-2' }),
+  ]);
+  await acked(good, 'b', 0);
+  await acked(bad, 'a', 0);
+  await until('both events to be acknowledged', () =>
+    bad.acks.some((ack) => ack.event?.spool === 'e' && ack.event.seq === 2),
+  );
+  const codes = await until('what is said of it', async () => {
+    const { events } = await detailOf(test);
+    return events.length === 2 && events.map(({ code }) => code).sort();
+  });
+  t.deepEqual(codes, ['GOOD', 'MESSAGE_UNSTORED']);
+  const metrics = await (await fetch(`${test.controller.url}/metrics`)).text();
+  t.regex(metrics, /fettle_ingest_unstored_total 1\n/);
+});
+
+test('a stored document that cannot be read keeps no controller from starting', async (t) => {
+  const { test, device } = await scene(t);
+  await device.report('idle');
+  await device.send('telemetry', telemetry('a', [0]));
+  await acked(device, 'a', 0);
+  await test.stop();
+  test.execute(`update devices set reported = '{"v":null}', profile = '['`);
+  test.execute(`update windows set document = '{"seconds":null}'`);
+  test.execute('update rolled set window_id = 0');
+  test.execute(`update rollups set document = '{"seconds":null}'`);
+  const again = await test.restart();
+  await until('the device back, with its report', async () => {
+    const { reported, profile } = await detailOf(again);
+    return reported?.state === 'idle' && profile !== null;
+  });
+  await device.send('telemetry', telemetry('a', [1]));
+  await acked(device, 'a', 1);
+  t.deepEqual(
+    (await detailOf(again)).windows.map(({ seq }) => seq),
+    [1],
+  );
 });
