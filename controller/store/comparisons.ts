@@ -1,5 +1,6 @@
 /** What running two versions of a model on one data set gave, as it is stored. */
 import * as v from 'valibot';
+import { encodeJson } from '../../shared/json.ts';
 import { Count, Name, Text } from '../../shared/protocol/fields.ts';
 import { type Database, decodeStored } from './database.ts';
 
@@ -42,7 +43,7 @@ export async function listPairs(db: Database): Promise<StoredPair[]> {
 
 export async function putPair(db: Database, pair: StoredPair): Promise<void> {
   const { model, version, against } = pair;
-  const record = JSON.stringify(pair);
+  const record = encodeJson(pair);
   await db
     .insertInto('comparisons')
     .values({ model, version, against, record })
