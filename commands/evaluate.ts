@@ -2,9 +2,15 @@
 import { availableParallelism } from 'node:os';
 import { FettleError } from '../shared/errors.ts';
 import { metrics } from '../shared/evaluate/manifest.ts';
-import { type Metric, metricTable } from '../shared/evaluate/metrics.ts';
+import {
+  type Metric,
+  meanSquareMax,
+  metricTable,
+  noiseRatioMax,
+} from '../shared/evaluate/metrics.ts';
+import { findNotFinite } from '../shared/evaluate/not-finite.ts';
 import { openNpz } from '../shared/evaluate/npz.ts';
-import { chooseMetric, metricValue } from '../shared/evaluate/outcome.ts';
+import { chooseMetric, metricValue, type Outcome } from '../shared/evaluate/outcome.ts';
 import { type Package, packageOfModel } from '../shared/evaluate/package.ts';
 import { type Measurement, measureQuality, measureSource } from '../shared/evaluate/quality.ts';
 import { sayDrop } from '../shared/evaluate/quality-budget.ts';
@@ -34,6 +40,7 @@ export const command: Command = {
     if (reference === undefined) {
       const outcome = await measureAlone(measurement);
       const value = metricValue(outcome);
+      requireFinite(outcome.metric, [value]);
       io.result({ metric: outcome.metric, value, samples: outcome.samples, ...notes });
       io.line(`${outcome.metric} ${say(outcome.metric, value)} on ${outcome.samples} samples`);
       if (note !== null) io.line(note);
@@ -45,6 +52,8 @@ export const command: Command = {
     });
     const { value, samples, drop, dropUpper } = quality;
     const { metric } = outcome;
+    await requireJudged(measurement, outcome);
+    requireFinite(metric, [value, drop, dropUpper]);
     const same = outcome.classes.filter((one, at) => one === source.classes[at]).length;
     const agreement = same / samples;
     const referenceValue = metricValue(source);
@@ -98,6 +107,21 @@ async function measureAlone(measurement: Measurement) {
   if (metricTable[measurement.metric].reference === 'none') return measureSource(measurement);
   const reason = 'it compares with a source, and none is given: add --reference or labels';
   throw new FettleError('METRIC_IMPOSSIBLE', { metric: measurement.metric, reason });
+}
+
+/** A sample at the worst score may be one that no metric can judge. */
+async function requireJudged(measurement: Measurement, { metric, scores }: Outcome): Promise<void> {
+  const worst = { mse: meanSquareMax, sqnr: noiseRatioMax }[String(metric)];
+  if (worst === undefined || !scores.includes(worst)) return;
+  const reason = await findNotFinite(measurement);
+  if (reason !== null) throw new FettleError('METRIC_IMPOSSIBLE', { metric, reason });
+}
+
+function requireFinite(metric: Metric, values: readonly number[]): void {
+  const got = values.find((value) => !Number.isFinite(value));
+  if (got === undefined) return;
+  const reason = `it comes to ${got}, which is no figure`;
+  throw new FettleError('METRIC_IMPOSSIBLE', { metric, reason });
 }
 
 function say(metric: Metric, value: number): string {

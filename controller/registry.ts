@@ -11,8 +11,10 @@ import {
   newestVersion,
   updateModel,
 } from './store/models.ts';
+import { type Patience, patiently } from './store/patience.ts';
 import { createMeasuring } from './work/inspect.ts';
 import type { Files, Measured } from './work/messages.ts';
+import { createStarts } from './work/starts.ts';
 import { instant, type World } from './world.ts';
 
 export interface Registry {
@@ -51,7 +53,10 @@ export function createRegistry(world: World): Registry {
         stored = { ...record, version: known.version, createdAt: known.createdAt };
         await updateModel(world.db, stored);
       } else stored = await insertModel(world.db, record, content);
-      keeper.follow(stored, measured);
+      keeper.follow(
+        stored,
+        keeper.begin(stored).then(() => measured),
+      );
       return keeper.shown(stored);
     },
     async find(name, version) {
@@ -68,10 +73,8 @@ export function createRegistry(world: World): Registry {
       for (const record of await listModels(world.db)) {
         if (record.state !== 'measuring') continue;
         const files = filesOf(world, requestOf(record));
-        keeper.follow(
-          record,
-          start(files, () => record).then(({ measured }) => measured),
-        );
+        const again = async () => (await start(files, () => record)).measured;
+        keeper.follow(record, keeper.begin(record).then(again));
       }
     },
     async stop() {
@@ -85,6 +88,8 @@ interface Keeper {
   /** The record with the progress of what is under way. */
   shown(record: ModelRecord): ModelRecord;
   step(record: ModelRecord | null, progress: ModelRecord['progress']): void;
+  /** Counts on disk that it is being measured. Throws `JOB_ABANDONED`. */
+  begin(record: ModelRecord): Promise<void>;
   /** Keeps how the measurement ends; a controller that is stopping leaves it to be resumed. */
   follow(record: ModelRecord, measured: Promise<Measured>): void;
   settled(): Promise<void>;
@@ -100,9 +105,15 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
   });
   const publish = (record: ModelRecord) =>
     world.live.publish('model', keyOf(record), () => shown(record));
+  const starts = createStarts(world.db);
+  const jobOf = ({ name, version }: ModelRecord) => `measuring ${name} ${version}`;
+  const patience: Patience = {
+    signal: ending,
+    onFault: (thrown) => world.log.error({ err: thrown }, 'model not stored; tried again'),
+  };
   const save = async (record: ModelRecord, outcome: Measured['outcome'] = null) => {
+    await patiently(() => updateModel(world.db, record, outcome), patience);
     steps.delete(keyOf(record));
-    await updateModel(world.db, record, outcome);
     publish(record);
   };
   return {
@@ -112,6 +123,7 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
       steps.set(keyOf(record), progress);
       publish(record);
     },
+    begin: (record) => patiently(() => starts.begin(jobOf(record)), patience),
     follow(record, measured) {
       publish(record);
       const work = measured
@@ -120,6 +132,7 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
           if (ending.aborted) return;
           await save({ ...record, state: 'failed', error: { ...reportError(thrown) } });
         })
+        .then(() => starts.end(jobOf(record)))
         .catch((thrown) => world.log.error({ err: thrown }, 'model not stored'))
         .finally(() => working.delete(work));
       working.add(work);

@@ -7,9 +7,11 @@ import { FettleError, reportError } from '../shared/errors.ts';
 import type { ModelRecord, VariantRecord } from '../shared/protocol/api.ts';
 import { filesOf, requestOf } from './registry.ts';
 import { findModel, findOutcome, findVariant, listVariants, putVariant } from './store/models.ts';
+import { type Patience, patiently } from './store/patience.ts';
 import type { Built, Job } from './work/messages.ts';
 import { createPool } from './work/pool.ts';
 import { runJob } from './work/run.ts';
+import { createStarts } from './work/starts.ts';
 import { createWaiters, type Waiters } from './work/waiters.ts';
 import { instant, type World } from './world.ts';
 
@@ -44,12 +46,7 @@ export function createVariants(world: World): Variants {
       const known = active.get(record.id) ?? (await findVariant(world.db, record.id));
       if (known && !(known.state === 'failed' && known.error?.retryable)) return known;
       // Somebody else may have asked meanwhile.
-      const queued = active.get(record.id);
-      if (queued) return queued;
-      active.set(record.id, record);
-      await builder.save(record);
-      builder.enqueue(record);
-      return record;
+      return active.get(record.id) ?? (await builder.queue(record));
     },
     async find(id, wait) {
       if (active.has(id) && wait.ms > 0) await builder.waiters.wait(id, wait);
@@ -71,11 +68,41 @@ export function createVariants(world: World): Variants {
   };
 }
 
-interface Builder {
+interface Shelf {
   /** Those queued or being built, as they are right now. */
   readonly active: Map<string, VariantRecord>;
   readonly waiters: Waiters;
+  /** On disk first, then in memory. */
   save(record: VariantRecord): Promise<void>;
+  step(id: string, progress: VariantRecord['progress']): void;
+}
+
+function createShelf(world: World): Shelf {
+  const active = new Map<string, VariantRecord>();
+  const waiters = createWaiters();
+  const show = (record: VariantRecord) => world.live.publish('variant', record.id, () => record);
+  return {
+    active,
+    waiters,
+    async save(record) {
+      await putVariant(world.db, record);
+      if (isSettled(record)) active.delete(record.id);
+      else active.set(record.id, record);
+      show(record);
+      if (isSettled(record)) waiters.wake(record.id);
+    },
+    step(id, progress) {
+      const record = active.get(id);
+      if (!record) return;
+      active.set(id, { ...record, progress });
+      show({ ...record, progress });
+    },
+  };
+}
+
+interface Builder extends Pick<Shelf, 'active' | 'waiters'> {
+  /** Stores it, then builds it when its turn comes. Whoever asks meanwhile waits for the same. */
+  queue(record: VariantRecord): Promise<VariantRecord>;
   enqueue(record: VariantRecord): void;
   stop(): Promise<void>;
 }
@@ -84,50 +111,66 @@ function createBuilder(world: World): Builder {
   const pool = createPool(world.settings.workers);
   const ending = new AbortController();
   const working = new Set<Promise<void>>();
-  const active = new Map<string, VariantRecord>();
-  const waiters = createWaiters();
-  const show = (record: VariantRecord) => world.live.publish('variant', record.id, () => record);
-  const save = async (record: VariantRecord) => {
-    await putVariant(world.db, record);
-    if (isSettled(record)) active.delete(record.id);
-    else active.set(record.id, record);
-    show(record);
-    if (isSettled(record)) waiters.wake(record.id);
-  };
-  const onProgress = (id: string, progress: VariantRecord['progress']) => {
-    const record = active.get(id);
-    if (!record) return;
-    active.set(id, { ...record, progress });
-    show({ ...record, progress });
+  const queueing = new Map<string, Promise<VariantRecord>>();
+  const starts = createStarts(world.db);
+  const { active, waiters, save, step } = createShelf(world);
+  const patience: Patience = {
+    signal: ending.signal,
+    onFault: (thrown) => world.log.error({ err: thrown }, 'variant not stored; tried again'),
   };
   const build = async (queued: VariantRecord) => {
     const building: VariantRecord = { ...queued, state: 'building' };
+    const job = jobOf(queued);
     try {
-      await save(building);
-      await save(await buildRecord(world, building, { signal: ending.signal, onProgress }));
+      await patiently(() => starts.begin(job), patience);
+      await patiently(() => save(building), patience);
+      const built = await buildRecord(world, building, { signal: ending.signal, onProgress: step });
+      await patiently(() => save(built), patience);
     } catch (thrown) {
       // A controller that is stopping leaves it to be resumed.
-      if (ending.signal.aborted) return;
-      const error = { ...reportError(thrown) };
-      await save({ ...building, state: 'failed', progress: null, error });
+      if (!ending.signal.aborted) {
+        const error = { ...reportError(thrown) };
+        await patiently(
+          () => save({ ...building, state: 'failed', progress: null, error }),
+          patience,
+        );
+      }
     }
+    await starts.end(job);
+  };
+  const enqueue = (record: VariantRecord) => {
+    const work: Promise<void> = pool
+      .run(() => (ending.signal.aborted ? Promise.resolve() : build(record)))
+      .catch((thrown) => world.log.error({ err: thrown }, 'variant not stored'))
+      .finally(() => working.delete(work));
+    working.add(work);
   };
   return {
     active,
     waiters,
-    save,
-    enqueue(record) {
-      const work: Promise<void> = pool
-        .run(() => (ending.signal.aborted ? Promise.resolve() : build(record)))
-        .catch((thrown) => world.log.error({ err: thrown }, 'variant not stored'))
-        .finally(() => working.delete(work));
-      working.add(work);
+    queue(record) {
+      const same = queueing.get(record.id);
+      if (same) return same;
+      const storing = save(record)
+        .then(() => {
+          enqueue(record);
+          return record;
+        })
+        .finally(() => queueing.delete(record.id));
+      queueing.set(record.id, storing);
+      return storing;
     },
+    enqueue,
     async stop() {
       ending.abort(new FettleError('INTERNAL', { reason: 'the controller is stopping' }));
       await Promise.all(working);
     },
   };
+}
+
+/** Recipes that differ may share a name. */
+function jobOf({ id, recipeName: name, model, version }: VariantRecord): string {
+  return `building ${name} of ${model} ${version} (${id.slice(7, 19)})`;
 }
 
 interface BuildOptions {

@@ -56,6 +56,10 @@ export const errorTable = {
     'Give it with --calibration FILE.npz; without it there are --weight-only and --bits 4, 16, 32.',
   ),
   VARIANT_FAILED: kind('variant {recipe}: {reason}', 'See the layers that the report names.'),
+  JOB_ABANDONED: kind(
+    '{job} was begun {times} times, and each time the controller ended before it did',
+    'It is not begun again by itself. See the log of the controller, then push the model again.',
+  ),
   BUNDLE_INVALID: kind(
     'file {digest} is no bundle of the agent: {reason}',
     'Make one with: fettle bundle --arch arm64.',

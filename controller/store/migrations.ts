@@ -243,6 +243,15 @@ const steps: Readonly<Record<string, Step>> = {
       );
     },
   },
+  '0013-starts': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('starts')
+        .addColumn('job', 'text', (c) => c.primaryKey())
+        .addColumn('starts', 'integer', (c) => c.notNull())
+        .execute();
+    },
+  },
 };
 
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */

@@ -161,6 +161,11 @@ export interface Tables {
     start_ms: number;
     document: string;
   };
+  /** Jobs that were begun and have not come to an end. */
+  starts: {
+    job: string;
+    starts: number;
+  };
   /** Windows merged by the minute and by the hour. */
   rollups: {
     device: string;

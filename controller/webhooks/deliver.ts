@@ -35,7 +35,7 @@ export type Answer =
 const passing: readonly number[] = [408, 425, 429];
 
 export function deliver(post: Post): Promise<Answer> {
-  return new Promise((resolve) => {
+  const answer = new Promise<Answer>((resolve) => {
     const headers = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(post.body),
@@ -53,6 +53,8 @@ export function deliver(post: Post): Promise<Answer> {
     });
     request.end(post.body);
   });
+  // An address that cannot even be asked, as one whose password is no percent-encoding.
+  return answer.catch((thrown) => ({ taken: false, reason: reasonOf(thrown), final: true }));
 }
 
 function answerOf(status: number): Answer {

@@ -2,7 +2,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import * as v from 'valibot';
-import { FettleError } from '../../shared/errors.ts';
+import { FettleError, reasonOf } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { residentMiB } from '../../shared/process-memory.ts';
 import { Answer, type Job } from './messages.ts';
 
@@ -10,6 +11,8 @@ export interface WorkOptions {
   readonly timeoutMs: number;
   readonly memoryMib: number;
   readonly signal: AbortSignal;
+  /** Another program than our worker, for who tests what becomes of that. */
+  readonly module?: URL;
   /** Everything the worker says, in order, its last word too. */
   readonly onAnswer: (answer: Answer) => void;
 }
@@ -32,9 +35,11 @@ const memoryCheckMs = 500;
  */
 export async function runJob(job: Job, options: WorkOptions): Promise<WorkEnd> {
   options.signal.throwIfAborted();
+  const order = encodeJson(job);
   // TypeScript in a checkout, JavaScript in `dist/`.
   const extension = extname(import.meta.filename).slice(1);
-  const child = fork(new URL(`./worker.${extension}`, import.meta.url), {
+  const own = new URL(`./worker.${extension}`, import.meta.url);
+  const child = fork(options.module ?? own, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [`--max-old-space-size=${options.memoryMib}`],
   });
@@ -43,24 +48,28 @@ export async function runJob(job: Job, options: WorkOptions): Promise<WorkEnd> {
     reject(reason);
     child.kill('SIGKILL');
   };
-  const tooMuch = (reason: string) =>
+  const fail = (reason: string) =>
     kill(new FettleError('VARIANT_FAILED', { recipe: nameOf(job), reason }));
   const onAbort = () => kill(options.signal.reason);
   options.signal.addEventListener('abort', onAbort);
   const timer = setTimeout(
-    () => tooMuch(`it took longer than ${options.timeoutMs / 1000} s`),
+    () => fail(`it took longer than ${options.timeoutMs / 1000} s`),
     options.timeoutMs,
   );
-  const watch = watchMemory(child, options.memoryMib, tooMuch);
+  const watch = watchMemory(child, options.memoryMib, fail);
   child.on('message', (message) => {
-    const answer = v.parse(Answer, message);
-    options.onAnswer(answer);
-    if (lastWords.some((type) => type === answer.type)) resolve({ lost: null });
-    if (answer.type === 'failed') reject(new FettleError(answer.code, answer.details));
+    try {
+      const answer = v.parse(Answer, JSON.parse(String(message)));
+      options.onAnswer(answer);
+      if (lastWords.some((type) => type === answer.type)) resolve({ lost: null });
+      if (answer.type === 'failed') reject(new FettleError(answer.code, answer.details));
+    } catch (thrown) {
+      fail(`its worker said what was not expected: ${reasonOf(thrown)}`);
+    }
   });
   child.on('error', reject);
   child.on('exit', (code, signal) => resolve({ lost: String(signal ?? `exit code ${code}`) }));
-  child.send(job);
+  child.send(order);
   try {
     return await promise;
   } finally {

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import { type Answer, type Files, Job } from './messages.ts';
 
 // A controller that is gone waits for nothing any more.
@@ -11,7 +12,9 @@ process.on('disconnect', () => process.exit(0));
 // Ctrl-C reaches the whole process group: when to end is for the controller to say.
 process.on('SIGINT', () => {});
 process.once('message', (message) => {
-  work(v.parse(Job, message)).finally(() => process.disconnect());
+  // What is thrown here ends the process, which the controller takes as lost.
+  const job = v.parse(Job, JSON.parse(String(message)));
+  work(job).finally(() => process.disconnect());
 });
 
 async function work(job: Job): Promise<void> {
@@ -31,10 +34,13 @@ async function work(job: Job): Promise<void> {
   }
 }
 
-/** Resolves when the controller has it, so that the process doesn't end before. */
-function send(answer: Answer): Promise<void> {
-  return new Promise((resolve) => {
-    process.send?.(answer, () => resolve());
+/**
+ * Resolves when the controller has it, so that the process doesn't end before. Throws `NOT_FINITE`.
+ */
+async function send(answer: Answer): Promise<void> {
+  const text = encodeJson(answer);
+  await new Promise<void>((resolve) => {
+    process.send?.(text, () => resolve());
   });
 }
 
@@ -50,7 +56,7 @@ function failure(thrown: unknown, files: Files): Answer {
     [files.evaluationPath, manifest.evaluation ?? 'evaluation'],
   ] as const;
   const details = Object.entries(thrown.details).map(([key, value]) => {
-    if (typeof value !== 'string') return [key, value];
+    if (typeof value !== 'string') return [key, Number.isFinite(value) ? value : String(value)];
     const text = names.reduce((t, [path, name]) => (path ? t.replaceAll(path, name) : t), value);
     return [key, text];
   });

@@ -66,13 +66,16 @@ export function toDecibel(ratio: number): number {
   return ratio <= 10 ** (-sqnrDbMax / 10) ? sqnrDbMax : 0 - 10 * Math.log10(ratio);
 }
 
-/** Mean squared difference; not-a-number counts as the largest finite number. */
+/** What an output that is not finite costs: so much that nothing accepts it, and that sums hold. */
+export const meanSquareMax = 1e30;
+
+/** Mean squared difference, at most `meanSquareMax`; not-a-number counts as that. */
 export function meanSquaredDifference(
   values: ArrayLike<number>,
   reference: ArrayLike<number>,
 ): number {
   const mean = squaredDifference(values, reference) / Math.max(1, reference.length);
-  return Number.isFinite(mean) ? mean : Number.MAX_VALUE;
+  return Number.isFinite(mean) ? Math.min(mean, meanSquareMax) : meanSquareMax;
 }
 
 function squaredDifference(values: ArrayLike<number>, reference: ArrayLike<number>): number {

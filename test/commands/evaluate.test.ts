@@ -1,9 +1,12 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as v from 'valibot';
+import { writeModel } from '../../shared/onnx/write.ts';
 import { productRoot } from '../../shared/product.ts';
 import { fettle, temporaryFolder } from '../support/fettle.ts';
+import { floats, graphOf, modelOf, nodeOf, valueNamed } from '../support/graphs.ts';
+import { writeTinyPackage } from '../support/tiny-package.ts';
 
 const digits = join(productRoot(), 'examples/digits');
 const model = join(digits, 'model.onnx');
@@ -26,6 +29,31 @@ test('against a reference the drop and its bound are told', async (t) => {
   const result = JSON.parse(run.stdout);
   t.like(result, { metric: 'top1', samples: 100, drop: 0, agreement: 1 });
   t.true(result.dropUpper > 0, 'a hundred samples do not prove that nothing is lost');
+});
+
+test('what no metric can judge is an error that names it, and no figure', async (t) => {
+  const home = await writeTinyPackage(temporaryFolder(t));
+  const graph = graphOf({
+    nodes: [
+      nodeOf('Sub', { inputs: ['x', 'x'], outputs: ['none'] }),
+      nodeOf('Log', { inputs: ['none'], outputs: ['logs'] }),
+      nodeOf('MatMul', { inputs: ['logs', 'w'], outputs: ['y'] }),
+    ],
+    inputs: [valueNamed('x', ['N', 4])],
+    outputs: [],
+    initializers: { w: floats([4, 3], Array(12).fill(1)) },
+  });
+  const variant = join(home, 'variant.onnx');
+  const outputs = [valueNamed('y', ['N', 3])];
+  await writeFile(variant, writeModel(modelOf({ ...graph, outputs })));
+  for (const metric of ['mse', 'sqnr']) {
+    const args = ['evaluate', variant, '--reference', join(home, 'model.onnx'), '--metric', metric];
+    const where = ['--package', join(home, 'fettle.json'), '--data', join(home, 'evaluation.npz')];
+    const run = await fettle([...args, ...where, '--json'], { home });
+    t.is(run.code, 1, run.stdout);
+    t.regex(run.stdout, /METRIC_IMPOSSIBLE/);
+    t.regex(run.stdout, /metric \w+: output y holds -Infinity/);
+  }
 });
 
 const wrong: [string, string[], RegExp][] = [
