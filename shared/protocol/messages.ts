@@ -285,10 +285,8 @@ export function decodeMessage<C extends Channel>(
   if (payload.length > messageBytesMax) {
     throw refuse(`${payload.length} bytes, at most ${messageBytesMax} are accepted`);
   }
-  const result = v.safeParse(
-    messages[address.channel],
-    decodeJson(Buffer.from(payload).toString('utf8'), refuse),
-  );
+  const document = decodeJson(Buffer.from(payload).toString('utf8'), refuse);
+  const result = v.safeParse(messages[address.channel], document);
   if (!result.success) {
     const issue = result.issues[0];
     throw refuse(`${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
