@@ -88,7 +88,7 @@ test('a variant whose first write failed is built when it is asked for again', a
   t.is((await ask(test, { v: 1, bits: 32 })).state, 'ready');
 });
 
-test('a variant that answers with infinite numbers is judged, and the controller goes on', async (t) => {
+test('a variant that answers with infinite numbers ends no controller', async (t) => {
   const folder = sharedModelOrSkip(t, '../cases/log-softmax-mse-infinite');
   if (folder === null) return;
   const test = await startTestController(t);
