@@ -3,7 +3,7 @@ import { reportError } from '../shared/errors.ts';
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { type Goal, judgeDesired } from './desired.ts';
-import { enrol, findBroker, type Identity } from './enrol.ts';
+import { enrolAgain, findBroker, type Identity } from './enrol.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Journal } from './journal.ts';
 import { faultLine, type Link, openLink } from './link.ts';
@@ -100,7 +100,7 @@ function begin(line: Line, hearing: Hearing): void {
       onState({ state, reason }) {
         if (state === 'connected' || signal.aborted) return;
         log('warn', `broker ${identity.mqtt.url}: ${reason}`);
-        if (state === 'refused') void enrolAgain(line, hearing);
+        if (state === 'refused') void renewCredentials(line, hearing);
         else void followBroker(line, hearing);
       },
       onFault: (thrown) => log('warn', faultLine(thrown)),
@@ -177,14 +177,17 @@ function followAck({ journal, events }: Line, ack: Message<'ack'>, hearing: Hear
   }
 }
 
-/** The broker no longer takes this device's credentials: with a token it may ask for new ones. */
-async function enrolAgain(line: Line, hearing: Hearing): Promise<void> {
+/**
+ * The broker no longer takes this device's credentials. The machine that the controller knows by
+ * its key is given new ones.
+ */
+async function renewCredentials(line: Line, hearing: Hearing): Promise<void> {
   const { settings, identity, log, signal } = line;
-  if (settings.token === null || performance.now() - line.enrolledMs < enrolPauseMs) return;
+  if (performance.now() - line.enrolledMs < enrolPauseMs) return;
   line.enrolledMs = performance.now();
   try {
     const asked = { ...settings, controller: identity.controller };
-    line.identity = await enrol(asked, identity.controllerKey, signal);
+    line.identity = await enrolAgain(asked, identity, signal, identity.controllerKey);
   } catch (thrown) {
     log('error', `enrolling again: ${faultLine(thrown)}`);
     return;

@@ -2,15 +2,19 @@
  * Who this device is to its controller. Trust on first use: the enrolment token vouches for the
  * first contact, the controller's key is pinned with it, and a different key later is refused.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
+import { waitBackoff } from '../shared/backoff.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { encodeJson } from '../shared/json.ts';
-import { BrokerAnswer, EnrolAnswer } from '../shared/protocol/api.ts';
+import { BrokerAnswer, EnrolAnswer, type EnrolRequest } from '../shared/protocol/api.ts';
 import { deviceRoutes } from '../shared/protocol/routes.ts';
-import { callJson, problemOf } from './http-client.ts';
+import { isName } from '../shared/protocol/topics.ts';
+import { refusalOf, strangerError } from '../shared/refusal.ts';
+import { callJson } from './http-client.ts';
+import { machineKey, machineMark } from './machine.ts';
 import type { AgentSettings } from './settings.ts';
 
 const Identity = v.object({
@@ -21,58 +25,113 @@ const Identity = v.object({
 export type Identity = v.InferOutput<typeof Identity>;
 
 const enrolTimeoutMs = 15_000;
+const waitingBackoff = { baseMs: 1000, maxMs: 60_000 } as const;
+/** Names that are tried where the host name and what is proposed are other machines'. */
+const namesMax = 3;
 
-/**
- * The identity on disk, or a new one from the controller. Needs no network when it is known.
- * Throws `ENROLMENT_REFUSED`, `CONTROLLER_UNREACHABLE`, `BAD_SETTING`.
- */
-export async function identify(settings: AgentSettings, signal: AbortSignal): Promise<Identity> {
-  const path = identityPath(settings);
-  if (settings.reenrol) await rm(path, { force: true });
-  const known = await readIdentity(path);
-  if (known && known.device === settings.device) {
-    return settings.controller === null ? known : { ...known, controller: settings.controller };
+/** The identity as `identify` finds it, waiting for a controller that does not answer yet. */
+export async function awaitIdentity(
+  settings: AgentSettings,
+  signal: AbortSignal,
+  { attemptsMax, onWait }: { attemptsMax: number; onWait: (thrown: FettleError) => void },
+): Promise<Identity> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await identify(settings, signal);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const waits = thrown instanceof FettleError && thrown.code === 'CONTROLLER_UNREACHABLE';
+      if (!waits || attempt + 1 >= attemptsMax) throw thrown;
+      onWait(thrown);
+      await waitBackoff(attempt, waitingBackoff, signal);
+    }
   }
-  if (known) {
-    const expected = `${known.device}, as which ${settings.dataFolder} is enrolled`;
-    throw new FettleError('BAD_SETTING', { setting: '--name', expected, got: settings.device });
-  }
-  return await enrol(settings, null, signal);
 }
 
 /**
- * Asks the controller anew, for credentials that it no longer takes. The pinned key must be the
- * same: throws `SIGNATURE_INVALID` otherwise.
+ * The identity on disk, or a new one from the controller. Needs no network when it is known, and
+ * keeps its name whatever the host is called by now. Throws `ENROLMENT_REFUSED`, `NAME_TAKEN`,
+ * `CONTROLLER_UNREACHABLE`, `BAD_SETTING`.
  */
-export async function enrol(
+export async function identify(settings: AgentSettings, signal: AbortSignal): Promise<Identity> {
+  const path = identityPath(settings);
+  const known = settings.reenrol
+    ? await readIdentity(path).catch(() => null)
+    : await readIdentity(path);
+  if (known && settings.named && known.device !== settings.device) {
+    const expected = `${known.device}, as which ${settings.dataFolder} is enrolled`;
+    throw new FettleError('BAD_SETTING', { setting: '--name', expected, got: settings.device });
+  }
+  if (known && !settings.reenrol) {
+    return settings.controller === null ? known : { ...known, controller: settings.controller };
+  }
+  return known ? await enrolAgain(settings, known, signal) : await enrolNew(settings, signal);
+}
+
+/** Asks for new credentials under the name it has; throws `SIGNATURE_INVALID` where
+ * `pinnedKey` is not the controller's. */
+export async function enrolAgain(
   settings: AgentSettings,
-  pinnedKey: string | null,
+  { device, deviceToken }: Identity,
+  signal: AbortSignal,
+  pinnedKey: string | null = null,
+): Promise<Identity> {
+  return await enrol({ ...settings, device }, { proof: deviceToken, pinnedKey }, signal);
+}
+
+/** Under the host name, or where that is another machine's under the name that is proposed. */
+async function enrolNew(settings: AgentSettings, signal: AbortSignal): Promise<Identity> {
+  const { device: wanted, named } = settings;
+  let device = wanted;
+  for (let left = namesMax; ; left--) {
+    try {
+      return await enrol({ ...settings, device }, { wanted }, signal);
+    } catch (thrown) {
+      const taken = thrown instanceof FettleError && thrown.code === 'NAME_TAKEN';
+      const proposed = taken ? String(thrown.details.proposed) : '';
+      if (named || left === 0 || !isName(proposed)) throw thrown;
+      device = proposed;
+    }
+  }
+}
+
+interface Grounds {
+  /** The token of before. */
+  readonly proof?: string;
+  readonly wanted?: string;
+  /** The controller's key that must not have changed. */
+  readonly pinnedKey?: string | null;
+}
+
+async function enrol(
+  settings: AgentSettings,
+  { pinnedKey = null, ...grounds }: Grounds,
   signal: AbortSignal,
 ): Promise<Identity> {
   const { controller, token, device, labels } = settings;
   if (controller === null) throw missing('--controller', 'the address of the controller');
-  if (token === null) throw missing('--token', 'an enrolment token (fettle device token)');
-  const answer = await callJson({
-    url: new URL(deviceRoutes.enrol(), controller).href,
-    method: 'POST',
-    body: { token, device, labels },
-    timeoutMs: enrolTimeoutMs,
-    signal,
-  });
-  if (answer.status >= 400) {
-    throw new FettleError('ENROLMENT_REFUSED', { reason: problemOf(answer).detail });
+  if (token === null && grounds.proof === undefined) {
+    throw missing('--token', 'an enrolment token (fettle device token)');
   }
+  const key = await machineKey(settings.dataFolder);
+  const given = { device, labels, key, machine: await machineMark(key), ...grounds };
+  const body: EnrolRequest = token === null ? given : { ...given, token };
+  const { url, answer } = await ask(controller, body, signal);
+  if (answer.status >= 400) throw refusalOf(url, answer);
   const parsed = v.safeParse(EnrolAnswer, answer.body);
-  if (!parsed.success) {
-    const reason = `the answer is not an enrolment (${parsed.issues[0].message})`;
-    throw new FettleError('ENROLMENT_REFUSED', { reason });
-  }
+  if (!parsed.success) throw strangerError(url, answer);
   if (pinnedKey !== null && parsed.output.controllerKey.trim() !== pinnedKey.trim()) {
     throw new FettleError('SIGNATURE_INVALID', { revision: 'of the enrolment' });
   }
   const identity = { ...parsed.output, controller };
   await writeFileAtomic(identityPath(settings), encodeJson(identity, 2), 0o600);
   return identity;
+}
+
+async function ask(controller: string, body: EnrolRequest, signal: AbortSignal) {
+  const url = new URL(deviceRoutes.enrol(), controller).href;
+  const call = { url, method: 'POST', body, timeoutMs: enrolTimeoutMs, signal } as const;
+  return { url: controller, answer: await callJson(call) };
 }
 
 /**

@@ -7,6 +7,7 @@ import { FettleError, reasonOf } from '../shared/errors.ts';
 import { encodeJson } from '../shared/json.ts';
 import { countSocket } from '../shared/network-bytes.ts';
 import { httpFor } from '../shared/node-http.ts';
+import { type Answer, strangerError } from '../shared/refusal.ts';
 
 export interface JsonCall {
   readonly url: string;
@@ -17,38 +18,30 @@ export interface JsonCall {
   readonly signal?: AbortSignal;
 }
 
-export interface JsonAnswer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
 const answerBytesMax = 4 << 20;
 
-/** Calls the controller. Throws `CONTROLLER_UNREACHABLE`, or what `signal` was aborted with. */
-export async function callJson(call: JsonCall): Promise<JsonAnswer> {
+/**
+ * Calls the controller. Throws `CONTROLLER_UNREACHABLE` where nobody answers, or somebody else; or
+ * what `signal` was aborted with.
+ */
+export async function callJson(call: JsonCall): Promise<Answer> {
   const timeout = AbortSignal.timeout(call.timeoutMs);
   const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
   const payload = call.body === undefined ? null : encodeJson(call.body);
   try {
     const response = await send(call, payload, signal);
     const text = await readText(response);
-    return { status: response.statusCode ?? 0, body: parse(text) };
+    const body = parse(text);
+    const type = response.headers['content-type'] ?? null;
+    const answer = { status: response.statusCode ?? 0, body, type };
+    if (body === null && text !== '') throw strangerError(call.url, answer);
+    return answer;
   } catch (thrown) {
     call.signal?.throwIfAborted();
+    if (thrown instanceof FettleError) throw thrown;
     const reason = timeout.aborted ? `no answer within ${call.timeoutMs} ms` : reasonOf(thrown);
     throw new FettleError('CONTROLLER_UNREACHABLE', { url: call.url, reason }, { cause: thrown });
   }
-}
-
-/** What the controller said of a refused call: its problem document's detail, or the status. */
-export function problemOf(answer: JsonAnswer): { code: string | null; detail: string } {
-  const { body } = answer;
-  if (typeof body !== 'object' || body === null) {
-    return { code: null, detail: `answered with status ${answer.status}` };
-  }
-  const code = 'code' in body && typeof body.code === 'string' ? body.code : null;
-  const known = 'detail' in body && typeof body.detail === 'string' ? body.detail : null;
-  return { code, detail: known ?? `answered with status ${answer.status}` };
 }
 
 function send(

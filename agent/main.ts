@@ -9,7 +9,7 @@ import type { Profile } from '../shared/protocol/profile.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { deviceProfile } from './device-profile.ts';
 import { startDriftWatch } from './drift-watch.ts';
-import { identify } from './enrol.ts';
+import { awaitIdentity, type Identity } from './enrol.ts';
 import { rollBack } from './fallback.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
@@ -68,9 +68,19 @@ const bodyBytesMax = 64 << 20;
  * where another agent has the same data folder.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { log } = options;
+  const identity = await awaitIdentity(options.settings, options.signal, {
+    attemptsMax: Number.POSITIVE_INFINITY,
+    onWait: (thrown) => log('warn', `${faultLine(thrown)}; it is asked again`),
+  });
+  const { device } = identity;
+  const settings = { ...options.settings, device };
+  return await start({ ...options, settings }, identity);
+}
+
+async function start(options: AgentOptions, identity: Identity): Promise<Agent> {
   const { settings, log } = options;
   const { device } = settings;
-  const identity = await identify(settings, options.signal);
   const ending = new AbortController();
   const state = openState(settings.dataFolder, log);
   const { journal } = state;

@@ -9,7 +9,10 @@ import type { TlsFiles } from '../shared/mqtt.ts';
 import { isName } from '../shared/protocol/topics.ts';
 
 export interface AgentSettings {
+  /** The name that was given, else the host name's; the name of the enrolment once there is one. */
   readonly device: string;
+  /** Whether the name was given: no other will do. */
+  readonly named: boolean;
   /** The controller's address, `http://host:port`. Known from the enrolment when null. */
   readonly controller: string | null;
   /** Enrolment token; needed once. */
@@ -37,7 +40,9 @@ export interface AgentSettings {
   readonly reenrol: boolean;
 }
 
-export type AgentInput = Partial<{ -readonly [S in keyof AgentSettings]: AgentSettings[S] }>;
+export type AgentInput = Partial<{
+  -readonly [S in Exclude<keyof AgentSettings, 'named'>]: AgentSettings[S];
+}>;
 
 /** The service manager waits a little longer: see `deploy/device/fettle-agent.service`. */
 export const stopSecondsMax = 60;
@@ -46,6 +51,7 @@ export const stopSecondsMax = 60;
 export function agentSettings(input: AgentInput): AgentSettings {
   const settings = {
     device: input.device ?? deviceNameOf(hostname()),
+    named: input.device !== undefined,
     controller: input.controller ?? null,
     token: input.token ?? null,
     dataFolder: input.dataFolder ?? join(homedir(), '.local', 'state', 'fettle', 'agent'),

@@ -11,11 +11,12 @@ import type { Digest } from '../shared/digest.ts';
 import { type ErrorCode, FettleError } from '../shared/errors.ts';
 import { VariantRecord } from '../shared/protocol/api.ts';
 import { deviceRoutes } from '../shared/protocol/routes.ts';
+import { type Answer, refusalOf } from '../shared/refusal.ts';
 import type { Progress, VariantFile, VariantSource } from '../shared/variants.ts';
 import type { Identity } from './enrol.ts';
 import { fetchFile } from './fetch.ts';
 import type { Files } from './files.ts';
-import { callJson, type JsonAnswer, problemOf } from './http-client.ts';
+import { callJson } from './http-client.ts';
 import { waitedOut } from './retry.ts';
 import { unpackFile } from './unpack.ts';
 
@@ -170,12 +171,14 @@ function buildProgress({ progress, state, recipeName }: VariantRecord): Progress
   };
 }
 
-function readRecord(answer: JsonAnswer, recipe: Recipe): VariantRecord {
+function readRecord(answer: Answer, recipe: Recipe): VariantRecord {
   if (answer.status >= 400) {
-    const { detail } = problemOf(answer);
+    const refusal = refusalOf('variants', answer);
+    if (refusal.code === 'CONTROLLER_UNREACHABLE') throw refusal;
+    const { message: reason } = refusal;
     // The request itself is refused: asking again for the same would be too.
-    if (answer.status < 500 && answer.status !== 429) throw failedVariant(recipe, detail);
-    throw new FettleError('CONTROLLER_UNREACHABLE', { url: 'variants', reason: detail });
+    if (answer.status < 500 && answer.status !== 429) throw failedVariant(recipe, reason);
+    throw new FettleError('CONTROLLER_UNREACHABLE', { url: 'variants', reason });
   }
   const parsed = v.safeParse(VariantRecord, answer.body);
   if (parsed.success) return parsed.output;

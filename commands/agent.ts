@@ -59,14 +59,17 @@ export const command: Command = {
   },
 };
 
+/** Somebody waits for it to end. */
+const enrolAttemptsMax = 4;
+
 async function serve(settings: AgentSettings, { io, signal }: CommandContext): Promise<void> {
-  const { device } = settings;
-  const log = io.terminal ? lineLog(io.line) : serviceLog(device);
+  const log = io.terminal ? lineLog(io.line) : serviceLog(await nameOf(settings));
   const { startAgent } = await import('../agent/main.ts');
   const ending = new AbortController();
   signal.addEventListener('abort', () => ending.abort(), { once: true });
   const onRestart = () => ending.abort();
   const agent = await startAgent({ settings, log, signal, onRestart });
+  const { device } = agent;
   log('info', `${device} answers at ${agent.endpoint}`, { endpoint: agent.endpoint });
   const silence = tellServiceManager(process.env, log);
   if (!signal.aborted && !ending.signal.aborted) await once(ending.signal, 'abort');
@@ -75,11 +78,28 @@ async function serve(settings: AgentSettings, { io, signal }: CommandContext): P
   io.result({ device, endpoint: agent.endpoint });
 }
 
+/** As which this folder is enrolled; before that, as it will ask. */
+async function nameOf({ named, device, dataFolder }: AgentSettings): Promise<string> {
+  const { knownIdentity } = await import('../agent/enrol.ts');
+  return named ? device : ((await knownIdentity(dataFolder))?.device ?? device);
+}
+
 async function enrolOnly(settings: AgentSettings, { io, signal }: CommandContext): Promise<void> {
-  const { identify } = await import('../agent/enrol.ts');
-  const { device, controller } = await identify(settings, signal);
-  io.line(`${device} is enrolled with ${controller}`);
-  io.result({ device, controller });
+  const { awaitIdentity } = await import('../agent/enrol.ts');
+  const { device, controller, labels } = await awaitIdentity(settings, signal, {
+    attemptsMax: enrolAttemptsMax,
+    onWait: (thrown) => io.line(`${thrown.message}; it is asked again`),
+  });
+  const name = settings.named || device === settings.device ? '' : `, not as ${settings.device}`;
+  io.line(`${device} is enrolled with ${controller}${name}`);
+  const own = Object.entries(settings.labels).filter(([label, value]) => labels?.[label] !== value);
+  for (const [label, value] of labels ? own : []) {
+    const there = labels?.[label] ?? 'nothing';
+    io.line(
+      `label ${label} is ${there} there, as a person set it, where this device says ${value}`,
+    );
+  }
+  io.result({ device, controller, labels: labels ?? {} });
 }
 
 /** The two libraries in machine code that an agent needs: each is loaded and used. */

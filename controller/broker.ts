@@ -6,7 +6,7 @@ import memory, { type Packet as AedesPacket, type AedesPersistence } from 'aedes
 import type { Logger } from 'pino';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import type { Bus } from '../shared/mqtt.ts';
-import { channels, parseTopic } from '../shared/protocol/topics.ts';
+import { channels, isChannel, parseTopic, topicOf } from '../shared/protocol/topics.ts';
 import { createRetained } from './retained.ts';
 
 /**
@@ -33,8 +33,8 @@ export interface Broker {
   readonly clients: number;
   /** A client inside this process, which may do everything: it costs no connection and no copy. */
   join(onMessage: (topic: string, payload: Buffer) => void): Bus;
-  /** Ends the connections of a device, whose password is no longer good. */
-  drop(device: string): void;
+  /** Ends the connections of a device, and its sessions with what waits in them. */
+  drop(device: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,8 +48,9 @@ const bounds = {
 /** Throws `PORT_IN_USE` where another process listens there. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const guests = createGuests();
+  const { persistence, sessions } = createPersistence();
   const aedes = await Aedes.createBroker({
-    persistence: createPersistence(),
+    persistence,
     connectTimeout: bounds.connectTimeoutMs,
     keepaliveLimit: bounds.keepaliveSeconds,
     queueLimit: bounds.queueLimit,
@@ -83,8 +84,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return aedes.connectedClients;
     },
     join: (onMessage) => join(aedes, onMessage),
-    drop(device) {
-      for (const client of guests.of(device)) client.close();
+    async drop(device) {
+      for (const client of guests.expel(device)) client.close();
+      await endSessions(sessions, device);
     },
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -125,18 +127,45 @@ function join(aedes: Aedes, onMessage: (topic: string, payload: Buffer) => void)
  * at once: the library looks through all of them for every subscription, which a fleet that
  * reconnects feels.
  */
-function createPersistence(): AedesPersistence {
+function createPersistence(): { persistence: AedesPersistence; sessions: Sessions } {
   // Its types describe an ECMAScript module; what is exported is the function itself.
   const create: unknown = memory;
   if (typeof create !== 'function') throw new TypeError('aedes-persistence has changed its shape');
-  const persistence: AedesPersistence = create();
+  const made = create();
+  const persistence: AedesPersistence = made;
   const retained = createRetained<Extract<AedesPacket, { cmd: 'publish' }>>();
   persistence.storeRetained = async (packet) => {
     if (packet.cmd === 'publish') retained.store(packet);
   };
   persistence.createRetainedStreamCombi = (filters) => Readable.from(retained.find(filters));
   persistence.createRetainedStream = (filter) => Readable.from(retained.find([filter]));
-  return persistence;
+  return { persistence, sessions: made };
+}
+
+/** What the persistence keeps of clients that are away, in the form without callbacks. */
+interface Sessions {
+  getClientList(topic: string): Readable;
+  cleanSubscriptions(client: { readonly id: string }): Promise<unknown>;
+  outgoingStream(client: { readonly id: string }): Readable;
+  outgoingClearMessageId(client: { readonly id: string }, packet: unknown): Promise<unknown>;
+}
+
+/** Takes away what is kept for the clients of a device: subscriptions and messages that wait. */
+async function endSessions(sessions: Sessions, device: string): Promise<void> {
+  const account = { role: 'device', device } as const;
+  const ids = new Set([device]);
+  for (const channel of Object.keys(channels).filter(isChannel)) {
+    for await (const id of sessions.getClientList(topicOf({ device, channel }))) {
+      if (mayUseClientId(account, String(id))) ids.add(String(id));
+    }
+  }
+  for (const id of ids) {
+    const client = { id };
+    await sessions.cleanSubscriptions(client);
+    for await (const packet of sessions.outgoingStream(client)) {
+      await sessions.outgoingClearMessageId(client, packet);
+    }
+  }
 }
 
 /** Who is connected under which account. */
@@ -144,7 +173,8 @@ interface Guests {
   add(client: Client, account: Account): void;
   remove(client: Client): void;
   account(client: Client | null): Account | null;
-  of(device: string): readonly Client[];
+  /** Takes its account from every client of the device: no word of theirs is published, nor a will. */
+  expel(device: string): readonly Client[];
 }
 
 function createGuests(): Guests {
@@ -164,7 +194,12 @@ function createGuests(): Guests {
       if (connected?.delete(client) && connected.size === 0) byDevice.delete(account.device);
     },
     account: (client) => (client ? (accounts.get(client) ?? null) : null),
-    of: (device) => [...(byDevice.get(device) ?? [])],
+    expel(device) {
+      const clients = [...(byDevice.get(device) ?? [])];
+      byDevice.delete(device);
+      for (const client of clients) accounts.delete(client);
+      return clients;
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { encodeJson } from '../shared/json.ts';
 import type { DeviceDetail } from '../shared/protocol/api.ts';
 import { Window } from '../shared/protocol/messages.ts';
 import { Tuning } from '../shared/protocol/tuning.ts';
-import type { Device, LabelMap } from './fleet.ts';
+import { broughtLabels, type Device, type LabelChanges, type LabelMap } from './fleet.ts';
 import { readStored } from './store/database.ts';
 import { summaryOf } from './summary.ts';
 import { instant, type World } from './world.ts';
@@ -44,7 +44,13 @@ export async function listEvents(world: World, device: string, limit: number): P
   return rows.map(({ at_ms, ...event }) => ({ at: instant(at_ms), ...event }));
 }
 
+/** These instead of what people gave it; what its token gave goes as well where it is not named. */
 export async function setLabels(world: World, device: Device, labels: LabelMap): Promise<void> {
+  const gone = Object.keys(device.tokenLabels).map((name) => [name, null] as const);
+  await storeLabels(world, device, { ...Object.fromEntries(gone), ...labels });
+}
+
+async function storeLabels(world: World, device: Device, labels: LabelChanges): Promise<void> {
   await world.db
     .updateTable('devices')
     .set({ labels: encodeJson(labels) })
@@ -57,11 +63,13 @@ export async function setLabels(world: World, device: Device, labels: LabelMap):
 export async function changeLabels(
   world: World,
   device: Device,
-  changes: Readonly<Record<string, string | null>>,
+  changes: LabelChanges,
 ): Promise<void> {
-  const kept = Object.entries({ ...device.labels, ...changes });
-  const labels = kept.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
-  await setLabels(world, device, Object.fromEntries(labels));
+  const brought = broughtLabels(device);
+  const kept = Object.entries({ ...device.labels, ...changes }).filter(
+    ([name, value]) => value !== null || Object.hasOwn(brought, name),
+  );
+  await storeLabels(world, device, Object.fromEntries(kept));
 }
 
 /** null is as the settings say. The device hears of it with an acknowledgement. */
@@ -78,12 +86,22 @@ export async function setTelemetrySeconds(
   device.telemetrySeconds = seconds;
 }
 
-/** Takes a device and everything measured on it out of the database and of memory. */
+/**
+ * Takes a device and everything measured on it out of the database and of memory. That it was
+ * removed is kept: see `controller/enrolment.ts`.
+ */
 export async function removeDevice(world: World, device: string): Promise<void> {
+  const revision = world.fleet.get(device)?.revision ?? 0;
+  const row = { revision, at_ms: world.now() };
   await world.db.transaction().execute(async (db) => {
     for (const table of deviceTables) {
       await db.deleteFrom(table).where('device', '=', device).execute();
     }
+    await db
+      .insertInto('removed')
+      .values({ device, ...row })
+      .onConflict((conflict) => conflict.column('device').doUpdateSet(row))
+      .execute();
   });
   world.fleet.remove(device);
 }

@@ -2,10 +2,11 @@
  * What each device should run: numbered, signed, on disk before it is published, published again
  * whenever it may be lost.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FettleError } from '../shared/errors.ts';
 import { encodeJson } from '../shared/json.ts';
 import type { Desired, ModelGoal, Release } from '../shared/protocol/messages.ts';
-import type { Channel } from '../shared/protocol/topics.ts';
+import { type Channel, retainedChannels } from '../shared/protocol/topics.ts';
 import { sign } from '../shared/signature.ts';
 import type { Device } from './fleet.ts';
 import type { Link } from './link.ts';
@@ -35,9 +36,9 @@ export interface Dispatcher {
   republish(): Promise<void>;
   /**
    * Clears what devices left retained under this name: reports of an earlier life, or of one that
-   * is gone.
+   * is gone. Resolves when the broker has done so, or has not for some seconds.
    */
-  forget(device: string): void;
+  forget(device: string): Promise<void>;
 }
 
 export interface Assignment<G = Goal> {
@@ -47,6 +48,8 @@ export interface Assignment<G = Goal> {
 
 /** Publications under way at once while everything is published again. */
 const republishWidth = 200;
+/** A broker that is away for longer is told when it is back. */
+const clearMs = 10_000;
 
 export function createDispatcher(world: World, link: () => Link): Dispatcher {
   const publish = async (document: Desired | Release) => {
@@ -98,21 +101,24 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
         await Promise.all(documents.slice(at, at + republishWidth).map(publish));
       }
     },
-    forget(device) {
-      const known = world.fleet.get(device);
-      const stale: Channel[] = ['reported', 'profile', 'presence'];
-      for (const channel of ['desired', 'release'] as const) {
-        const document = known?.[channel];
-        if (document) publishLater(document);
-        else stale.push(channel);
-      }
-      for (const channel of stale) {
+    async forget(device) {
+      const { desired = null, release = null } = world.fleet.get(device) ?? {};
+      const goals = { desired, release };
+      const stale = retainedChannels.filter((channel) => !isGoal(channel) || !goals[channel]);
+      const cleared = stale.map((channel) =>
         link()
           .publish({ device, channel })
-          .catch((thrown) => world.log.warn({ err: thrown }, 'retained document not cleared'));
-      }
+          .catch((thrown) => world.log.warn({ err: thrown }, 'retained document not cleared')),
+      );
+      // Whoever hears of a goal may answer at once: what was before is gone by then.
+      await Promise.race([Promise.all(cleared), sleep(clearMs, undefined, { ref: false })]);
+      for (const goal of [desired, release]) if (goal) publishLater(goal);
     },
   };
+}
+
+function isGoal(channel: Channel): channel is 'desired' | 'release' {
+  return channel === 'desired' || channel === 'release';
 }
 
 async function storeDesired(

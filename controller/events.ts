@@ -20,12 +20,12 @@ const messageCharsMax = 4000;
 /**
  * The same complaint about a device is recorded once in this time, however often there is cause.
  */
-const quietMs = 10_000;
+const quietMs = 60_000;
 /** Complaints remembered; beyond that all are forgotten, and may be recorded again. */
 const remembered = 10_000;
 
 /**
- * Records complaints about devices, each at most once in ten seconds: who misbehaves may do so
+ * Records complaints about devices, each at most once a minute: who misbehaves may do so
  * often.
  */
 export function createComplaints(

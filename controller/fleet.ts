@@ -10,11 +10,20 @@ import { type Database, decodeStored, readStored } from './store/database.ts';
 
 export type LabelMap = v.InferOutput<typeof Labels>;
 
+/** Changes of labels; null takes one away. */
+export type LabelChanges = Readonly<Record<string, string | null>>;
+
 export interface Device {
   readonly device: string;
-  labels: LabelMap;
+  /** What people changed of its labels. */
+  labels: LabelChanges;
+  /** What it brought when it enrolled; its profile may say otherwise by now. */
+  deviceLabels: LabelMap;
+  tokenLabels: LabelMap;
   tokenHash: string;
   mqttHash: string;
+  /** Of the key by which its machine is known again; null: it enrolled without one. */
+  keyHash: string | null;
   enrolledMs: number;
   /** When anything was last heard of it, by the controller's clock. */
   seenMs: number | null;
@@ -66,8 +75,11 @@ export async function loadFleet(db: Database, onFault: (thrown: unknown) => void
     add({
       device: row.device,
       labels: parseLabels(row.labels),
+      deviceLabels: parseLabels(row.device_labels),
+      tokenLabels: parseLabels(row.token_labels),
       tokenHash: row.token_hash,
       mqttHash: row.mqtt_hash,
+      keyHash: row.key_hash,
       enrolledMs: row.enrolled_ms,
       seenMs: row.seen_ms,
       online: false,
@@ -105,9 +117,18 @@ export async function loadFleet(db: Database, onFault: (thrown: unknown) => void
   };
 }
 
-/** What selectors see: the device's own labels, and over them those that people gave it. */
+/** What selectors see: what the device and its token brought, and what people changed of that. */
 export function labelsOf(device: Device): LabelMap {
-  return { ...device.profile?.labels, ...device.labels };
+  const labels = { ...broughtLabels(device), ...device.labels };
+  const kept = Object.entries(labels).flatMap(([name, value]) =>
+    value === null ? [] : [[name, value] as const],
+  );
+  return Object.fromEntries(kept);
+}
+
+/** The labels of a device before people changed any. */
+export function broughtLabels({ profile, deviceLabels, tokenLabels }: Device): LabelMap {
+  return { ...deviceLabels, ...profile?.labels, ...tokenLabels };
 }
 
 export function parseLabels(text: string): LabelMap {

@@ -16,6 +16,8 @@ export interface Housekeeping {
 const everyMs = 60_000;
 /** What nothing needs any more is looked for so often: that reads every document. */
 const collectEveryMs = 3_600_000;
+/** No token is good for longer than a year: what was removed before needs no mark. */
+const removedMs = 366 * 86_400_000;
 /** Rows deleted in one transaction, so that messages of devices don't wait for long. */
 const rowsMax = 5000;
 
@@ -31,6 +33,10 @@ export function startHousekeeping(world: World, rollups: Rollups): Housekeeping 
   const work = async () => {
     await writeSeen(world, written);
     await world.db.deleteFrom('enrolment_tokens').where('expires_ms', '<', world.now()).execute();
+    await world.db
+      .deleteFrom('removed')
+      .where('at_ms', '<', world.now() - removedMs)
+      .execute();
     const rolledId = await rollups.flush();
     await repeat(() => collectWindows(world, rolledId), 1);
     for (const span of rollupSpans) await repeat(() => collectSpan(world, span), rowsMax);

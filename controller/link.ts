@@ -22,6 +22,11 @@ export interface Link {
   /** Retained, on a topic of somebody else; null clears it. */
   publishRetained(topic: string, document: object | null): Promise<void>;
   readonly connected: boolean;
+  /**
+   * Ends the connections of a device whose password is no longer good, and what the broker keeps
+   * for it. Never throws: what another broker does not allow is logged.
+   */
+  endSession(device: string): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -52,7 +57,7 @@ export async function joinLink(broker: Broker, options: LinkOptions): Promise<Li
   const bus = broker.join(listener(options));
   await bus.subscribe(listened.map(topicOfAll), 1);
   options.onConnected();
-  return linkOver(bus);
+  return linkOver(bus, { endSession: (device) => broker.drop(device) });
 }
 
 /**
@@ -63,14 +68,17 @@ export async function connectLink(world: World, url: string, options: LinkOption
   const { username, password } = new URL(url);
   const { brokerCa, brokerCert, brokerKey } = world.settings;
   let ending = false;
-  const bus = await connectMqtt({
+  const account = {
     url: withoutCredentials(url),
     ...(username ? { username: decodeURIComponent(username) } : {}),
     ...(password ? { password: decodeURIComponent(password) } : {}),
+    tls: { ca: brokerCa, cert: brokerCert, key: brokerKey },
+  };
+  const bus = await connectMqtt({
+    ...account,
     // The same at every start: what is sent while this process is away waits at the broker.
     clientId: `controller-${digestOf(world.secrets.keys.publicKeyPem).slice(7, 19)}`,
     clean: false,
-    tls: { ca: brokerCa, cert: brokerCert, key: brokerKey },
     pendingMax,
     backoff,
     onMessage: listener(options),
@@ -80,8 +88,18 @@ export async function connectLink(world: World, url: string, options: LinkOption
     onFault: (thrown) => world.log.error({ err: thrown }, 'mqtt'),
   });
   await bus.subscribe(listened.map(topicOfAll), 1);
-  return linkOver(bus, () => {
-    ending = true;
+  return linkOver(bus, {
+    onEnding() {
+      ending = true;
+    },
+    // [MQTT-3.1.2-6] A client that connects clean takes the session of its id away with it.
+    async endSession(device) {
+      try {
+        await (await connectMqtt({ ...account, clientId: device, onMessage() {} })).end();
+      } catch (thrown) {
+        world.log.warn({ err: thrown, device }, 'its session at the broker was not ended');
+      }
+    },
   });
 }
 
@@ -92,8 +110,14 @@ function listener({ onMessage }: LinkOptions): (topic: string, payload: Uint8Arr
   };
 }
 
-function linkOver(bus: Bus, onEnding = () => {}): Link {
+interface Over {
+  readonly endSession: Link['endSession'];
+  readonly onEnding?: () => void;
+}
+
+function linkOver(bus: Bus, { endSession, onEnding }: Over): Link {
   return {
+    endSession,
     async publish(address, document) {
       const retain = retainedChannels.includes(address.channel);
       const payload = document === undefined ? '' : encodeMessage(document);
@@ -107,7 +131,7 @@ function linkOver(bus: Bus, onEnding = () => {}): Link {
       return bus.connected;
     },
     end() {
-      onEnding();
+      onEnding?.();
       return bus.end();
     },
   };

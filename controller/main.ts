@@ -254,9 +254,9 @@ function serve(
     addHealthRoutes(api, world, { brokerConnected: () => link.connected, metrics });
     addEnrolRoutes(api, world, {
       deviceBroker: deviceBrokerOf(world, broker?.port ?? null),
-      onReenrolled(device) {
-        broker?.drop(device);
-        dispatcher.forget(device);
+      async onReenrolled(device) {
+        await link.endSession(device);
+        await dispatcher.forget(device);
       },
     });
     addDeviceRoutes(api, world, {
@@ -268,8 +268,8 @@ function serve(
       },
       async onRemoved(device) {
         await removeDevice(world, device);
-        broker?.drop(device);
-        dispatcher.forget(device);
+        await link.endSession(device);
+        await dispatcher.forget(device);
         announcer?.forget(device);
         rollouts.poke();
       },

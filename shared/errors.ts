@@ -143,6 +143,11 @@ export const errorTable = {
   ),
   REVISION_STALE: kind('desired revision {got} is older than {current}', 'Nothing to do.'),
   ENROLMENT_REFUSED: kind('enrolment refused: {reason}', 'Ask the controller for a new token.'),
+  NAME_TAKEN: kind(
+    '{device} is the name of another machine in this fleet',
+    'Give this one a name of its own: --name {proposed}. ' +
+      'If it takes the place of the other: fettle device token --replace {device}.',
+  ),
   BROKER_REFUSED: kind(
     'broker {url}: {reason}',
     'Check the broker address, user and password.',

@@ -1,8 +1,10 @@
 /** Tokens for devices to come, and the one request a device makes without credentials. */
 import * as v from 'valibot';
 import { BrokerAnswer, EnrolAnswer, EnrolRequest } from '../../shared/protocol/api.ts';
-import { Instant, Labels } from '../../shared/protocol/fields.ts';
+import { Instant, Labels, Name } from '../../shared/protocol/fields.ts';
 import { createEnrolmentToken, enrol } from '../enrolment.ts';
+import { tellOfEnrolment, tellOfRefusal } from '../enrolment-events.ts';
+import { labelsOf } from '../fleet.ts';
 import { instant, type World } from '../world.ts';
 import { type Api, addRoute } from './route.ts';
 
@@ -10,6 +12,8 @@ const TokenRequest = v.strictObject({
   expiresInSeconds: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000)), 3600),
   maxUses: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e6)), 1),
   labels: v.optional(Labels, {}),
+  /** The device whose place another machine may take with it. */
+  replaces: v.optional(Name),
 });
 
 const TokenAnswer = v.object({
@@ -32,11 +36,12 @@ export type DeviceBroker = (hostname: string) => {
 
 export interface EnrolDoors {
   readonly deviceBroker: DeviceBroker;
-  /** The device has new secrets: its connections end and its retained documents are void. */
-  readonly onReenrolled: (device: string) => void;
+  /** The device has new secrets: its session ends and its retained documents are void. */
+  readonly onReenrolled: (device: string) => Promise<void>;
 }
 
 export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void {
+  const complain = tellOfRefusal(world);
   addRoute(api, {
     method: 'POST',
     url: '/api/v1/enrolment-tokens',
@@ -46,7 +51,7 @@ export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void 
     body: TokenRequest,
     answers: { 201: TokenAnswer },
     async handle({ body, reply }) {
-      const token = await createEnrolmentToken(world, body);
+      const token = await createEnrolmentToken(world, { ...body, replaces: body.replaces ?? null });
       reply.code(201);
       const { id, maxUses } = token;
       return { id, token: token.token, expiresAt: instant(token.expiresMs), maxUses };
@@ -71,13 +76,18 @@ export function addEnrolRoutes(api: Api, world: World, doors: EnrolDoors): void 
     answers: { 200: EnrolAnswer },
     told: ({ body: { device, labels } }) => ({ device, labels }),
     async handle({ body, request }): Promise<EnrolAnswer> {
-      const enrolled = await enrol(world, { ...body, labels: body.labels ?? {} });
-      if (enrolled.again) doors.onReenrolled(body.device);
+      const enrolled = await enrol(world, body).catch((thrown) => {
+        complain(body, thrown);
+        throw thrown;
+      });
+      tellOfEnrolment(world, body, enrolled);
+      if (enrolled.joining !== 'new') await doors.onReenrolled(body.device);
       const broker = doors.deviceBroker(request.hostname);
       return {
         device: body.device,
         deviceToken: enrolled.deviceToken,
         controllerKey: world.secrets.keys.publicKeyPem,
+        labels: labelsOf(enrolled.device),
         mqtt: {
           url: broker.url,
           username: broker.username ?? body.device,

@@ -252,6 +252,17 @@ const steps: Readonly<Record<string, Step>> = {
         .execute();
     },
   },
+  '0014-identity': {
+    async up(db: Kysely<unknown>) {
+      await sql`alter table devices add column key_hash text`.execute(db);
+      for (const labels of ['device_labels', 'token_labels'].map((name) => sql.ref(name))) {
+        await sql`alter table devices add column ${labels} text not null default '{}'`.execute(db);
+      }
+      await sql`alter table enrolment_tokens add column replaces text`.execute(db);
+      await sql`create table removed
+        (device text primary key, revision bigint not null, at_ms bigint not null)`.execute(db);
+    },
+  },
 };
 
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */

@@ -56,13 +56,28 @@ export interface Tables {
     expires_ms: number;
     uses_left: number;
     created_ms: number;
+    /** The device whose place another machine may take with it. */
+    replaces: string | null;
+  };
+  /** Devices that were taken out of the fleet: tokens of before do not bring them back. */
+  removed: {
+    device: string;
+    /** The last one it was told, so that its successor is told higher ones. */
+    revision: number;
+    at_ms: number;
   };
   devices: {
     device: string;
-    /** Labels given by people. */
+    /** What people changed of its labels; null takes one away that it brought. */
     labels: string;
+    /** What it brought when it enrolled. */
+    device_labels: string;
+    /** What its enrolment token gave it. */
+    token_labels: string;
     token_hash: string;
     mqtt_hash: string;
+    /** Of the key by which the machine is known again. */
+    key_hash: string | null;
     enrolled_ms: number;
     seen_ms: number | null;
     reported_seq: number;

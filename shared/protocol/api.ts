@@ -33,16 +33,31 @@ export const Problem = v.looseObject({
 export type Problem = v.InferOutput<typeof Problem>;
 
 export const EnrolRequest = v.strictObject({
-  token: v.string(),
+  /** From `fettle device token`; a machine that is known by its key needs none. */
+  token: v.optional(v.string()),
   device: Name,
   labels: v.optional(Labels),
+  /**
+   * Made by the machine and kept before its first request: whoever enrols a name again with the
+   * same key is the same machine, and gets its answer without another use of a token.
+   */
+  key: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{32,128}$/))),
+  /** The device token of before, from a machine that enrolled without a key. */
+  proof: v.optional(v.string()),
+  /** A few characters that tell the machine from others with the same host name. */
+  machine: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]{1,16}$/))),
+  /** The name it would have had, were that not another device's. */
+  wanted: v.optional(Name),
 });
+export type EnrolRequest = v.InferInput<typeof EnrolRequest>;
 export const EnrolAnswer = v.looseObject({
   device: Name,
   /** Bearer token of this device, for HTTP. */
   deviceToken: v.string(),
   /** The controller's Ed25519 public key (SPKI PEM), to be pinned. */
   controllerKey: v.string(),
+  /** Its labels as selectors see them. */
+  labels: v.optional(Labels),
   mqtt: v.looseObject({ url: v.string(), username: v.string(), password: v.string() }),
 });
 export type EnrolAnswer = v.InferOutput<typeof EnrolAnswer>;

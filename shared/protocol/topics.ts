@@ -60,6 +60,6 @@ export function isName(text: string): boolean {
   return namePattern.test(text) && !text.includes('..');
 }
 
-function isChannel(text: string): text is Channel {
+export function isChannel(text: string): text is Channel {
   return Object.hasOwn(channels, text);
 }

@@ -1,6 +1,8 @@
 /** Two agents with one id at a broker that lets both in, in turns. */
+import { cpSync } from 'node:fs';
 import test from 'ava';
 import { pino } from 'pino';
+import { identify } from '../../agent/enrol.ts';
 import { startAgent } from '../../agent/main.ts';
 import { agentSettings } from '../../agent/settings.ts';
 import { startBroker } from '../../controller/broker.ts';
@@ -10,7 +12,7 @@ import { profileOf } from '../support/documents.ts';
 import { temporaryFolder } from '../support/fettle.ts';
 import { until } from '../support/until.ts';
 
-test('two agents with one id are told of, and the windows of both are kept', async (t) => {
+test('two agents with one disk are told of, and the windows of both are kept', async (t) => {
   const broker = await startBroker({
     ...{ host: '127.0.0.1', port: 0, log: pino({ level: 'silent' }), onViolation() {} },
     authenticate: () => ({ role: 'controller' }),
@@ -20,11 +22,12 @@ test('two agents with one id are told of, and the windows of both are kept', asy
   const controller = await startTestController(t, { broker: at, deviceBroker: at });
   const token = await controller.enrolmentToken(2);
   const { signal } = new AbortController();
-  for (let index = 0; index < 2; index++) {
-    const settings = agentSettings({
-      ...{ device: 'pi-1', controller: controller.controller.url, token, httpPort: 0 },
-      dataFolder: temporaryFolder(t),
-    });
+  const given = { device: 'pi-1', controller: controller.controller.url, token, httpPort: 0 };
+  const [disk, copy] = [temporaryFolder(t), temporaryFolder(t)];
+  await identify(agentSettings({ ...given, dataFolder: disk }), signal);
+  cpSync(disk, copy, { recursive: true });
+  for (const dataFolder of [disk, copy]) {
+    const settings = agentSettings({ ...given, dataFolder });
     const agent = await startAgent({ settings, signal, log() {}, profile: profileOf('pi-1') });
     t.teardown(() => agent.stop());
   }

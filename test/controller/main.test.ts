@@ -57,9 +57,10 @@ test('enrolment tokens end: by uses, by time, and unknown ones were never good',
     method: 'POST',
     body: { expiresInSeconds: 1, maxUses: 5 },
   });
+  let made = 0;
   await until('the token to expire', async () => {
     try {
-      await enrolDevice({ url, token: short.token, name: 'three' });
+      await enrolDevice({ url, token: short.token, name: `three-${made++}` });
       return false;
     } catch (thrown) {
       return thrown instanceof FettleError && /expired/.test(thrown.message);

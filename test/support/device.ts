@@ -33,6 +33,8 @@ export interface DeviceOptions {
   readonly behaviour?: 'serve' | 'fail' | 'manual';
   /** The number of its last report in an earlier life. */
   readonly seq?: number;
+  /** By which its machine is known again; one of its name where nothing is said. */
+  readonly key?: string;
   /** Where it finds the broker, if not where the controller says. */
   readonly brokerUrl?: string;
 }
@@ -65,10 +67,16 @@ export async function startDevice(
   return device;
 }
 
-export function enrolDevice({ url, token, name, labels }: DeviceOptions): Promise<EnrolAnswer> {
-  const body = { token, device: name, ...(labels ? { labels } : {}) };
+export function enrolDevice(options: DeviceOptions): Promise<EnrolAnswer> {
+  const { url, token, name, labels, key = keyOf(name) } = options;
+  const body = { token, device: name, key, ...(labels ? { labels } : {}) };
   const client = createHttpClient({ url, token: null });
   return client.call(EnrolAnswer, '/api/v1/enrol', { method: 'POST', body });
+}
+
+/** The key of a machine, by a word that tells it from others. */
+export function keyOf(word: string): string {
+  return `ftk_${Buffer.from(word).toString('base64url').padEnd(43, '_').slice(0, 43)}`;
 }
 
 export async function connectDevice(

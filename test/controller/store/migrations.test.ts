@@ -16,6 +16,14 @@ const earlier = `
     device text not null, spool text not null, seq bigint not null, dropped bigint not null,
     stored bigint not null, at_ms bigint not null, primary key (device, spool));
   alter table devices drop column telemetry_seconds;
+  alter table devices drop column key_hash; alter table devices drop column device_labels;
+  alter table devices drop column token_labels; drop table removed;
+  alter table enrolment_tokens drop column replaces; drop table comparisons;
+  drop table starts;
+  drop index deliveries_by_subject; alter table deliveries drop column subject;
+  alter table deliveries drop column attempts; alter table deliveries drop column next_ms;
+  alter table deliveries drop column refused;
+  create index deliveries_in_order on deliveries (webhook, seq);
   delete from kysely_migration where name >= '0009';`;
 
 test('windows keep their order, gaps their numbers, and what is rolled up stays so', async (t) => {

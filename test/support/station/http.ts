@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import * as v from 'valibot';
 import { Recipe, recipeName } from '../../../shared/compress/recipe.ts';
 import { type Digest, digestOfJson } from '../../../shared/digest.ts';
+import { FettleError } from '../../../shared/errors.ts';
 import type { EnrolAnswer, VariantRecord } from '../../../shared/protocol/api.ts';
 import type { Owner } from '../owner.ts';
 import { listenUntilEnd } from '../ports.ts';
@@ -42,13 +43,14 @@ async function answer(
   if (url.endsWith('/enrol')) {
     const { token } = v.parse(Enrolling, await readJson(request));
     if (token === enrolmentToken) return json(response, 200, enrol());
-    return json(response, 403, { code: 'ENROLMENT_REFUSED', detail: 'unknown token' });
+    return refuse(response, 403, new FettleError('ENROLMENT_REFUSED', { reason: 'unknown token' }));
   }
   if (url.endsWith('/variants')) {
     const { recipe } = v.parse(Asked, await readJson(request));
     const offer = offers.get(digestOfJson(recipe));
     if (offer) return json(response, 200, recordOf(offer));
-    return json(response, 422, { code: 'VARIANT_FAILED', detail: 'nobody offers it' });
+    const reason = 'nobody offers it';
+    return refuse(response, 422, new FettleError('VARIANT_FAILED', { recipe: 'any', reason }));
   }
   const digest = /blobs\/(sha256:\w+)$/.exec(url)?.[1];
   const offer = [...offers.values()].find((one) => one.digest === digest);
@@ -64,6 +66,12 @@ function recordOf({ recipe, bytes, digest }: Offer): VariantRecord {
     ...{ progress: null, error: null, digest, bytes: bytes.length, quality, golden: null },
     ...{ layers: [], seconds: null, createdAt: '2026-01-01T00:00:00.000Z' },
   };
+}
+
+function refuse(response: ServerResponse, status: number, error: FettleError): void {
+  const { code, message: detail, hint, retryable, details } = error;
+  const problem = { type: 'about:blank', title: code, status, detail, code, hint, retryable };
+  json(response, status, { ...problem, details });
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
