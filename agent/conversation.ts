@@ -187,7 +187,7 @@ async function renewCredentials(line: Line, hearing: Hearing): Promise<void> {
   line.enrolledMs = performance.now();
   try {
     const asked = { ...settings, controller: identity.controller };
-    line.identity = await enrolAgain(asked, identity, signal, identity.controllerKey);
+    line.identity = await enrolAgain(asked, identity, { signal, pinned: true });
   } catch (thrown) {
     log('error', `enrolling again: ${faultLine(thrown)}`);
     return;

@@ -65,18 +65,22 @@ export async function identify(settings: AgentSettings, signal: AbortSignal): Pr
   if (known && !settings.reenrol) {
     return settings.controller === null ? known : { ...known, controller: settings.controller };
   }
-  return known ? await enrolAgain(settings, known, signal) : await enrolNew(settings, signal);
+  return known
+    ? await enrolAgain(settings, known, { signal, pinned: false })
+    : await enrolNew(settings, signal);
 }
 
-/** Asks for new credentials under the name it has; throws `SIGNATURE_INVALID` where
- * `pinnedKey` is not the controller's. */
+/**
+ * Asks for new credentials under the name it has. Throws `SIGNATURE_INVALID` where the controller's
+ * key is to be the `pinned` one and is not.
+ */
 export async function enrolAgain(
   settings: AgentSettings,
-  { device, deviceToken }: Identity,
-  signal: AbortSignal,
-  pinnedKey: string | null = null,
+  { device, deviceToken, controllerKey }: Identity,
+  { signal, pinned }: { readonly signal: AbortSignal; readonly pinned: boolean },
 ): Promise<Identity> {
-  return await enrol({ ...settings, device }, { proof: deviceToken, pinnedKey }, signal);
+  const grounds = { proof: deviceToken, pinnedKey: pinned ? controllerKey : null };
+  return await enrol({ ...settings, device }, grounds, signal);
 }
 
 /** Under the host name, or where that is another machine's under the name that is proposed. */

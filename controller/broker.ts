@@ -173,7 +173,7 @@ interface Guests {
   add(client: Client, account: Account): void;
   remove(client: Client): void;
   account(client: Client | null): Account | null;
-  /** Takes its account from every client of the device: no word of theirs is published, nor a will. */
+  /** Takes its account from every client of the device: nothing of theirs is published any more. */
   expel(device: string): readonly Client[];
 }
 

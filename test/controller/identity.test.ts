@@ -53,7 +53,7 @@ test('a second machine of a name is refused, told another, and both devices say 
   t.is(answer.status, 200);
 });
 
-test('the host name is what a device is called, and a machine more where it is taken', async (t) => {
+test('a device is called as its host, and more where that is taken', async (t) => {
   const test = await startTestController(t);
   const token = await test.enrolmentToken(9);
   const names: string[] = [];
@@ -157,7 +157,7 @@ test('what a device says of its labels holds over what it said when it enrolled'
   t.deepEqual((await detail(test, 'pi')).labels, { g: 'new' });
 });
 
-test('a removed device does not come back with an old token, and no other gets its goal', async (t) => {
+test('a removed device does not come back with an old token', async (t) => {
   const test = await startTestController(t);
   const { url } = test.controller;
   const token = await test.enrolmentToken(9);
