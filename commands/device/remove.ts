@@ -24,7 +24,7 @@ function linesOf(known: DeviceDetail, dryRun: boolean, url: string): string[] {
   const { device, online, reported } = known;
   const serving = reported?.serving;
   const served = serving ? `serving ${serving.model} ${serving.version}` : 'running';
-  const goesOn = `Its agent is refused from then on; it goes on ${served} until it is stopped there:`;
+  const goesOn = `Its agent is refused; it goes on ${served} until it is stopped there:`;
   const uninstall = `  curl -fsSL ${url}/install | sudo sh -s -- --uninstall`;
   return [
     `${device} ${dryRun ? 'would be' : 'is'} removed:`,
