@@ -9,7 +9,10 @@ import { instant, type World } from '../world.ts';
 import { type Api, addRoute } from './route.ts';
 
 const TokenRequest = v.strictObject({
-  expiresInSeconds: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(31_536_000)), 3600),
+  expiresInSeconds: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31_536_000)),
+    3600,
+  ),
   maxUses: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e6)), 1),
   labels: v.optional(Labels, {}),
   /** The device whose place another machine may take with it. */

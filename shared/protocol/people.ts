@@ -10,7 +10,9 @@ export const PersonRequest = v.strictObject({
   name: Name,
   role: v.picklist(personRoles),
   /** Never, where it is absent. */
-  expiresInSeconds: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(315_360_000))),
+  expiresInSeconds: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(315_360_000)),
+  ),
 });
 
 export const PersonRecord = v.object({

@@ -2,16 +2,23 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { temporaryFolder } from './fettle.ts';
+import type { Owner } from './owner.ts';
 import { unusedPort } from './ports.ts';
 import { until } from './until.ts';
 
 const versions = '/usr/lib/postgresql';
 let made = 0;
 
+/** A test, or a script that says as much. */
+interface Asking extends Owner {
+  pass(): unknown;
+  fail(reason: string): unknown;
+  log(text: string): void;
+}
+
 /** Address of a database in which others can be made; null where the package is absent. */
-export async function startPostgres(t: ExecutionContext): Promise<string | null> {
+export async function startPostgres(t: Asking): Promise<string | null> {
   const bin = existsSync(versions) ? readdirSync(versions).sort().at(-1) : undefined;
   if (bin === undefined || !existsSync(join(versions, bin, 'bin/postgres'))) {
     if (process.env.FETTLE_TEST_ALL)
