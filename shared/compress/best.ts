@@ -10,30 +10,36 @@ import { holdBudget } from './hold-budget.ts';
 import { jointRecipe } from './joint/target.ts';
 import { obstaclesTo } from './obstacles.ts';
 import { measurePays, timerOf } from './pays.ts';
+import { provenCanonical } from './prove.ts';
 import { prunedWhereFaster } from './prune/faster.ts';
 import { isSource, prunes, type Recipe, sourceRecipe } from './recipe.ts';
 import type { FileRequest } from './request.ts';
 import type { Source } from './source.ts';
+import { type SourceRuns, sourceRuns } from './source-runs.ts';
 import { takeIfWorth } from './take.ts';
 import { calibrationOf, type Made, makeVariant, prunedOf, startWork, type Work } from './work.ts';
 
 export interface Best extends Made {
   readonly quality: Quality | null;
+  /** What the source was seen to give. */
+  readonly runs: SourceRuns | string;
 }
 
 export async function buildBest(source: Source, request: FileRequest): Promise<Best> {
   const { recipe } = request;
   if (isSource(recipe) || quantizedAlready(source.model) !== null) {
     const built = buildVariant(source.bytes, recipe, null);
-    return { recipe: sourceRecipe, built, record: null, quality: null };
+    const runs = await sourceRuns(source, request);
+    return { recipe: sourceRecipe, built, record: null, quality: null, runs };
   }
   checkRecipe(recipe);
-  const work = startWork(source, request);
+  const proven = await provenCanonical(source, request);
+  const work = startWork(source, request, proven);
   const asked = await settled(work);
   const found = request.budget
     ? await holdBudget(work, asked, request.budget)
     : { ...(await makeVariant(work, asked.recipe, asked.notes)), quality: null };
-  return takeIfWorth(work, found);
+  return { ...(await takeIfWorth(work, found)), runs: proven.runs };
 }
 
 interface Asked {

@@ -61,7 +61,7 @@ export function buildVariant(
   const model = readModel(source);
   const already = quantizedAlready(model);
   return already === null
-    ? buildFrom(canonicalise(model), recipe, record)
+    ? buildFrom(canonicalise(model, record?.without), recipe, record)
     : sourceItself(source, already);
 }
 

@@ -9,6 +9,7 @@ import { refuseUnrunnable } from './refuse.ts';
 import type { Built, LayerReport } from './report.ts';
 import type { FileRequest, FileResult } from './request.ts';
 import { loadSource } from './source.ts';
+import { faultsOf } from './trial-run.ts';
 import { verifyFusion } from './verify.ts';
 
 /**
@@ -22,7 +23,8 @@ export async function compressFile(
 ): Promise<FileResult> {
   const source = await loadSource(request.modelPath);
   refuseUnrunnable(source.model, request.modelPath);
-  const { recipe, built, record, quality } = await buildBest(source, request);
+  const { recipe, built, record, quality, runs } = await buildBest(source, request);
+  const faults = await faultsOf(built.bytes, runs, recipe);
   request.signal.throwIfAborted();
   const path = place(built.digest);
   await writeFileAtomic(path, built.bytes);
@@ -34,7 +36,7 @@ export async function compressFile(
     bytes: built.bytes.length,
     sourceBytes: source.bytes.length,
     layers,
-    notes,
+    notes: [...notes, ...faults],
     record,
     quality,
   };

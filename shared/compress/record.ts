@@ -76,6 +76,8 @@ export const MeasureRecord = v.strictObject({
   equalize: v.optional(v.record(v.string(), v.array(v.number()))),
   /** The largest integer weight of each output channel, where the kernel saturates, likewise. */
   limits: v.optional(v.record(v.string(), v.array(v.number()))),
+  /** Rewrites that were left out, as the model would compute something else with them. */
+  without: v.optional(v.array(v.string())),
   /** Layers that measurements left in float, with the reason, by layer name. */
   float: v.record(v.string(), v.string()),
   /** By layer name. */

@@ -11,6 +11,7 @@ import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { measure, observe } from './measure.ts';
 import { measureNarrow } from './narrow/measure.ts';
 import { measureStored } from './narrow/measure-stored.ts';
+import type { Proven } from './prove.ts';
 import { prunedModel } from './prune/apply.ts';
 import { measurePruning } from './prune/measure.ts';
 import { pruningNotes } from './prune/report.ts';
@@ -26,6 +27,8 @@ export interface Work {
   readonly source: Source;
   readonly request: FileRequest;
   readonly canonical: Canonical;
+  /** Names of rewrites that were left out of it. */
+  readonly without: readonly string[];
   readonly known: {
     dataSet?: DataSet;
     outcome?: Outcome;
@@ -52,14 +55,23 @@ export interface Made {
   readonly record: MeasureRecord | null;
 }
 
-export function startWork(source: Source, request: FileRequest): Work {
+/** `proven` is what running the canonical model found out; without it nothing was run. */
+export function startWork(
+  source: Source,
+  request: FileRequest,
+  proven: Pick<Proven, 'canonical' | 'without'> = {
+    canonical: canonicalise(source.model),
+    without: [],
+  },
+): Work {
   const known = {
     pruned: new Map(),
     observed: new Map(),
     ranges: new Map(),
     records: new Map(),
   };
-  return { source, request, canonical: canonicalise(source.model), known };
+  const { canonical, without } = proven;
+  return { source, request, canonical, without, known };
 }
 
 /** Measures what the recipe needs, and builds it. */
@@ -87,7 +99,8 @@ async function recordOf(work: Work, recipe: Recipe): Promise<MeasureRecord> {
   const { known, request } = work;
   if (request.record && recipe === request.recipe) return request.record;
   const key = canonicalJson(recipe);
-  const record = known.records.get(key) ?? (await measured(work, recipe));
+  const found = known.records.get(key) ?? (await measured(work, recipe));
+  const record = work.without.length > 0 ? { ...found, without: [...work.without] } : found;
   known.records.set(key, record);
   return record;
 }

@@ -12,6 +12,8 @@ import { orUnrunnable, refusalOfOutputs, unrunnable } from './unrunnable.ts';
 
 export interface SessionOptions {
   readonly threads: number;
+  /** Names a model given as bytes in error messages. */
+  readonly name?: string;
   /** Execution provider; `cpu` where nothing is said. */
   readonly provider?: string;
   readonly optimization?: 'all' | 'extended' | 'basic' | 'disabled';
@@ -57,7 +59,7 @@ export async function openSession(
   model: string | Uint8Array,
   options: SessionOptions,
 ): Promise<Session> {
-  const path = typeof model === 'string' ? model : 'model';
+  const path = typeof model === 'string' ? model : (options.name ?? 'model');
   if (typeof model === 'string') await requireFile(model);
   const runtime = await loadRuntime();
   const native = await orUnrunnable(path, () => create(runtime, model, options));

@@ -45,8 +45,9 @@ function isRelu(node: Node, context: RewriteContext): boolean {
   if (node.op === 'Clip')
     return bound(node, 1, context) === 0 && bound(node, 2, context) >= largest;
   if (node.inputs.length !== 2) return false;
-  const constant = node.inputs.find((name) => context.rewriter.constant(name) !== undefined);
-  const tensor = context.rewriter.constant(constant);
+  const constants = node.inputs.flatMap((name) => context.rewriter.constant(name) ?? []);
+  const [tensor] = constants;
+  if (constants.length !== 1) return false;
   const rank = context.shape(node.outputs[0])?.length ?? 0;
   const values = floatsOf(tensor);
   return values?.length === 1 && values[0] === 0 && (tensor?.dims.length ?? 0) <= rank;

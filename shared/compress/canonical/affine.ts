@@ -1,7 +1,7 @@
 /** Per-channel y = x·scale + shift merged into the constants of the layer before or after. */
 
 import { floatOf, intOf, intsOf, textOf } from '../../onnx/attributes.ts';
-import type { Node } from '../../onnx/graph.ts';
+import type { Node, Tensor } from '../../onnx/graph.ts';
 import type { Rewriter } from '../rewriter.ts';
 import { floatsOf, floatTensor } from '../tensors.ts';
 
@@ -13,7 +13,7 @@ export interface Affine {
 /** Number of output channels of a Conv, ConvTranspose or Gemm with constant weights. */
 export function outputChannels(node: Node, rewriter: Rewriter): number | undefined {
   const dims = rewriter.constant(node.inputs[1])?.dims;
-  if (!dims) return undefined;
+  if (!dims || node.domain !== '') return undefined;
   if (node.op === 'Conv') return dims[0];
   if (node.op === 'ConvTranspose') return (dims[1] ?? 0) * intOf(node, 'group', 1);
   if (node.op === 'Gemm') return intOf(node, 'transB', 0) === 1 ? dims[0] : dims[1];
@@ -98,17 +98,28 @@ export function isPadded(node: Node): boolean {
   return intsOf(node, 'pads')?.some((pad) => pad !== 0) ?? false;
 }
 
-/** The bias as one float per channel, zeros where there is none; undefined where not constant. */
+/**
+ * The bias as one float per channel, zeros where there is none; undefined where it is not constant
+ * or not the same for every row of a Gemm.
+ */
 export function biasOf(node: Node, rewriter: Rewriter, channels: number): Float64Array | undefined {
   const name = node.inputs[2] ?? '';
   if (name === '') return new Float64Array(channels);
   const tensor = rewriter.constant(name);
-  const values = tensor?.type === 'float' ? floatsOf(tensor) : undefined;
-  if (!values) return undefined;
-  const beta = node.op === 'Gemm' ? floatOf(node, 'beta', 1) : 1;
-  if (beta !== 1) return undefined;
-  if (values.length === channels) return values;
-  return values.length === 1 ? new Float64Array(channels).fill(values[0] ?? 0) : undefined;
+  if (node.op === 'Gemm' && floatOf(node, 'beta', 1) !== 1) return undefined;
+  return tensor?.type === 'float' ? rowOf(tensor, channels) : undefined;
+}
+
+/**
+ * A constant that is added to every row of a matrix of so many columns, repeated where it is one
+ * number; undefined where it differs from row to row.
+ */
+export function rowOf(tensor: Tensor, columns: number): Float64Array | undefined {
+  const values = floatsOf(tensor);
+  const width = tensor.dims.at(-1) ?? 1;
+  if (!values || tensor.dims.length > 2 || values.length !== width) return undefined;
+  if (width === columns) return values;
+  return width === 1 ? new Float64Array(columns).fill(values[0] ?? 0) : undefined;
 }
 
 /** The output channel that an element of the weights belongs to. */

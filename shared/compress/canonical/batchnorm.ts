@@ -1,4 +1,4 @@
-import { floatOf } from '../../onnx/attributes.ts';
+import { floatOf, intOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { floatsOf } from '../tensors.ts';
 import { type Affine, scaleOutputs } from './affine.ts';
@@ -29,7 +29,8 @@ export const batchNorm: Rewrite = {
 
 /** What a BatchNormalization with constant statistics does per channel. */
 export function affineOf(node: Node, { rewriter }: RewriteContext): Affine | undefined {
-  // Training form: further outputs that someone uses.
+  // Training form, which normalises by the batch's own statistics (BatchNormalization-15).
+  if (intOf(node, 'training_mode', 0) !== 0) return undefined;
   const extra = node.outputs
     .slice(1)
     .some((name) => name !== '' && rewriter.consumers(name).length);

@@ -10,7 +10,7 @@ import { copyModel } from './copy.ts';
 import { dead } from './dead.ts';
 import { gemm } from './gemm.ts';
 import { identity } from './identity.ts';
-import { upgradeOpset } from './opset.ts';
+import { oldestOpset, quantizableOpset, upgradeOpset } from './opset.ts';
 import { explicitPads, padding } from './padding.ts';
 import { pooling } from './pooling.ts';
 import { reshapes } from './reshapes.ts';
@@ -25,6 +25,9 @@ export interface Canonical {
   /** What keeps the model from the canonical form, one sentence each. */
   readonly notes: readonly string[];
 }
+
+/** Rewrites that understand every operator set from 7 on. */
+const anyOpset: readonly Rewrite[] = [constants, identity, dead];
 
 const always: readonly Rewrite[] = [
   constants,
@@ -45,23 +48,30 @@ const always: readonly Rewrite[] = [
 /** Graphs settle in a few rounds; the bound guards against two rewrites that undo each other. */
 const maxRounds = 30;
 
-/** A new model that computes the same; the given one is not changed. Constants may share bytes. */
-export function canonicalise(source: Model): Canonical {
-  const plain = settle(source, always);
-  if (transposesIn(plain.model.graph) === 0) return plain;
+/** Everything that may be left out of canonicalising, in the order in which it is done. */
+export const rewriteNames: readonly string[] = [
+  'opset',
+  ...[...always, transposes].map(({ name }) => name),
+];
+
+/**
+ * A new model that computes the same; the given one is not changed. Constants may share bytes.
+ * `without` names rewrites that are left out.
+ */
+export function canonicalise(source: Model, without: readonly string[] = []): Canonical {
+  const plain = settle(source, always, without);
+  if (transposesIn(plain.model.graph) === 0 || without.includes(transposes.name)) return plain;
   // Moving Transposes about pays only where it takes some away.
-  const moved = settle(source, [...always, transposes]);
+  const moved = settle(source, [...always, transposes], without);
   return transposesIn(moved.model.graph) < transposesIn(plain.model.graph) ? moved : plain;
 }
 
-function settle(source: Model, rewrites: readonly Rewrite[]): Canonical {
-  const model = copyModel(source);
-  freeConstants(model);
+function settle(source: Model, all: readonly Rewrite[], without: readonly string[]): Canonical {
+  const { model, refused } = upgradedCopy(source, without);
   const counts = new Map<Rewrite, number>();
   const notes: string[] = [];
-  const first = contextOf(model);
-  const refused = upgradeOpset(model, first.rewriter, (value) => first.shape(value)?.length);
   if (refused) notes.push(`The model keeps its operator set: ${refused}.`);
+  const rewrites = understood(model, all).filter(({ name }) => !without.includes(name));
   for (let round = 0; round < maxRounds; round += 1) {
     let changed = 0;
     for (const rewrite of rewrites) {
@@ -78,6 +88,34 @@ function settle(source: Model, rewrites: readonly Rewrite[]): Canonical {
     reason,
   }));
   return { model, changes, notes };
+}
+
+interface Copy {
+  readonly model: Model;
+  /** Why it keeps its operator set; undefined where it did not have to or is written anew. */
+  readonly refused: string | undefined;
+}
+
+function upgradedCopy(source: Model, without: readonly string[]): Copy {
+  const model = freeCopy(source);
+  if (without.includes('opset')) return { model, refused: undefined };
+  const { rewriter, shape } = contextOf(model);
+  const refused = upgradeOpset(model, rewriter, (value) => shape(value)?.length);
+  // A copy that was given up half-way holds nodes of both operator sets.
+  return refused === undefined ? { model, refused } : { model: freeCopy(source), refused };
+}
+
+function freeCopy(source: Model): Model {
+  const model = copyModel(source);
+  freeConstants(model);
+  return model;
+}
+
+/** Rewrites that know the forms which the operators have in the model's operator set. */
+function understood({ opsets }: Model, all: readonly Rewrite[]): readonly Rewrite[] {
+  const opset = opsets.get('') ?? 0;
+  if (opset >= quantizableOpset) return all;
+  return opset >= oldestOpset ? anyOpset : [];
 }
 
 /** From IR version 4 on initializers need not be inputs; as inputs they would not be constant. */

@@ -48,6 +48,10 @@ export const arithmeticBefore: Rewrite = {
       const dims = rewriter.constant(consumer.inputs[1])?.dims;
       if (side === undefined || !dims) continue;
       const channels = channelsOf(consumer, dims);
+      const widens =
+        node.op !== 'BatchNormalization' &&
+        !hasShape(node.inputs[side], { dims, channels }, context);
+      if (consumer.domain !== '' || widens) continue;
       const affine =
         node.op === 'BatchNormalization'
           ? affineOf(node, context)
@@ -62,6 +66,16 @@ export const arithmeticBefore: Rewrite = {
 function channelsOf(conv: Node, dims: readonly number[]): number {
   const group = conv.attributes.get('group');
   return (dims[1] ?? 0) * (group?.kind === 'int' ? Number(group.value) : 1);
+}
+
+/** The operand is not widened to the Conv's channels by the arithmetic itself. */
+function hasShape(
+  value: string | undefined,
+  like: { readonly dims: readonly number[]; readonly channels: number },
+  { shape }: RewriteContext,
+): boolean {
+  const own = shape(value);
+  return own?.length === like.dims.length && own[1] === like.channels;
 }
 
 function rankOf(producer: Node, { rewriter }: RewriteContext): number {

@@ -33,7 +33,7 @@ const evaluators: Record<string, Evaluate> = {
   Concat: (node, inputs) => concatenate(inputs, intOf(node, 'axis', 0)),
   Gather: (node, [x, at]) => gather(x, at, intOf(node, 'axis', 0)),
   Slice: (_, inputs) => slice(inputs),
-  Shape: (_, [x]) => x && int64Tensor([x.dims.length], x.dims),
+  Shape: (node, [x]) => x && shapeOf(node, x.dims),
   ConstantOfShape: (node, [shape]) => filled(node, integersOf(shape)),
   Range: (_, [start, limit, delta]) => range(start, limit, delta),
   Add: (_, [a, b]) => binary(a, b, (x, y) => x + y),
@@ -47,6 +47,13 @@ const evaluators: Record<string, Evaluate> = {
   Floor: (_, [x]) => unary(x, Math.floor),
   Ceil: (_, [x]) => unary(x, Math.ceil),
 };
+
+/** From `start` up to `end`, both counted from the end where negative (Shape-15). */
+function shapeOf(node: Node, dims: readonly number[]): Tensor {
+  const end = node.attributes.has('end') ? intOf(node, 'end', 0) : undefined;
+  const part = dims.slice(intOf(node, 'start', 0), end);
+  return int64Tensor([part.length], part);
+}
 
 /** undefined where these are no sizes, as in a model that means nonsense. */
 function withDims(tensor: Tensor, dims: readonly number[]): Tensor | undefined {

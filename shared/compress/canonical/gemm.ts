@@ -2,6 +2,7 @@ import { floatOf, intOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { float, int, makeNode } from '../attributes.ts';
 import { floatsOf, floatTensor, int64Tensor } from '../tensors.ts';
+import { rowOf } from './affine.ts';
 import { nodesOf, type Rewrite, type RewriteContext } from './rewrite.ts';
 
 /** Writes MatMul and the Add of a bias as one Gemm, with the weights as [outputs, inputs]. */
@@ -22,7 +23,7 @@ function fuseMatMuls(context: RewriteContext): number {
     if (context.shape(node.inputs[0])?.length !== 2) continue;
     const add = rewriter.onlyConsumer(node.outputs[0] ?? '');
     const bias =
-      add?.op === 'Add'
+      add?.op === 'Add' && add.domain === ''
         ? biasFor(add, { product: node, channels: weight.dims[1] ?? 0 }, context)
         : undefined;
     node.op = 'Gemm';
@@ -44,12 +45,8 @@ function biasFor(
 ): string | undefined {
   const name = add.inputs.find((input) => input !== product.outputs[0]);
   const tensor = rewriter.constant(name);
-  const values = floatsOf(tensor);
-  if (tensor?.type !== 'float' || values?.length !== channels || tensor.dims.length > 2) {
-    return undefined;
-  }
-  if (tensor.dims.at(-1) !== channels) return undefined;
-  return rewriter.addConstant(`${product.name}.bias`, floatTensor([channels], values));
+  const values = tensor?.type === 'float' ? rowOf(tensor, channels) : undefined;
+  return values && rewriter.addConstant(`${product.name}.bias`, floatTensor([channels], values));
 }
 
 /**
@@ -64,15 +61,18 @@ function plainGemms(context: RewriteContext): number {
     if (weight?.type !== 'float' || !weights || intOf(node, 'transA', 0) === 1) continue;
     const [alpha, beta] = [floatOf(node, 'alpha', 1), floatOf(node, 'beta', 1)];
     const transposed = intOf(node, 'transB', 0) === 1;
-    const bias = rewriter.constant(node.inputs[2]);
-    const biases = bias?.type === 'float' ? floatsOf(bias) : undefined;
-    const flat = !node.inputs[2] || bias?.dims.length === 1;
-    if (alpha === 1 && beta === 1 && transposed && flat) continue;
-    if (node.inputs[2] && !biases) continue;
     const [rows = 0, columns = 0] = weight.dims;
     const outputs = transposed ? rows : columns;
     const inputs = transposed ? columns : rows;
-    if (biases && biases.length !== outputs) continue;
+    const apart = biasApart(node, { outputs, beta }, context);
+    const bias = rewriter.constant(node.inputs[2]);
+    const biases = bias?.type === 'float' ? rowOf(bias, outputs) : undefined;
+    const flat = !node.inputs[2] || bias?.dims.join() === `${outputs}`;
+    if (alpha === 1 && beta === 1 && transposed && flat) {
+      count += apart;
+      continue;
+    }
+    if (node.inputs[2] && !biases) continue;
     const values = Float64Array.from(weights, (_, at) => {
       const [o, i] = [Math.floor(at / inputs), at % inputs];
       return alpha * (weights[transposed ? at : i * outputs + o] ?? 0);
@@ -91,6 +91,35 @@ function plainGemms(context: RewriteContext): number {
     count += 1;
   }
   return count;
+}
+
+/**
+ * A constant bias that differs from row to row (C broadcasts to [M, N], Gemm-13) is added after the
+ * product; 1 where there was one.
+ */
+function biasApart(
+  node: Node,
+  { outputs, beta }: { outputs: number; beta: number },
+  { rewriter }: RewriteContext,
+): number {
+  const bias = rewriter.constant(node.inputs[2]);
+  const values = bias?.type === 'float' ? floatsOf(bias) : undefined;
+  if (!bias || !values || rowOf(bias, outputs)) return 0;
+  const [output = ''] = node.outputs;
+  const product = rewriter.fresh(`${output}.product`);
+  const scaled = floatTensor(
+    bias.dims,
+    values.map((value) => beta * value),
+  );
+  const added = makeNode('Add', rewriter.fresh(`${node.name}.add`), {
+    inputs: [product, rewriter.addConstant(`${node.name}.bias`, scaled)],
+    outputs: [output],
+  });
+  rewriter.setInput(node, 2, '');
+  node.inputs.length = 2;
+  rewriter.setOutput(node, 0, product);
+  rewriter.insertAfter(node, added);
+  return 1;
 }
 
 /**

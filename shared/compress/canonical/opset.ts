@@ -39,7 +39,8 @@ const adaptations: readonly Adaptation[] = [
   { below: 9, ops: ['BatchNormalization'], adapt: dropAttribute('spatial', 1) },
   { below: 10, ops: ['Slice'], adapt: adaptSlice },
   { below: 10, ops: ['TopK'], adapt: ({ node, rewriter }) => intToInput(node, 'k', rewriter) },
-  { below: 10, ops: ['Upsample'], adapt: adaptUpsample },
+  // As Resize of opset 10, which the next row takes on.
+  { below: 10, ops: ['Upsample'], adapt: rename('Resize') },
   { below: 11, ops: ['Resize'], adapt: adaptResize },
   { below: 11, ops: ['Clip'], adapt: adaptClip },
   { below: 11, ops: ['Pad'], adapt: adaptPad },
@@ -59,7 +60,7 @@ const adaptations: readonly Adaptation[] = [
 ];
 
 /** Operators of the ONNX domain whose form before opset 7 is not known here. */
-const oldestOpset = 7;
+export const oldestOpset = 7;
 
 /** The reason why the model cannot be written for `quantizableOpset`; undefined where it now is. */
 export function upgradeOpset(
@@ -156,11 +157,6 @@ function adaptSlice({ node, rewriter }: Place): undefined {
  */
 function toInt64(value: number): number {
   return Math.min(Math.max(value, -(2 ** 53)), 2 ** 53);
-}
-
-function adaptUpsample(place: Place): undefined {
-  place.node.op = 'Resize';
-  adaptResize(place);
 }
 
 /** Resize-10 had inputs (x, scales) and meant asymmetric coordinates, rounded down for nearest. */

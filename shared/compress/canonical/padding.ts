@@ -1,4 +1,4 @@
-import { intsOf, textOf } from '../../onnx/attributes.ts';
+import { intOf, intsOf, textOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { int, ints, string } from '../attributes.ts';
 import { floatsOf, integersOf } from '../tensors.ts';
@@ -16,8 +16,8 @@ export const padding: Rewrite = {
       if (!pads) continue;
       const output = node.outputs[0] ?? '';
       const users = rewriter.consumers(output);
-      if (rewriter.pinned(output) || !users.every((user) => canTake(user, output, context)))
-        continue;
+      const taken = users.every((user) => canTake(user, { value: output, pads }, context));
+      if (rewriter.pinned(output) || !taken) continue;
       for (const user of users) takePads(user, pads);
       if (rewriter.bypass(node, node.inputs[0] ?? '')) count += 1;
     }
@@ -37,7 +37,11 @@ function spatialPads(node: Node, { rewriter }: RewriteContext): number[] | undef
   return [...pads.slice(2, rank), ...pads.slice(rank + 2)];
 }
 
-function canTake(user: Node, value: string, context: RewriteContext): boolean {
+function canTake(
+  user: Node,
+  { value, pads }: { value: string; pads: readonly number[] },
+  context: RewriteContext,
+): boolean {
   if (user.domain !== '' || user.inputs[0] !== value) return false;
   if (!['NOTSET', 'VALID'].includes(textOf(user, 'auto_pad', 'NOTSET'))) return false;
   const filled = intsOf(user, 'pads')?.some((pad) => pad !== 0) ?? false;
@@ -46,13 +50,26 @@ function canTake(user: Node, value: string, context: RewriteContext): boolean {
       return true;
     case 'AveragePool':
       // Zeros that were data count; padding of the pool's own counts only where it says so.
-      return !filled && user.attributes.get('ceil_mode') === undefined;
+      return !filled && isPlainPool(user, pads);
     case 'MaxPool':
-      // The pool pads with −∞: the same only where nothing is below zero.
-      return !filled && isNonNegative(value, context);
+      // The pool pads with −∞: the same only where nothing is below zero. Indices count no padding.
+      return (
+        !filled && isPlainPool(user, pads) && !user.outputs[1] && isNonNegative(value, context)
+      );
     default:
       return false;
   }
+}
+
+/** Each window has data in it: the runtime takes only pads smaller than the kernel. */
+function isPlainPool(node: Node, pads: readonly number[]): boolean {
+  const kernel = intsOf(node, 'kernel_shape') ?? [];
+  const fits = pads.every((pad, at) => pad < (kernel[at % kernel.length] ?? 0));
+  return fits && intOf(node, 'ceil_mode', 0) === 0 && !isDilated(node);
+}
+
+export function isDilated(node: Node): boolean {
+  return intsOf(node, 'dilations')?.some((dilation) => dilation !== 1) ?? false;
 }
 
 function takePads(user: Node, pads: readonly number[]): void {
@@ -80,6 +97,8 @@ export const explicitPads: Rewrite = {
     for (const node of nodesOf(context, 'Conv', 'MaxPool', 'AveragePool')) {
       const auto = textOf(node, 'auto_pad', 'NOTSET');
       if (auto !== 'SAME_UPPER' && auto !== 'SAME_LOWER') continue;
+      // The runtime leaves dilation out of the padding of pools, and rounds up where asked to.
+      if (node.op !== 'Conv' && (isDilated(node) || intOf(node, 'ceil_mode', 0) !== 0)) continue;
       const sizes = context.shape(node.inputs[0])?.slice(2);
       const kernel =
         intsOf(node, 'kernel_shape') ?? context.rewriter.constant(node.inputs[1])?.dims.slice(2);

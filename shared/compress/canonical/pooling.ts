@@ -1,7 +1,8 @@
-import { intOf, intsOf } from '../../onnx/attributes.ts';
+import { intOf, intsOf, textOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { makeNode } from '../attributes.ts';
 import { int64Tensor, integersOf } from '../tensors.ts';
+import { isDilated } from './padding.ts';
 import { nodesOf, type Rewrite, type RewriteContext } from './rewrite.ts';
 
 /** Writes every mean over the whole map as GlobalAveragePool, which has an integer kernel. */
@@ -20,7 +21,8 @@ export const pooling: Rewrite = {
   },
 };
 
-function reducesMap(node: Node, { rewriter, shape }: RewriteContext): boolean {
+function reducesMap(node: Node, { rewriter, shape, type }: RewriteContext): boolean {
+  if (type(node.inputs[0]) !== 'float') return false;
   const axes = intsOf(node, 'axes') ?? integersOf(rewriter.constant(node.inputs[1]));
   const rank = shape(node.inputs[0])?.length;
   if (!axes || rank !== 4) return false;
@@ -32,7 +34,8 @@ function poolsMap(node: Node, { shape }: RewriteContext): boolean {
   const map = shape(node.inputs[0])?.slice(2);
   const kernel = intsOf(node, 'kernel_shape');
   const pads = intsOf(node, 'pads') ?? [];
-  if (!map || !kernel || pads.some((pad) => pad !== 0)) return false;
+  const padded = pads.some((pad) => pad !== 0) || textOf(node, 'auto_pad', 'NOTSET') !== 'NOTSET';
+  if (!map || !kernel || padded || isDilated(node)) return false;
   return map.length === kernel.length && map.every((size, axis) => size === kernel[axis]);
 }
 

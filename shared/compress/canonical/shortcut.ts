@@ -27,7 +27,8 @@ interface Steps {
 }
 
 function rewriteShortcut(pad: Node, context: RewriteContext): boolean {
-  const { rewriter, shape } = context;
+  const { rewriter, shape, type } = context;
+  if (type(pad.outputs[0]) !== 'float') return false;
   const added = channelPads(pad, context);
   const steps = added && stridesBefore(pad.inputs[0] ?? '', context);
   const channels = steps && shape(steps.source)?.[1];

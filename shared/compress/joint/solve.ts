@@ -47,7 +47,7 @@ export async function solveJoint(work: Work, options: JointOptions): Promise<Can
     const whole = await calibrationOf(work, { v: 1, bits: 8 });
     const { fitPath, judgePath } = await splitCalibration(whole.path, folder);
     const { record: _, ...request } = work.request;
-    const fitted = startWork(work.source, { ...request, calibrationPath: fitPath });
+    const fitted = startWork(work.source, { ...request, calibrationPath: fitPath }, work);
     const judge = await judgeOf(work, judgePath);
     const { threads, timingSeconds: seconds } = options;
     const { signal } = judge;

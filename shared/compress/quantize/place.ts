@@ -11,6 +11,8 @@ export interface Placement {
   readonly integer: ReadonlySet<Node>;
   /** Bounds that a quantizer replaces, by the value they are put on. */
   readonly absorbed: ReadonlySet<Node>;
+  /** Values that only their quantizer bounds, below by zero and above by this. */
+  readonly bounded: ReadonlyMap<string, number>;
   /** Values that integer nodes make: each has a Q behind it. */
   readonly made: ReadonlySet<string>;
   /** Values that float nodes make and integer nodes use: each gets a Q beside it. */
@@ -33,6 +35,7 @@ export function place(rewriter: Rewriter, wanted: (node: Node) => boolean): Plac
     demanded,
     integer: new Set(),
     absorbed: new Set(),
+    bounded: new Map(),
     made: new Set(),
     entering: new Set(),
     floatOutput: new Set(),
@@ -49,6 +52,7 @@ interface State {
   readonly demanded: ReadonlySet<string>;
   readonly integer: Set<Node>;
   readonly absorbed: Set<Node>;
+  readonly bounded: Map<string, number>;
   readonly made: Set<string>;
   readonly entering: Set<string>;
   readonly floatOutput: Set<Node>;
@@ -95,13 +99,15 @@ function takeInteger(node: Node, inputs: readonly string[], state: State): void 
 }
 
 /** The value after the Relu or Clip that only this node feeds: its quantizer does their work. */
-function absorbBounds(node: Node, { rewriter, absorbed }: State): string {
+function absorbBounds(node: Node, { rewriter, absorbed, bounded }: State): string {
   let [value = ''] = node.outputs;
   for (;;) {
     const next = rewriter.onlyConsumer(value);
     if (next?.domain !== '' || !isBoundAtZero(next, rewriter)) return value;
+    const high = Math.min(bounded.get(value) ?? Number.POSITIVE_INFINITY, topOf(next, rewriter));
     absorbed.add(next);
     [value = ''] = next.outputs;
+    bounded.set(value, high);
   }
 }
 
@@ -111,6 +117,11 @@ function isBoundAtZero(node: Node, rewriter: Rewriter): boolean {
   if (node.op !== 'Clip') return false;
   const [low, high] = [1, 2].map((at) => floatsOf(rewriter.constant(node.inputs[at]))?.[0]);
   return low === 0 && (high === undefined ? (node.inputs[2] ?? '') === '' : high > 0);
+}
+
+function topOf({ op, inputs }: Node, rewriter: Rewriter): number {
+  const high = op === 'Clip' ? floatsOf(rewriter.constant(inputs[2]))?.[0] : undefined;
+  return high ?? Number.POSITIVE_INFINITY;
 }
 
 /** Whether an integer node will use the value, directly or past nodes that only move numbers. */

@@ -2,9 +2,10 @@
  * What an operator is to 8-bit arithmetic on ONNX Runtime's CPU kernels: the fusions of
  * core/optimizer/qdq_transformer/selectors_actions/qdq_selector_action_transformer.cc.
  */
-import { intOf, textOf } from '../../onnx/attributes.ts';
-import type { Node } from '../../onnx/graph.ts';
+import { floatOf, intOf, intsOf, textOf } from '../../onnx/attributes.ts';
+import type { Node, Tensor } from '../../onnx/graph.ts';
 import type { Rewriter } from '../rewriter.ts';
+import { floatsOf } from '../tensors.ts';
 
 export type Role =
   /** Multiplies activations with constant weights: what 8 bits are for. */
@@ -48,8 +49,22 @@ export function roleOf(node: Node, rewriter: Rewriter): Role {
   const role = roles[node.op] ?? 'other';
   if (role === 'compute') return whyNoKernel(node, rewriter) === undefined ? 'compute' : 'other';
   if (node.op === 'MaxPool' && (node.outputs[1] ?? '') !== '') return 'other';
-  if (node.op === 'Resize' && textOf(node, 'mode', 'nearest') !== 'nearest') return 'other';
+  if (node.op === 'Resize' && !picksNearest(node)) return 'other';
+  // The integer kernel of the mean knows no dilation (qlinear_pool.cc).
+  if (node.op === 'AveragePool' && intsOf(node, 'dilations')?.some((step) => step !== 1)) {
+    return 'other';
+  }
   return role;
+}
+
+/** Takes numbers from its input and no others: a crop may reach beyond it. */
+function picksNearest(node: Node): boolean {
+  const crops = textOf(node, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize';
+  return textOf(node, 'mode', 'nearest') === 'nearest' && !crops;
+}
+
+function isAllFinite(tensor: Tensor): boolean {
+  return floatsOf(tensor)?.every(Number.isFinite) ?? false;
 }
 
 /** Why a Conv, Gemm or MatMul cannot be computed in integers; undefined where it can. */
@@ -58,8 +73,11 @@ export function whyNoKernel(node: Node, rewriter: Rewriter): string | undefined 
   if (!weight) return 'its weights are not constant';
   if (weight.type !== 'float') return `its weights are ${weight.type}, not float`;
   if (rewriter.constant(node.inputs[0])) return 'its input is constant';
+  if (!isAllFinite(weight)) return 'its weights are not finite';
   const bias = node.inputs[2] ?? '';
-  if (bias !== '' && rewriter.constant(bias)?.type !== 'float') return 'its bias is not constant';
+  const biases = rewriter.constant(bias);
+  if (bias !== '' && biases?.type !== 'float') return 'its bias is not constant';
+  if (biases && !isAllFinite(biases)) return 'its bias is not finite';
   switch (node.op) {
     case 'Conv':
       return weight.dims.length === 4 || weight.dims.length === 3
@@ -67,7 +85,10 @@ export function whyNoKernel(node: Node, rewriter: Rewriter): string | undefined 
         : 'only maps of one or two dimensions have a kernel';
     case 'Gemm': {
       const plain = intOf(node, 'transA', 0) === 0 && intOf(node, 'transB', 0) === 1;
-      return plain ? undefined : 'its operands are transposed or scaled';
+      const scaled = floatOf(node, 'alpha', 1) !== 1 || floatOf(node, 'beta', 1) !== 1;
+      if (!plain || scaled) return 'its operands are transposed or scaled';
+      const wide = biases && biases.dims.join() !== `${weight.dims[0]}`;
+      return wide ? 'its bias is not one number per output' : undefined;
     }
     case 'MatMul':
       return weight.dims.length === 2 ? undefined : 'its weights are not a matrix';

@@ -24,6 +24,7 @@ export function shareScales(
 ): SharedScales {
   const parents = new Map<string, string>();
   const ranges = new Map<string, ActivationRange>();
+  const bounded = new Map(placement.bounded);
   const rootOf = (value: string): string => {
     let root = placement.rangeOf(value);
     for (let next = parents.get(root); next !== undefined; next = parents.get(root)) root = next;
@@ -36,8 +37,13 @@ export function shareScales(
     for (const input of node.inputs) {
       const [from, to] = [rootOf(input), rootOf(output)];
       if (from === to || extent(rangeOf(from)) < leastShare * extent(rangeOf(to))) continue;
-      ranges.set(to, union(rangeOf(from), rangeOf(to)));
+      const joint = union(rangeOf(from), rangeOf(to));
+      // A bound that lies in the quantizer's range alone must not go with the range.
+      if ([from, to].some((root) => breaks(joint, rangeOf(root), bounded.get(root)))) continue;
+      ranges.set(to, joint);
       parents.set(from, to);
+      const highs = [from, to].flatMap((root) => bounded.get(root) ?? []);
+      if (highs.length > 0) bounded.set(to, Math.min(...highs));
     }
   }
   return { rootOf, rangeOf };
@@ -45,6 +51,12 @@ export function shareScales(
 
 function extent({ min, max }: ActivationRange): number {
   return Math.max(max, 0) - Math.min(min, 0);
+}
+
+/** Numbers that the bound cuts off, below zero or above `high`, become possible. */
+function breaks(joint: ActivationRange, own: ActivationRange, high: number | undefined): boolean {
+  if (high === undefined) return false;
+  return joint.min < Math.min(0, own.min) || joint.max > Math.max(high, own.max);
 }
 
 function union(a: ActivationRange, b: ActivationRange): ActivationRange {
