@@ -2,11 +2,13 @@
  * Builds a variant from a model, a recipe and a record of measurements. Pure: the same three give
  * the same bytes on any machine.
  */
+
 import { digestOf } from '../digest.ts';
 import { FettleError } from '../errors.ts';
 import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
+import { entryOf } from '../table.ts';
 import { quantizedAlready } from './already-quantized.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { equalize } from './correct/equalize.ts';
@@ -39,7 +41,7 @@ export function hasIntegers(recipe: Recipe): boolean {
 export function wordBitsOf(recipe: Recipe): QuantizeOptions['wordBits'] {
   if (recipe.scheme !== 'pow2') return undefined;
   return (layer) => {
-    const bits = recipe.layers?.[layer] ?? recipe.bits;
+    const bits = entryOf(recipe.layers, layer) ?? recipe.bits;
     return bits === 8 || bits === 4 || bits === 2 ? bits : undefined;
   };
 }

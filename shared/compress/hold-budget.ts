@@ -1,4 +1,5 @@
 /** Holds a quality budget for one model: makes what `defend` asks for, and measures it. */
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { openNpz } from '../evaluate/npz.ts';
 import { chooseMetric } from '../evaluate/outcome.ts';
 import { measureQuality } from '../evaluate/quality.ts';
 import type { Quality } from '../protocol/tuning.ts';
+import { entryOf } from '../table.ts';
 import { paretoFront } from './allocate/front.ts';
 import { unitsOf } from './allocate/mixed.ts';
 import { widthsAbove } from './allocate/widths.ts';
@@ -105,7 +107,7 @@ async function retreatsOf(work: Work, recipe: Recipe): Promise<Retreat[]> {
 async function widerRecipes(work: Work, recipe: Recipe): Promise<Retreat[]> {
   // Without calibration data there is nothing to rank layers by.
   if (work.request.calibrationPath === null) return moreBits(recipe, []);
-  const own = (layer: string) => recipe.layers?.[layer] ?? recipe.bits;
+  const own = (layer: string) => entryOf(recipe.layers, layer) ?? recipe.bits;
   const { units } = await unitsOf(work, recipe, (layer) => widthsAbove(own(layer)));
   if (isWeightOnly(recipe)) return moreBits(recipe, paretoFront(units, { cost: 'bytes' }));
   const noise = ({ options }: (typeof units)[number]) =>

@@ -1,6 +1,7 @@
 /** Operators that draw random numbers: two runs of their model differ. */
 import { intOf } from '../onnx/attributes.ts';
 import type { Model, Node } from '../onnx/graph.ts';
+import { inlineFunctions } from '../onnx/inline.ts';
 import { allNodes } from '../onnx/walk.ts';
 
 const drawing: ReadonlySet<string> = new Set([
@@ -13,7 +14,8 @@ const drawing: ReadonlySet<string> = new Set([
 ]);
 
 /** One sentence for the report; null where every run of the model gives the same. */
-export function randomOperators({ graph }: Model): string | null {
+export function randomOperators(model: Model): string | null {
+  const { graph } = inlineFunctions(model).model;
   const ops = new Set([...allNodes(graph)].filter(draws).map(({ op }) => op));
   if (ops.size === 0) return null;
   const names = [...ops].sort().join(', ');

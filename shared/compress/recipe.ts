@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { canonicalJson } from '../canonical-json.ts';
 import { type Digest, digestOfJson } from '../digest.ts';
+import { namedRecord } from '../named-record.ts';
 
 export const bitWidths = [32, 16, 8, 4, 2] as const;
 export type BitWidth = (typeof bitWidths)[number];
@@ -33,12 +34,12 @@ export const Recipe = v.strictObject({
   /** Bits of every layer that `layers` does not name. 32 is float. */
   bits: Bits,
   /** Bits by node name, of layers that differ. */
-  layers: v.optional(v.record(v.string(), Bits)),
+  layers: v.optional(namedRecord(Bits)),
   /**
    * The share of prunable channels kept: of all groups together, which are weighed against each
    * other, or of each group that is named.
    */
-  keep: v.optional(v.union([KeepRatio, v.record(v.string(), KeepRatio)])),
+  keep: v.optional(v.union([KeepRatio, namedRecord(KeepRatio)])),
   /**
    * Residual blocks that become one convolution each: so many, those that disturb least, or those
    * named by the node that adds the shortcut.
@@ -47,7 +48,7 @@ export const Recipe = v.strictObject({
   /** Residual blocks that go, the layers before them taking their part; likewise. */
   dropped: v.optional(v.union([BlockCount, v.array(v.string())])),
   /** Layers that become two, one behind the other, and how many channels are between them. */
-  ranks: v.optional(v.record(v.string(), Rank)),
+  ranks: v.optional(namedRecord(Rank)),
   /**
    * Weights that become zero, the others making up for them: their share, or `N:M`, which keeps N
    * of each M consecutive weights of an output channel. It saves transfer, not time.

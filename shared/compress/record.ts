@@ -3,6 +3,7 @@
  * the machine (a kernel rounds as it likes); building from the record does not.
  */
 import * as v from 'valibot';
+import { namedRecord } from '../named-record.ts';
 import { DigestText } from '../protocol/fields.ts';
 import { Recipe } from './recipe.ts';
 
@@ -32,21 +33,17 @@ const PruneRecord = v.strictObject({
   /** Residual blocks that are gone. */
   dropped: v.optional(v.array(v.string())),
   /** Places of the units that go, by the name of their group. */
-  removed: v.record(v.string(), v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
+  removed: namedRecord(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
   /**
    * Weights of layers that were fitted again, by layer name: float32, little-endian, in base64, in
    * the order of the layer's own tensor.
    */
-  weights: v.record(
-    v.string(),
-    v.strictObject({ weights: v.string(), bias: v.nullable(v.string()) }),
-  ),
+  weights: namedRecord(v.strictObject({ weights: v.string(), bias: v.nullable(v.string()) })),
   /**
    * Layers that are two: weights of the first, likewise; those of the second are in `weights`.
    */
   factors: v.optional(
-    v.record(
-      v.string(),
+    namedRecord(
       v.strictObject({
         rank: v.pipe(v.number(), v.integer(), v.minValue(1)),
         weights: v.string(),
@@ -54,7 +51,7 @@ const PruneRecord = v.strictObject({
     ),
   ),
   /** The share of zeros among the weights of layers that were made sparse, by layer name. */
-  zeros: v.optional(v.record(v.string(), v.number())),
+  zeros: v.optional(namedRecord(v.number())),
 });
 export type PruneRecord = v.InferOutput<typeof PruneRecord>;
 
@@ -67,21 +64,21 @@ export const MeasureRecord = v.strictObject({
   /** Calibration samples seen. */
   samples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** The range that each activation of the canonical graph is quantized over, by value name. */
-  ranges: v.record(v.string(), Range),
+  ranges: namedRecord(Range),
   /** What is added to the bias of each layer, per output channel, by layer name. */
-  biases: v.record(v.string(), v.array(v.number())),
+  biases: namedRecord(v.array(v.number())),
   /** What weights and bias of each layer are multiplied with before, likewise. */
-  gains: v.optional(v.record(v.string(), v.array(v.number()))),
+  gains: v.optional(namedRecord(v.array(v.number()))),
   /** What channels of an activation are divided by, and weights after it multiplied with. */
-  equalize: v.optional(v.record(v.string(), v.array(v.number()))),
+  equalize: v.optional(namedRecord(v.array(v.number()))),
   /** The largest integer weight of each output channel, where the kernel saturates, likewise. */
-  limits: v.optional(v.record(v.string(), v.array(v.number()))),
+  limits: v.optional(namedRecord(v.array(v.number()))),
   /** Rewrites that were left out, as the model would compute something else with them. */
   without: v.optional(v.array(v.string())),
   /** Layers that measurements left in float, with the reason, by layer name. */
-  float: v.record(v.string(), v.string()),
+  float: namedRecord(v.string()),
   /** By layer name. */
-  narrow: v.optional(v.record(v.string(), NarrowWeights)),
+  narrow: v.optional(namedRecord(NarrowWeights)),
   /** Where the recipe has a keep ratio. Everything else was measured on the pruned model. */
   prune: v.optional(PruneRecord),
   /** What measuring found out, one sentence each. */

@@ -9,6 +9,7 @@ export interface Rewriter {
   pinned(value: string): boolean;
   /** The one consumer of a value that nothing else needs. */
   onlyConsumer(value: string): Node | undefined;
+  /** undefined too for a constant that a caller may give another value. */
   constant(value: string | undefined): Tensor | undefined;
   /** A name that no value and no node of the graph has. */
   fresh(stem: string): string;
@@ -31,6 +32,7 @@ export interface Rewriter {
 
 export function rewriterOf(graph: Graph): Rewriter {
   const index = indexOf(graph);
+  const given = new Set(graph.inputs.map(({ name }) => name));
   const pinned = (value: string) => index.outputs.has(value) || index.captured.has(value);
   const usersOf = (value: string) => index.users.get(value) ?? [];
   const insertAt = (at: number, added: Node) => {
@@ -44,7 +46,7 @@ export function rewriterOf(graph: Graph): Rewriter {
     consumers: usersOf,
     onlyConsumer: (value) =>
       usersOf(value).length === 1 && !pinned(value) ? usersOf(value)[0] : undefined,
-    constant: (value) => (value ? graph.initializers.get(value) : undefined),
+    constant: (value) => (value && !given.has(value) ? graph.initializers.get(value) : undefined),
     fresh: (stem) => fresh(index, stem),
     addConstant(stem, tensor) {
       const name = fresh(index, stem);

@@ -4,6 +4,7 @@
  * one layer changed and all others in float, as HAWQ-V3 (Yao et al., ICML 2021) and ZeroQ (Cai et
  * al., CVPR 2020, §3.2) rank layers. Calibration data only.
  */
+
 import { batches, type DataSet } from '../evaluate/dataset.ts';
 import { openExact } from '../evaluate/exact.ts';
 import { noiseRatio } from '../evaluate/metrics.ts';
@@ -11,6 +12,7 @@ import type { Session } from '../evaluate/runtime.ts';
 import { numbersOf, type Tensors } from '../evaluate/tensor.ts';
 import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
+import { entryOf } from '../table.ts';
 import type { Progress } from '../variants.ts';
 import { computeLayers, type QuantizeOptions, quantizeModel } from './quantize/quantize.ts';
 
@@ -91,7 +93,7 @@ async function noiseOf(
 /** Of the output that differs most. */
 function distance(got: Tensors, expected: Tensors): number {
   const ratios = Object.entries(expected).map(([name, tensor]) => {
-    const other = got[name];
+    const other = entryOf(got, name);
     if (!other || tensor.type === 'string') return 0;
     return noiseRatio(numbersOf(other), numbersOf(tensor));
   });

@@ -1,7 +1,9 @@
 /** Which layers stay float before anything is measured: by the recipe, by the target's table. */
+
 import { intOf } from '../onnx/attributes.ts';
 import type { Graph, Model, Node } from '../onnx/graph.ts';
 import { feeds } from '../onnx/graph.ts';
+import { emptyTable, entryOf } from '../table.ts';
 import { weightedNodes } from './quantize/quantize.ts';
 import type { Recipe } from './recipe.ts';
 import { type Rewriter, rewriterOf } from './rewriter.ts';
@@ -9,9 +11,10 @@ import type { Target } from './targets.ts';
 
 /** Layers to which the recipe gives 32 bits. */
 export function floatByRecipe(model: Model, recipe: Recipe): Record<string, string> {
-  const float: Record<string, string> = {};
+  const float = emptyTable<string>();
   for (const { name } of weightedNodes(rewriterOf(model.graph))) {
-    if ((recipe.layers?.[name] ?? recipe.bits) === 32) float[name] = 'the recipe keeps it in float';
+    if ((entryOf(recipe.layers, name) ?? recipe.bits) === 32)
+      float[name] = 'the recipe keeps it in float';
   }
   return float;
 }
@@ -24,9 +27,9 @@ export function floatByTable(
 ): Record<string, string> {
   const rewriter = rewriterOf(graph);
   const inputs = new Set(feeds(graph).map((input) => input.name));
-  const float: Record<string, string> = {};
+  const float = emptyTable<string>();
   for (const node of graph.nodes) {
-    if (node.name in said) continue;
+    if (Object.hasOwn(said, node.name)) continue;
     const reason = node.op === 'Conv' ? whyFloat(node, rewriter, { inputs, target }) : undefined;
     if (reason !== undefined) float[node.name] = reason;
   }

@@ -1,7 +1,9 @@
 /** What was built is loaded and run before it is written. */
+
 import { FettleError } from '../errors.ts';
 import { openSession } from '../evaluate/runtime.ts';
 import { numbersOf, type RuntimeTensor, type Tensors } from '../evaluate/tensor.ts';
+import { entryOf } from '../table.ts';
 import { type Recipe, recipeName } from './recipe.ts';
 import { runEach, type SourceRuns } from './source-runs.ts';
 
@@ -52,7 +54,7 @@ interface Fault {
 
 function faultsBetween(expected: Tensors, got: Tensors): Fault[] {
   return Object.entries(expected).flatMap(([name, tensor]): Fault[] => {
-    const own = got[name];
+    const own = entryOf(got, name);
     if (own?.type !== tensor.type || own.dims.length !== tensor.dims.length) {
       return [{ said: `output ${name} has another type or rank than the source's`, fatal: true }];
     }

@@ -2,8 +2,10 @@
  * A data set: for each model input one array whose leading axis counts samples, and labels where
  * there are any.
  */
+
 import { FettleError, reasonOf } from '../errors.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
+import { emptyTable, entryOf } from '../table.ts';
 import type { InputPreparation } from './manifest.ts';
 import { type NpyArray, type Npz, npzBytesMax, openNpz, readArray, readRows } from './npz.ts';
 import { type Prepare, planPreparation, shapeText } from './prepare.ts';
@@ -62,7 +64,7 @@ export async function openDataSet(path: string, options: DataSetOptions): Promis
   const sources = options.inputs.map((input) =>
     planSource(npz, input, {
       names,
-      preparation: options.preparation?.[input.name] ?? {},
+      preparation: entryOf(options.preparation, input.name) ?? {},
       options,
     }),
   );
@@ -212,7 +214,7 @@ const chunkBytes = 1 << 20;
 
 /** Samples as one run of `size`, the last one repeated where some are missing. */
 function prepareBatch(dataSet: DataSet, samples: readonly Sample[], size: number): Batch {
-  const feeds: Tensors = {};
+  const feeds: Tensors = emptyTable();
   for (const [at, { input, array, prepare, scalar }] of dataSet.sources.entries()) {
     const parts = samples.flatMap(({ rows }) => rows[at] ?? []);
     const rows = concatenate(parts, size);

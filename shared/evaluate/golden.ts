@@ -3,7 +3,9 @@
  * where the variant is built and checked on the device, because a kernel can be right on one
  * processor and wrong on another.
  */
+
 import { FettleError } from '../errors.ts';
+import { emptyTable, entryOf } from '../table.ts';
 import { batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
@@ -81,7 +83,7 @@ export async function checkGolden(session: Session, goldenPath: string): Promise
     const results = await session.run(feeds);
     const expected = Object.entries(runOf(golden.outputs, run, golden.runs));
     for (const [at, [name, tensor]] of expected.entries()) {
-      const got = results[name];
+      const got = entryOf(results, name);
       const wanted = splitSamples(tensor, { count: golden.batch, batch: golden.batch });
       const gotten = got ? splitSamples(got, { count: golden.batch, batch: golden.batch }) : [];
       for (const [sample, values] of wanted.entries()) {
@@ -136,7 +138,7 @@ function sampleCount(dataSet: DataSet, asked: number): number {
 function stackRuns(runs: readonly Run[], batch: number): Record<string, NpyArray> | null {
   const [first] = runs;
   if (first === undefined) return null;
-  const arrays: Record<string, NpyArray> = {};
+  const arrays = emptyTable<NpyArray>();
   for (const [role, prefix] of Object.entries(prefixes)) {
     const tensorsOf = (run: Run) => (role === 'input' ? run.feeds : run.outputs);
     for (const name of Object.keys(tensorsOf(first))) {
@@ -179,8 +181,8 @@ interface Golden {
 
 async function readGolden(path: string, session: Session): Promise<Golden> {
   const npz = await openNpz(path, { maxBytes: bytesMax });
-  const inputs: Record<string, NpyArray> = {};
-  const outputs: Record<string, NpyArray> = {};
+  const inputs = emptyTable<NpyArray>();
+  const outputs = emptyTable<NpyArray>();
   for (const name of npz.arrays.keys()) {
     const to = name.startsWith(prefixes.input) ? inputs : outputs;
     to[name.slice(name.indexOf(':') + 1)] = await readArray(npz, name);
@@ -199,7 +201,7 @@ async function readGolden(path: string, session: Session): Promise<Golden> {
 
 /** The part of each array that one run is fed or answers. */
 function runOf(arrays: Readonly<Record<string, NpyArray>>, run: number, runs: number): Tensors {
-  const tensors: Tensors = {};
+  const tensors: Tensors = emptyTable();
   for (const [name, { type, shape, data }] of Object.entries(arrays)) {
     const [rows = 0, ...rest] = shape;
     const size = data.length / runs;

@@ -1,6 +1,7 @@
 /** `fettle.json`: what a package says about its model, its data and what must hold. */
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
+import { namedRecord } from '../named-record.ts';
 import { Name } from '../protocol/fields.ts';
 import { objectives } from '../protocol/tuning.ts';
 
@@ -40,7 +41,7 @@ export const Manifest = v.strictObject({
       agreement: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
     }),
   ),
-  inputs: v.optional(v.record(v.string(), InputPreparation)),
+  inputs: v.optional(namedRecord(InputPreparation)),
   /** What devices are to try besides what they try anyway. */
   recipes: v.optional(v.pipe(v.array(Recipe), v.maxLength(16))),
 });

@@ -4,6 +4,7 @@
 import { argv } from 'node:process';
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../errors.ts';
+import { namedRecord } from '../named-record.ts';
 import { ownPeakMiB } from '../process-memory.ts';
 import { benchFeeds } from './bench.ts';
 import { InputPreparation } from './manifest.ts';
@@ -13,7 +14,7 @@ const Model = v.object({
   modelPath: v.string(),
   threads: v.number(),
   dataPath: v.nullable(v.string()),
-  preparation: v.optional(v.record(v.string(), InputPreparation)),
+  preparation: v.optional(namedRecord(InputPreparation)),
 });
 
 const runs = 10;

@@ -1,6 +1,8 @@
 /** Runs a model over a data set and says how good it is, alone or against its source. */
+
 import { FettleError } from '../errors.ts';
 import type { Quality } from '../protocol/tuning.ts';
+import { entryOf } from '../table.ts';
 import type { Progress } from '../variants.ts';
 import { type Batch, batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';
@@ -129,7 +131,7 @@ export async function samplesOf(session: Session, batch: Batch, dataSet: DataSet
   const results = await session.run(batch.feeds);
   const size = dataSet.batchVaries ? batch.count : dataSet.batch;
   const split = session.outputs.flatMap(({ name, type }) => {
-    const tensor = results[name];
+    const tensor = entryOf(results, name);
     if (tensor === undefined || type === 'string') return [];
     return [splitSamples(tensor, { count: batch.count, batch: size })];
   });

@@ -7,8 +7,9 @@ import { FettleError, reasonOf } from '../errors.ts';
 import type { ElementType } from '../onnx/graph.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
 import { type OwnRuntime, ownRuntime } from './own-runtime.ts';
+import { isLost, nameWithoutProto, nameWithProto, withoutProto } from './proto-name.ts';
 import type { RuntimeTensor, Tensors } from './tensor.ts';
-import { orUnrunnable, refusalOfOutputs, unrunnable } from './unrunnable.ts';
+import { orUnrunnable, refusalOfOutputs, refusalOfSequences, unrunnable } from './unrunnable.ts';
 
 export interface SessionOptions {
   readonly threads: number;
@@ -62,10 +63,10 @@ export async function openSession(
   const path = typeof model === 'string' ? model : (options.name ?? 'model');
   if (typeof model === 'string') await requireFile(model);
   const runtime = await loadRuntime();
-  const native = await orUnrunnable(path, () => create(runtime, model, options));
+  const native = await orUnrunnable(path, () => createNamed(runtime, model, options));
   const inputs = infosOf(native.inputMetadata);
   const outputs = infosOf(native.outputMetadata);
-  const refusal = refusalOfOutputs(outputs);
+  const refusal = refusalOfOutputs(outputs) ?? refusalOfSequences(native.outputMetadata);
   if (refusal !== null) {
     await native.release();
     throw unrunnable(path, refusal);
@@ -76,9 +77,12 @@ export async function openSession(
     outputs,
     run: (feeds) =>
       orUnrunnable(path, async () => {
-        const results = await native.run(nativeFeeds(runtime, feeds), fetches);
+        const results = await native.run(
+          nativeFeeds(runtime, feeds),
+          fetches.map(nameWithoutProto),
+        );
         return Object.fromEntries(
-          fetches.map((name) => [name, fromNative(requireValue(results[name]))]),
+          fetches.map((name) => [name, fromNative(requireValue(results[nameWithoutProto(name)]))]),
         );
       }),
     release: async () => {
@@ -129,6 +133,18 @@ function loadOwn({ folder, entry, version }: OwnRuntime): Runtime {
 async function requireFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => null);
   if (!found?.isFile()) throw new FettleError('FILE_MISSING', { path });
+}
+
+async function createNamed(
+  runtime: Runtime,
+  model: string | Uint8Array,
+  options: SessionOptions,
+): Promise<NativeSession> {
+  const native = await create(runtime, model, options);
+  const values = [...native.inputMetadata, ...native.outputMetadata];
+  if (!values.some(({ name }) => isLost(name))) return native;
+  await native.release();
+  return create(runtime, await withoutProto(model), options);
 }
 
 function create(
@@ -183,7 +199,7 @@ function infosOf(metadata: NativeSession['inputMetadata']): TensorInfo[] {
     value.isTensor
       ? [
           {
-            name: value.name,
+            name: nameWithProto(value.name),
             type: formatType(value.type),
             shape: value.shape.map((dim) => (typeof dim === 'number' ? dim : -1)),
           },
@@ -198,7 +214,10 @@ function formatType(type: NativeTensor['type']): ElementType {
 
 function nativeFeeds(runtime: Runtime, feeds: Readonly<Tensors>): Record<string, NativeTensor> {
   return Object.fromEntries(
-    Object.entries(feeds).map(([name, tensor]) => [name, toNative(runtime, tensor)]),
+    Object.entries(feeds).map(([name, tensor]) => [
+      nameWithoutProto(name),
+      toNative(runtime, tensor),
+    ]),
   );
 }
 

@@ -22,6 +22,18 @@ export function refusalOfOutputs(outputs: readonly TensorInfo[]): string | null 
   return `its output ${narrow.name} is ${narrow.type}, which the runtime cannot hand out`;
 }
 
+/** Of a model that gives nothing but sequences and maps; else null. */
+export function refusalOfSequences(
+  outputs: readonly { readonly name: string; readonly isTensor: boolean }[],
+): string | null {
+  const [first] = outputs;
+  if (first === undefined || outputs.some(({ isTensor }) => isTensor)) return null;
+  return (
+    `its output ${first.name} is a sequence or a map, and the binding of the runtime hands over ` +
+    'tensors only: make the tensors inside it outputs'
+  );
+}
+
 /** The first line without the path said already and the runtime's own source locations. */
 function shortReason(thrown: unknown): string {
   const line = reasonOf(thrown)

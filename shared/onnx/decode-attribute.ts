@@ -141,16 +141,23 @@ function kindOf(draft: Draft): Kind | null {
 
 const kinds = ['float', 'int', 'string', 'tensor', 'graph', 'floats', 'ints', 'strings'] as const;
 
-/** Field 21 is `ref_attr_name`: the value is an attribute of the function around it. */
 function refersToFunction(kept: Kept | undefined, reading: Reading): boolean {
-  let refers = false;
+  return functionAttributeOf(kept, reading) !== null;
+}
+
+/**
+ * Field 21 is `ref_attr_name`: the value is that attribute of the function around it; null where it
+ * is none.
+ */
+export function functionAttributeOf(kept: Kept | undefined, reading: Reading): string | null {
+  let name: string | null = null;
   for (const raw of kept ?? []) {
     readFields(reading, raw, (field) => {
-      refers ||= field.number === 21;
+      if (field.number === 21) name = textOf(reading, field);
       return true;
     });
   }
-  return refers;
+  return name;
 }
 
 /**

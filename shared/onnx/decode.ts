@@ -70,7 +70,7 @@ function domainOf(name: string): string {
   return name === 'ai.onnx' ? '' : name;
 }
 
-function addOpset(reading: Reading, field: Field, opsets: Map<string, number>): void {
+export function addOpset(reading: Reading, field: Field, opsets: Map<string, number>): void {
   let domain = '';
   let version = 0;
   readFields(reading, bytesOf(reading, field), (part) => {
@@ -97,7 +97,7 @@ function decodeFunction(reading: Reading, field: Field): ModelFunction {
   return { domain, name, bytes };
 }
 
-function decodeGraph(reading: Reading, bytes: Uint8Array, depth: number): Graph {
+export function decodeGraph(reading: Reading, bytes: Uint8Array, depth: number): Graph {
   if (depth > maxGraphDepth) throw invalid(reading, `graphs nest deeper than ${maxGraphDepth}`);
   const sparse = new Map<string, Uint8Array>();
   const graph: Graph = {
@@ -168,7 +168,7 @@ function addOnce<T>(
   map.set(name, value);
 }
 
-function decodeNode(reading: Reading, bytes: Uint8Array, depth: number): Node {
+export function decodeNode(reading: Reading, bytes: Uint8Array, depth: number): Node {
   const attributes = new Map<string, Attribute>();
   const node: Node = { name: '', op: '', domain: '', inputs: [], outputs: [], attributes };
   const nested = (message: Uint8Array) => decodeGraph(reading, message, depth + 1);

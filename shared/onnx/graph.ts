@@ -132,6 +132,16 @@ export interface Model {
   kept?: Kept;
 }
 
+/**
+ * Constants that a caller may give another value: from IR version 4 on those that are inputs too.
+ * Where all are, an exporter has kept to the older form, in which they had to be.
+ */
+export function overridable({ irVersion, graph }: Model): string[] {
+  const { inputs, initializers } = graph;
+  const listed = inputs.flatMap(({ name }) => (initializers.has(name) ? name : []));
+  return irVersion < 4 || listed.length === initializers.size ? [] : listed;
+}
+
 /** The inputs a caller must feed: those that no initializer gives. */
 export function feeds(graph: Graph): ValueInfo[] {
   return graph.inputs.filter((input) => !graph.initializers.has(input.name));

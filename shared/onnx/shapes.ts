@@ -3,7 +3,14 @@
  * Sizes that vary keep their names. Small integer tensors are computed on the way, because
  * exporters compute shapes from shapes.
  */
-import type { Dimension, Graph, Model, Node, ValueInfo } from './graph.ts';
+import {
+  type Dimension,
+  type Graph,
+  type Model,
+  type Node,
+  overridable,
+  type ValueInfo,
+} from './graph.ts';
 import { knownTensor } from './shapes/constants.ts';
 import { type Dims, type Known, maxRank, unknown } from './shapes/known.ts';
 import { ruleOf } from './shapes/table.ts';
@@ -14,6 +21,8 @@ interface Scope {
   readonly values: Map<string, Known>;
   readonly outer: Scope | null;
   readonly opsets: ReadonlyMap<string, number>;
+  /** Constants of the main graph whose elements a caller may change. */
+  readonly given: ReadonlySet<string>;
 }
 
 /**
@@ -28,15 +37,21 @@ export function inferShapes(model: Model): Map<string, ValueInfo> {
 
 /** The same with the elements of small integer tensors, as far as they are known. */
 export function inferKnown(model: Model): Map<string, Known> {
-  const scope: Scope = { values: new Map(), outer: null, opsets: model.opsets };
+  const given = new Set(overridable(model));
+  const scope: Scope = { values: new Map(), outer: null, opsets: model.opsets, given };
   inferGraph(model.graph, scope);
   return scope.values;
 }
 
 function inferGraph(graph: Graph, scope: Scope): void {
   const declared = declaredValues(graph);
-  for (const { name, type, dims } of graph.inputs) scope.values.set(name, { type, dims });
-  for (const [name, tensor] of graph.initializers) scope.values.set(name, knownTensor(tensor));
+  for (const [name, tensor] of graph.initializers) {
+    const { type, dims } = tensor;
+    scope.values.set(name, scope.given.has(name) ? { type, dims } : knownTensor(tensor));
+  }
+  for (const { name, type, dims } of graph.inputs) {
+    if (!graph.initializers.has(name)) scope.values.set(name, { type, dims });
+  }
   for (const node of graph.nodes) {
     const found = inferNode(node, scope);
     node.outputs.forEach((name, index) => {
@@ -83,7 +98,7 @@ function lookUp(scope: Scope, name: string): Known {
 /** What both branches agree on. */
 function inferIf(node: Node, scope: Scope): readonly Known[] {
   const branches = subgraphsOf(node).map((branch) => {
-    const inner: Scope = { values: new Map(), outer: scope, opsets: scope.opsets };
+    const inner: Scope = { ...scope, values: new Map(), outer: scope, given: new Set() };
     inferGraph(branch, inner);
     return branch.outputs.map(({ name }) => lookUp(inner, name));
   });

@@ -1,5 +1,7 @@
 /** What each layer may be stored in, what that takes, and how it disturbs the network's answers. */
+
 import type { Model, Node } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import { type MeasureOptions, quantizeOptions } from '../measure.ts';
 import { type NarrowLayer, narrowLayers } from '../narrow/layers.ts';
 import { measureNarrow } from '../narrow/measure.ts';
@@ -43,7 +45,7 @@ export function measuredWidths(
 
 /** What a recipe's own widths leave open: those of `layers` are given, others may have more. */
 export function widthsFrom(recipe: Recipe, layer: string): BitWidth[] {
-  const own = recipe.layers?.[layer];
+  const own = entryOf(recipe.layers, layer);
   return own === undefined ? widthsAbove(recipe.bits) : [own];
 }
 
@@ -161,8 +163,8 @@ function oneNarrow(
   recipe: Recipe,
   { name, bits, record }: { name: string; bits: BitWidth; record: MeasureRecord | undefined },
 ): Model {
-  const weights = record?.narrow?.[name];
-  const bias = record?.biases[name];
+  const weights = entryOf(record?.narrow, name);
+  const bias = entryOf(record?.biases, name);
   const one = { ...recipe, bits: 32, activations: 32, layers: { [name]: bits } } as const;
   const { model } = narrowModel(canonical, {
     recipe: one,

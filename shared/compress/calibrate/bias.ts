@@ -8,6 +8,7 @@
  * Singh and Alistarh, "Optimal Brain Compression", NeurIPS 2022, appendix), which the scales of the
  * weights take up: their integers stay.
  */
+
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
 import { openExact } from '../../evaluate/exact.ts';
 import type { Selection } from '../../evaluate/selection.ts';
@@ -15,6 +16,7 @@ import type { RuntimeTensor, Tensors } from '../../evaluate/tensor.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
 import { orderNodes } from '../../onnx/order.ts';
 import { writeModel } from '../../onnx/write.ts';
+import { emptyTable, entryOf } from '../../table.ts';
 import type { Progress } from '../../variants.ts';
 import { clamp, roundToEven } from '../quantize/numbers.ts';
 import { floatsOf, floatTensor, int32Tensor, integersOf } from '../tensors.ts';
@@ -55,7 +57,7 @@ export async function correctBiases(quantized: Model, options: BiasOptions): Pro
   const steps = stepsOf(quantized.graph, options.means);
   const lastUse = lastUses(steps);
   const stored = new Map<string, RuntimeTensor[]>();
-  const corrected: Corrected = { biases: {}, gains: {} };
+  const corrected: Corrected = { biases: emptyTable(), gains: emptyTable() };
   for (const [at, step] of steps.entries()) {
     options.signal.throwIfAborted();
     if (!stored.has(step.input)) {
@@ -216,9 +218,9 @@ function feedsAt(
   stored: ReadonlyMap<string, RuntimeTensor[]>,
   { at, inputs }: { at: number; inputs: Readonly<Tensors> },
 ): Tensors {
-  const feeds: Tensors = {};
+  const feeds: Tensors = emptyTable();
   for (const name of piece.inputs) {
-    const tensor = stored.get(name)?.[at] ?? inputs[name];
+    const tensor = stored.get(name)?.[at] ?? entryOf(inputs, name);
     if (tensor) feeds[name] = tensor;
   }
   return feeds;

@@ -2,6 +2,7 @@
  * Runs the float model over the calibration set and keeps what quantizing needs of each
  * activation, never the activations: memory does not grow with the number of samples.
  */
+
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
 import { openSession } from '../../evaluate/runtime.ts';
 import type { Selection } from '../../evaluate/selection.ts';
@@ -10,6 +11,7 @@ import { elementCount } from '../../onnx/elements.ts';
 import type { Model, Node, ValueInfo } from '../../onnx/graph.ts';
 import { inferShapes } from '../../onnx/shapes.ts';
 import { writeModel } from '../../onnx/write.ts';
+import { entryOf } from '../../table.ts';
 import type { Progress } from '../../variants.ts';
 import { makeNode } from '../attributes.ts';
 import { copyGraph } from '../canonical/copy.ts';
@@ -63,7 +65,7 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
         options.signal.throwIfAborted();
         const results = await session.run(batch.feeds);
         for (const value of chunk) {
-          const tensor = results[value] ?? batch.feeds[value];
+          const tensor = entryOf(results, value) ?? entryOf(batch.feeds, value);
           count(histograms, value, tensor);
           countChannels(channels.get(value), tensor);
         }

@@ -1,6 +1,9 @@
 /** Parts of a graph as models of their own, to be run with what earlier parts gave. */
+
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
+import { usesOf } from '../../onnx/walk.ts';
+import { entryOf } from '../../table.ts';
 
 export interface Piece {
   readonly nodes: readonly Node[];
@@ -19,12 +22,12 @@ export function pieceOf(
   const inputs = new Set<string>();
   const pending = [...wanted];
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (value === '' || graph.initializers.has(value)) continue;
+    if (value === '' || isConstant(graph, value)) continue;
     const maker = available.has(value) ? undefined : makers.get(value);
     if (!maker) inputs.add(value);
     else if (!taken.has(maker)) {
       taken.add(maker);
-      pending.push(...maker.inputs);
+      pending.push(...usesOf(maker));
     }
   }
   return { nodes: graph.nodes.filter((node) => taken.has(node)), inputs: [...inputs].sort() };
@@ -36,22 +39,29 @@ export function pieceModel(
   piece: Piece,
   io: { outputs: readonly string[]; like: Readonly<Record<string, RuntimeTensor>> },
 ): Model {
-  const used = new Set(piece.nodes.flatMap((node) => node.inputs));
+  const used = new Set(piece.nodes.flatMap(usesOf));
   const declared = new Map(model.graph.inputs.map(({ name, type }) => [name, type]));
   const initializers = [...model.graph.initializers].filter(([name]) => used.has(name));
+  const sparse = new Map([...(model.graph.sparse ?? [])].filter(([name]) => used.has(name)));
   const graph: Graph = {
     name: 'piece',
     nodes: [...piece.nodes],
     initializers: new Map(initializers),
     inputs: piece.inputs.map((name) => ({
       name,
-      type: io.like[name]?.type ?? declared.get(name) ?? 'float',
-      dims: io.like[name]?.dims ?? null,
+      type: entryOf(io.like, name)?.type ?? declared.get(name) ?? 'float',
+      dims: entryOf(io.like, name)?.dims ?? null,
     })),
     outputs: io.outputs.map((name) => ({ name, type: typeOf(piece, name), dims: null })),
     values: new Map(),
+    ...(sparse.size > 0 && { sparse }),
   };
-  return { irVersion: model.irVersion, opsets: model.opsets, producer: model.producer, graph };
+  const { irVersion, opsets, producer, functions } = model;
+  return { irVersion, opsets, producer, graph, ...(functions && { functions }) };
+}
+
+function isConstant({ initializers, sparse }: Graph, value: string): boolean {
+  return initializers.has(value) || (sparse?.has(value) ?? false);
 }
 
 function typeOf(piece: Piece, value: string): 'uint8' | 'float' {

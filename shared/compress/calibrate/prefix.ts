@@ -1,8 +1,10 @@
 /** The part of a model that makes some values, to be run by itself. */
+
 import { openSession } from '../../evaluate/runtime.ts';
 import type { Tensors } from '../../evaluate/tensor.ts';
 import { feeds, type Model } from '../../onnx/graph.ts';
 import { writeModel } from '../../onnx/write.ts';
+import { entryOf } from '../../table.ts';
 import { pieceModel, pieceOf } from './pieces.ts';
 
 export interface Prefix {
@@ -26,7 +28,7 @@ export async function openPrefix(
   return {
     async run(inputs) {
       const wanted = piece.inputs.flatMap((name) => {
-        const tensor = inputs[name];
+        const tensor = entryOf(inputs, name);
         return tensor ? [[name, tensor] as const] : [];
       });
       return { ...inputs, ...(await session.run(Object.fromEntries(wanted))) };

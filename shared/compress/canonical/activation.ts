@@ -48,7 +48,8 @@ function isRelu(node: Node, context: RewriteContext): boolean {
   const constants = node.inputs.flatMap((name) => context.rewriter.constant(name) ?? []);
   const [tensor] = constants;
   if (constants.length !== 1) return false;
-  const rank = context.shape(node.outputs[0])?.length ?? 0;
+  // One of more dimensions would give its own to the result.
+  const rank = context.shape(dataInput(node, context))?.length ?? 0;
   const values = floatsOf(tensor);
   return values?.length === 1 && values[0] === 0 && (tensor?.dims.length ?? 0) <= rank;
 }

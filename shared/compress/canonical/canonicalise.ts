@@ -1,5 +1,6 @@
 /** Brings a model into the one form that calibration, quantization and pruning work on. */
-import type { Graph, Model } from '../../onnx/graph.ts';
+import { type Graph, type Model, overridable } from '../../onnx/graph.ts';
+import { inlineFunctions } from '../../onnx/inline.ts';
 import { orderNodes } from '../../onnx/order.ts';
 import { activation } from './activation.ts';
 import { batchNorm } from './batchnorm.ts';
@@ -50,6 +51,7 @@ const maxRounds = 30;
 
 /** Everything that may be left out of canonicalising, in the order in which it is done. */
 export const rewriteNames: readonly string[] = [
+  'functions',
   'opset',
   ...[...always, transposes].map(({ name }) => name),
 ];
@@ -67,9 +69,14 @@ export function canonicalise(source: Model, without: readonly string[] = []): Ca
 }
 
 function settle(source: Model, all: readonly Rewrite[], without: readonly string[]): Canonical {
-  const { model, refused } = upgradedCopy(source, without);
+  const plain = without.includes('functions')
+    ? { model: source, refused: null }
+    : inlineFunctions(source);
+  const { model, refused } = upgradedCopy(plain.model, without);
   const counts = new Map<Rewrite, number>();
-  const notes: string[] = [];
+  const fixed = noLongerGiven(source);
+  const notes: string[] = fixed === null ? [] : [fixed];
+  if (plain.refused) notes.push(`Functions of the model stay as they are: ${plain.refused}.`);
   if (refused) notes.push(`The model keeps its operator set: ${refused}.`);
   const rewrites = understood(model, all).filter(({ name }) => !without.includes(name));
   for (let round = 0; round < maxRounds; round += 1) {
@@ -121,8 +128,19 @@ function understood({ opsets }: Model, all: readonly Rewrite[]): readonly Rewrit
 /** From IR version 4 on initializers need not be inputs; as inputs they would not be constant. */
 function freeConstants(model: Model): void {
   const { graph } = model;
+  const given = new Set(overridable(model));
   model.irVersion = Math.max(model.irVersion, 4);
-  graph.inputs = graph.inputs.filter((input) => !graph.initializers.has(input.name));
+  graph.inputs = graph.inputs.filter(
+    ({ name }) => !graph.initializers.has(name) || given.has(name),
+  );
+}
+
+/** What callers could give a value, though an exporter has meant no such thing; null for nothing. */
+function noLongerGiven(source: Model): string | null {
+  const { inputs, initializers } = source.graph;
+  const listed = inputs.filter(({ name }) => initializers.has(name));
+  if (source.irVersion < 4 || listed.length === 0 || overridable(source).length > 0) return null;
+  return `All ${listed.length} constants are inputs too: they can no longer be given.`;
 }
 
 function tidy(graph: Graph): void {

@@ -15,9 +15,10 @@ export const dead: Rewrite = {
       rewriter.remove(node);
       count += 1;
     }
-    const { initializers } = rewriter.graph;
+    const { initializers, inputs } = rewriter.graph;
+    const given = new Set(inputs.map(({ name }) => name));
     for (const name of [...initializers.keys()]) {
-      if (rewriter.consumers(name).length === 0 && !rewriter.pinned(name)) {
+      if (rewriter.consumers(name).length === 0 && !rewriter.pinned(name) && !given.has(name)) {
         initializers.delete(name);
       }
     }

@@ -2,6 +2,7 @@
  * Which corrections a model gets: each is tried on one half of the calibration set and judged on
  * the other, which it has not seen. Greedy: the best is kept, then another beside it.
  */
+
 import { batches, type DataSet } from '../../evaluate/dataset.ts';
 import { openExact } from '../../evaluate/exact.ts';
 import { argmax, noiseRatio } from '../../evaluate/metrics.ts';
@@ -11,6 +12,7 @@ import { elementCount } from '../../onnx/elements.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { inferShapes } from '../../onnx/shapes.ts';
 import { writeModel } from '../../onnx/write.ts';
+import { entryOf } from '../../table.ts';
 import type { Recipe } from '../recipe.ts';
 
 export type Corrections = NonNullable<Recipe['corrections']>;
@@ -147,7 +149,7 @@ function scoreOf(got: readonly Tensors[], expected: readonly Tensors[]): Score {
   let [noise, same, count] = [0, 0, 0];
   for (const [at, outputs] of expected.entries()) {
     const pairs = Object.entries(outputs).flatMap(([name, tensor]) => {
-      const other = got[at]?.[name];
+      const other = entryOf(got[at], name);
       return other && tensor.type !== 'string' ? [[other, tensor] as const] : [];
     });
     noise += Math.max(

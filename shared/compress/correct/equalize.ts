@@ -9,7 +9,9 @@
  * scaled back, and the product takes the scale from its other side. That holds for negative scales
  * too, so that a channel that is mostly negative can use the large positive side.
  */
+
 import type { Model, Node } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import { float, int, makeNode } from '../attributes.ts';
 import { scaleInputs, scaleOutputs } from '../canonical/affine.ts';
 import { contextOf } from '../canonical/context.ts';
@@ -27,7 +29,7 @@ export function equalize(model: Model, scales: EqualizeScales): Model {
   const copy = copyModel(model);
   const { rewriter } = contextOf(copy);
   for (const joint of jointsOf(copy)) {
-    const own = scales[joint.value];
+    const own = entryOf(scales, joint.value);
     if (own?.length !== joint.channels) continue;
     const shift = new Float64Array(joint.channels);
     const divide = { scale: Float64Array.from(own, (s) => 1 / s), shift };

@@ -1,6 +1,8 @@
 /** Chooses what the channels of a joint are divided by, from statistics of its activations. */
+
 import { intOf } from '../../onnx/attributes.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { emptyTable } from '../../table.ts';
 import { type ChannelStatistics, meanSquares } from '../calibrate/channels.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatsOf } from '../tensors.ts';
@@ -19,7 +21,7 @@ export function chooseScales(
   statistics: ReadonlyMap<string, ChannelStatistics>,
 ): Record<string, number[]> {
   const rewriter = rewriterOf(model.graph);
-  const chosen: Record<string, number[]> = {};
+  const chosen = emptyTable<number[]>();
   for (const joint of jointsOf(model)) {
     const own = statistics.get(joint.value);
     if (!own) continue;

@@ -3,9 +3,11 @@
  * by running all the models in turns, loss as noise over signal of the network's outputs on
  * samples held out, with the layers that read what changed fitted again.
  */
+
 import type { DataSet } from '../../evaluate/dataset.ts';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import type { Progress } from '../../variants.ts';
 import type { Unit } from '../allocate/front.ts';
 import { narrowLayers } from '../narrow/layers.ts';
@@ -151,7 +153,7 @@ async function groupCandidates(
       ...{ dataSet: run.dataSet, rounding: options.rounding, fit: false, limit: run.limit },
       ...{ threads: run.threads, signal: run.signal },
     });
-    const gone = record.removed[group]?.length ?? 0;
+    const gone = entryOf(record.removed, group)?.length ?? 0;
     if (gone === 0 || seen.has(gone)) continue;
     seen.add(gone);
     const pruned = prunedModel(model, record);

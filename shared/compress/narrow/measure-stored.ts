@@ -1,5 +1,7 @@
 /** Measures a recipe of 8-bit activations with weights stored in fewer bits. */
+
 import type { Model } from '../../onnx/graph.ts';
+import { emptyTable } from '../../table.ts';
 import { type MeasureOptions, measure } from '../measure.ts';
 import type { Recipe } from '../recipe.ts';
 import type { MeasureRecord, NarrowWeights } from '../record.ts';
@@ -13,7 +15,7 @@ export async function measureStored(
   recipe: Recipe,
   options: MeasureOptions,
 ): Promise<MeasureRecord> {
-  const narrow: Record<string, NarrowWeights> = {};
+  const narrow = emptyTable<NarrowWeights>();
   const model = await roundLayers(canonical, options, {
     jobsOf: (changed) => storedLayers(changed, recipe).map(jobOf),
     keep({ layer, takesBias }, { blocks, bias }) {

@@ -1,7 +1,9 @@
 /** Measures how to round each layer behind the rounded layers before it. */
+
 import { availableParallelism } from 'node:os';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { emptyTable, entryOf } from '../../table.ts';
 import type { BlockShape } from '../blockwise/blocks.ts';
 import { copyModel } from '../canonical/copy.ts';
 import type { MeasureOptions } from '../measure.ts';
@@ -36,8 +38,8 @@ export async function measureNarrow(
   recipe: Recipe,
   options: NarrowOptions,
 ): Promise<MeasureRecord> {
-  const narrow: Record<string, NarrowWeights> = {};
-  const biases: Record<string, number[]> = {};
+  const narrow = emptyTable<NarrowWeights>();
+  const biases = emptyTable<number[]>();
   const limit = limitOf(options);
   await roundLayers(canonical, options, {
     jobsOf: (model) => weightOnlyJobs(model, recipe),
@@ -101,7 +103,7 @@ export async function roundLayers(
 function weightOnlyJobs(model: Model, recipe: Recipe): NarrowJob[] {
   const target = targetOf(recipe);
   return narrowLayers(model).layers.flatMap((layer) => {
-    const bits = recipe.layers?.[layer.node.name] ?? recipe.bits;
+    const bits = entryOf(recipe.layers, layer.node.name) ?? recipe.bits;
     const plan = planOf(layer, bits, { recipe, target });
     if (plan.kind !== 'blocks') return [];
     const { op } = layer.node;

@@ -3,7 +3,9 @@
  * first, and the blocks' values then quantized to the integers of the kernel, as the runtime does
  * again when it loads the model.
  */
+
 import type { Model } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import { type BlockShape, type BlockWeights, roundToNearest } from '../blockwise/blocks.ts';
 import { copyModel } from '../canonical/copy.ts';
 import { computeLayers } from '../quantize/quantize.ts';
@@ -33,7 +35,7 @@ export function storedLayers(model: Model, recipe: Recipe): StoredLayer[] {
   const integer = new Set(computeLayers(model).filter((name) => !(name in float)));
   return narrowLayers(model).layers.flatMap((layer) => {
     const { rows, columns, node } = layer;
-    const bits = recipe.layers?.[node.name] ?? recipe.bits;
+    const bits = entryOf(recipe.layers, node.name) ?? recipe.bits;
     if (!integer.has(node.name) || (bits !== 4 && bits !== 2)) return [];
     const blockSize = storageBlock(columns, recipe.blockSize ?? defaultBlock[bits]);
     const shape = { bits, rows, columns, blockSize };
@@ -62,7 +64,7 @@ export function storedModel(
   const model = copyModel(canonical);
   for (const { layer, shape } of storedLayers(model, recipe)) {
     const { name } = layer.node;
-    const own = narrow[name];
+    const own = entryOf(narrow, name);
     const rounded = own ? decodeWeights(own, shape, name) : roundToNearest(layer.weights, shape);
     blocks.set(name, rounded);
     replaceWeights(model, layer, { blocks: rounded, bias: own?.bias ?? [] });

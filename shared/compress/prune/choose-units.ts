@@ -1,4 +1,5 @@
 /** Chooses which units go: judged on the calibration set, all groups weighed against each other. */
+import { emptyTable } from '../../table.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
 import type { Rounding } from '../targets.ts';
@@ -24,7 +25,7 @@ export async function chooseUnits(
   const judged = await judgedGroups(dependencies, keep, { run, rounding });
   const counts = removedCounts(judged, typeof keep === 'number' ? keep : null, rounding);
   const units = new Set<number>();
-  const removed: Record<string, number[]> = {};
+  const removed = emptyTable<number[]>();
   for (const [at, { group, order }] of judged.entries()) {
     const gone = order.units.slice(0, counts[at]);
     if (gone.length === 0) continue;

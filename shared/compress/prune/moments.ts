@@ -1,7 +1,9 @@
 /** Second moments of the inputs of layers in the whole model, as choosing units needs them. */
+
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import { inverseFactor } from '../../linear/triangular.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import { openPrefix } from '../calibrate/prefix.ts';
 import { rewriterOf } from '../rewriter.ts';
 import type { MixingLayer } from './layers.ts';
@@ -35,8 +37,8 @@ export async function readersOf(
     for await (const batch of samples(run)) {
       const results = await prefix.run(batch.feeds);
       for (const one of watched) {
-        const input = results[one.layer.node.inputs[0] ?? ''];
-        const output = results[one.made];
+        const input = entryOf(results, one.layer.node.inputs[0] ?? '');
+        const output = entryOf(results, one.made);
         if (input && output) await addRows(one, { input, output }, run);
       }
       done += batch.count;

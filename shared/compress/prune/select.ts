@@ -1,4 +1,5 @@
 /** Chooses how many units each group keeps, all groups weighed against each other. Pure. */
+import { entryOf } from '../../table.ts';
 import type { Recipe } from '../recipe.ts';
 import type { Rounding } from '../targets.ts';
 import type { Group } from './groups.ts';
@@ -19,7 +20,7 @@ export function offeredGroups(groups: readonly Group[], keep: Recipe['keep']): O
   return groups.flatMap((group): Offered[] => {
     if (group.free.length < 2) return [];
     if (typeof keep === 'number') return group.summed ? [] : [{ group, keep: null }];
-    const own = keep[group.name];
+    const own = entryOf(keep, group.name);
     return own === undefined || own >= 1 ? [] : [{ group, keep: own }];
   });
 }

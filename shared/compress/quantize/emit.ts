@@ -1,5 +1,7 @@
 /** Writes a graph with QuantizeLinear/DequantizeLinear pairs around what computes in integers. */
+
 import type { Node, Tensor } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import { int, makeNode } from '../attributes.ts';
 import type { BlockWeights } from '../blockwise/blocks.ts';
 import { requantized } from '../narrow/requantize.ts';
@@ -11,7 +13,7 @@ import { floatsOf, floatTensor, int8Tensor, int32Tensor, uint8Tensor } from '../
 import { type Quantizer, quantizerOf } from './numbers.ts';
 import type { Placement } from './place.ts';
 import { type SharedScales, shareScales } from './shared-scales.ts';
-import { type LayerFloats, type QuantizedLayer, quantizeLayer } from './weights.ts';
+import { type LayerFloats, type QuantizedLayer, quantizeLayer, quantizeTensor } from './weights.ts';
 
 export interface EmitOptions {
   readonly placement: Placement;
@@ -77,6 +79,7 @@ function readDequantized(node: Node, emitter: Emitter): void {
   const { rewriter } = emitter;
   const compute = node.op === 'Conv' || node.op === 'Gemm' || node.op === 'MatMul';
   if (compute) quantizeConstants(node, emitter);
+  else quantizeOperands(node, emitter);
   node.inputs.forEach((input, at) => {
     const read = emitter.dequantized.get(input);
     if (read !== undefined) rewriter.setInput(node, at, read);
@@ -96,6 +99,30 @@ function quantizeBeside(value: string, emitter: Emitter): void {
   else if (first) rewriter.insertBefore(first, quantize);
   rewriter.insertAfter(quantize, dequantize);
   emitter.dequantized.set(value, dq);
+}
+
+/** Constants that a Concat joins activations with, each with the scale of its own values. */
+function quantizeOperands(node: Node, { rewriter, target }: Emitter): void {
+  if (node.op !== 'Concat') return;
+  node.inputs.forEach((input, at) => {
+    const tensor = rewriter.constant(input);
+    const values = floatsOf(tensor);
+    if (!tensor || !values) return;
+    const unsigned = target.activations === 'uint8';
+    const { scale, zero, integers } = quantizeTensor(values, unsigned ? 0 : -128);
+    const typed = unsigned ? uint8Tensor : int8Tensor;
+    const output = rewriter.fresh(`${input}.dq`);
+    const added = makeNode('DequantizeLinear', rewriter.fresh(`${output}.node`), {
+      inputs: [
+        rewriter.addConstant(`${input}.q`, typed(tensor.dims, integers)),
+        rewriter.addConstant(`${input}.scale`, floatTensor([], [scale])),
+        rewriter.addConstant(`${input}.zero`, typed([], [zero])),
+      ],
+      outputs: [output],
+    });
+    rewriter.insertBefore(node, added);
+    rewriter.setInput(node, at, output);
+  });
 }
 
 /** The node's result → Q → DQ, which takes the value's name: every consumer reads it. */
@@ -149,7 +176,7 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
   if (!layer || !dims) return;
   const input = parametersOf(node.inputs[0] ?? '', emitter).quantizer;
   const { weightMax } = emitter.target;
-  const limits = emitter.limits?.[node.name];
+  const limits = entryOf(emitter.limits, node.name);
   const bits = emitter.wordBits?.(node.name);
   const quantized =
     bits === undefined
@@ -189,7 +216,7 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
 
 /** The weights' steps before they are multiplied, which leaves the integers as they are. */
 function stepsBefore(node: Node, { scales }: QuantizedLayer, { gains }: Emitter): Float64Array {
-  return scales.map((scale, c) => scale / (gains?.[node.name]?.[c] ?? 1));
+  return scales.map((scale, c) => scale / (entryOf(gains, node.name)?.[c] ?? 1));
 }
 
 /** The layer's constants, output channels first, corrected as recorded. */
@@ -199,14 +226,14 @@ function layerFloats(node: Node, { rewriter, biases, gains }: Emitter): LayerFlo
   if (!weight || !values) return undefined;
   const columns = node.op === 'MatMul';
   const channels = weight.dims[columns ? 1 : 0] ?? 1;
-  const own = floatsOf(rewriter.constant(node.inputs[2]));
-  const added = columns ? undefined : biases[node.name];
-  const gainOf = (c: number) => gains?.[node.name]?.[c] ?? 1;
+  const given = floatsOf(rewriter.constant(node.inputs[2]));
+  const added = columns ? undefined : entryOf(biases, node.name);
+  const gainOf = (c: number) => entryOf(gains, node.name)?.[c] ?? 1;
   const summed =
-    own || added
+    given || added
       ? Float64Array.from(
           { length: channels },
-          (_, c) => (own?.[c] ?? 0) * gainOf(c) + (added?.[c] ?? 0),
+          (_, c) => (given?.[c] ?? 0) * gainOf(c) + (added?.[c] ?? 0),
         )
       : undefined;
   const at = transposedAt(weight.dims[0] ?? 1, values.length);

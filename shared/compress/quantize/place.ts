@@ -68,7 +68,11 @@ function visit(node: Node, state: State): void {
     case 'compute':
       if (!state.compute.has(node)) return;
       takeInteger(node, [input], state);
-      if (node.op !== 'Conv' && !feedsInteger(node.outputs[0] ?? '', state)) {
+      if (
+        node.op !== 'Conv' &&
+        !feedsInteger(node.outputs[0] ?? '', state) &&
+        !isCut(node, state)
+      ) {
         state.floatOutput.add(node);
         return;
       }
@@ -122,6 +126,12 @@ function isBoundAtZero(node: Node, rewriter: Rewriter): boolean {
 function topOf({ op, inputs }: Node, rewriter: Rewriter): number {
   const high = op === 'Clip' ? floatsOf(rewriter.constant(inputs[2]))?.[0] : undefined;
   return high ?? Number.POSITIVE_INFINITY;
+}
+
+/** The runtime merges a bound into the float layer before it could see the integers around it. */
+function isCut(node: Node, { rewriter }: State): boolean {
+  const next = rewriter.onlyConsumer(node.outputs[0] ?? '');
+  return next?.domain === '' && isBoundAtZero(next, rewriter);
 }
 
 /** Whether an integer node will use the value, directly or past nodes that only move numbers. */

@@ -1,6 +1,8 @@
 /** Turns a canonical float model into one that computes in 8-bit integers where it is asked to. */
+
 import { FettleError } from '../../errors.ts';
 import type { Model, Node } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import type { BlockWeights } from '../blockwise/blocks.ts';
 import { contextOf } from '../canonical/context.ts';
 import { copyModel } from '../canonical/copy.ts';
@@ -43,7 +45,9 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
   const reasons = new Map<string, string>();
   const supported = (model.opsets.get('') ?? 0) >= quantizableOpset;
   const wanted = (node: Node) => {
-    const reason = supported ? options.float[node.name] : `opset below ${quantizableOpset}`;
+    const reason = supported
+      ? entryOf(options.float, node.name)
+      : `opset below ${quantizableOpset}`;
     if (reason !== undefined) reasons.set(node.name, reason);
     return reason === undefined;
   };
@@ -88,7 +92,7 @@ function rangeFrom(
     for (const value of node.outputs) first.set(value, sameElements(value, rewriter));
   }
   return (value) => {
-    const range = ranges[value] ?? ranges[first.get(value) ?? ''];
+    const range = entryOf(ranges, value) ?? entryOf(ranges, first.get(value) ?? '');
     if (range) return range;
     throw new FettleError('VARIANT_FAILED', {
       recipe: 'of 8 bits',
@@ -126,8 +130,8 @@ function report(
 ): LayerReport {
   const { name, op } = node;
   if (placement.integer.has(node)) {
-    const own = limits?.[name];
-    const reason = own ? limitReason(own) : 'as the recipe asks';
+    const limited = entryOf(limits, name);
+    const reason = limited ? limitReason(limited) : 'as the recipe asks';
     const bits = stored?.(name)?.bits;
     if (bits === undefined) return { name, op, bits: 8, compute: 'integer', reason };
     const widened = `${reason}; stored in ${bits} bits, widened to 8 when the model is loaded`;

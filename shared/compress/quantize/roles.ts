@@ -2,8 +2,10 @@
  * What an operator is to 8-bit arithmetic on ONNX Runtime's CPU kernels: the fusions of
  * core/optimizer/qdq_transformer/selectors_actions/qdq_selector_action_transformer.cc.
  */
+
 import { floatOf, intOf, intsOf, textOf } from '../../onnx/attributes.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
+import { entryOf } from '../../table.ts';
 import type { Rewriter } from '../rewriter.ts';
 import { floatsOf } from '../tensors.ts';
 
@@ -46,7 +48,7 @@ const roles: Readonly<Record<string, Role>> = {
 /** The role of a node in this graph: an operator's role where this use of it has the kernel. */
 export function roleOf(node: Node, rewriter: Rewriter): Role {
   if (node.domain !== '') return 'other';
-  const role = roles[node.op] ?? 'other';
+  const role = entryOf(roles, node.op) ?? 'other';
   if (role === 'compute') return whyNoKernel(node, rewriter) === undefined ? 'compute' : 'other';
   if (node.op === 'MaxPool' && (node.outputs[1] ?? '') !== '') return 'other';
   if (node.op === 'Resize' && !picksNearest(node)) return 'other';

@@ -5,8 +5,10 @@
  * as QLinearConv and its im2col keep channels last (onnxruntime qlinearconv.cc). The depthwise
  * kernel widens to 16 bits before it multiplies, and is exact.
  */
+
 import { intOf } from '../../onnx/attributes.ts';
 import type { Model, Node } from '../../onnx/graph.ts';
+import { emptyTable } from '../../table.ts';
 import type { ChannelStatistics } from '../calibrate/channels.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatsOf, integersOf } from '../tensors.ts';
@@ -34,7 +36,7 @@ export function weightLimits(
   channels: (layer: string) => ChannelStatistics | undefined,
 ): Record<string, number[]> {
   const rewriter = rewriterOf(quantized.graph);
-  const limits: Record<string, number[]> = {};
+  const limits = emptyTable<number[]>();
   for (const node of quantized.graph.nodes) {
     const depth = depthOf(node, rewriter);
     const bounds = depth && boundsOf(node, rewriter, channels(node.name));

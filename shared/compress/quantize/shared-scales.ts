@@ -35,6 +35,8 @@ export function shareScales(
     if (node.op !== 'Concat' || !placement.integer.has(node)) continue;
     const output = placement.rangeOf(node.outputs[0] ?? '');
     for (const input of node.inputs) {
+      // Constants have a scale of their own.
+      if (!placement.made.has(input) && !placement.entering.has(input)) continue;
       const [from, to] = [rootOf(input), rootOf(output)];
       if (from === to || extent(rangeOf(from)) < leastShare * extent(rangeOf(to))) continue;
       const joint = union(rangeOf(from), rangeOf(to));

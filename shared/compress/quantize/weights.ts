@@ -68,17 +68,16 @@ function channelScale(
   return Math.fround(Math.max(wanted, needed, smallestScale));
 }
 
-/** A constant operand with one scale for all of it, as unsigned bytes. */
-export function quantizeTensor(values: Float64Array): {
-  scale: number;
-  zero: number;
-  integers: Uint8Array;
-} {
+/** A constant operand with one scale for all of it, as bytes from `low` to `low` + 255. */
+export function quantizeTensor(
+  values: Float64Array,
+  low: number,
+): { scale: number; zero: number; integers: Float64Array } {
   const range: ActivationRange = {
     min: values.reduce((least, value) => Math.min(least, value), 0),
     max: values.reduce((most, value) => Math.max(most, value), 0),
   };
-  const { scale, zero } = quantizerOf(range, { low: 0, high: 255, symmetric: false });
-  const integers = Uint8Array.from(values, (x) => clamp(roundToEven(x / scale) + zero, 0, 255));
+  const { scale, zero } = quantizerOf(range, { low, high: low + 255, symmetric: false });
+  const integers = values.map((x) => clamp(roundToEven(x / scale) + zero, low, low + 255));
   return { scale, zero, integers };
 }

@@ -1,4 +1,5 @@
 /** Says of each layer how many of its weights are zero, and of all what that saves. */
+import { entryOf } from '../../table.ts';
 import type { PruneRecord } from '../record.ts';
 import type { LayerReport } from '../report.ts';
 
@@ -7,7 +8,7 @@ export function withZeros(
   { zeros = {} }: PruneRecord,
 ): readonly LayerReport[] {
   return layers.map((layer) => {
-    const share = zeros[layer.name];
+    const share = entryOf(zeros, layer.name);
     return share === undefined ? layer : { ...layer, zeros: share };
   });
 }
