@@ -1,7 +1,17 @@
 /**
- * The entry of a table by a name from outside. `table[name]` would find `toString`, `constructor`
- * and `__proto__` in every object.
+ * Tables indexed by names from outside: every plain object answers to `toString`, `constructor` and
+ * `__proto__`.
  */
-export function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
+
+/** The table's own entry; undefined where it has none of that name. */
+export function own<T>(
+  table: Readonly<Record<string, T>> | undefined,
+  name: string,
+): T | undefined {
+  return table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** Without a prototype, so that every name can be assigned. */
+export function emptyTable<T>(): Record<string, T> {
+  return Object.create(null);
 }

@@ -8,7 +8,7 @@ import { FettleError } from '../errors.ts';
 import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
-import { entryOf } from '../table.ts';
+import { own } from '../own.ts';
 import { quantizedAlready } from './already-quantized.ts';
 import { type Canonical, canonicalise } from './canonical/canonicalise.ts';
 import { equalize } from './correct/equalize.ts';
@@ -41,7 +41,7 @@ export function hasIntegers(recipe: Recipe): boolean {
 export function wordBitsOf(recipe: Recipe): QuantizeOptions['wordBits'] {
   if (recipe.scheme !== 'pow2') return undefined;
   return (layer) => {
-    const bits = entryOf(recipe.layers, layer) ?? recipe.bits;
+    const bits = own(recipe.layers, layer) ?? recipe.bits;
     return bits === 8 || bits === 4 || bits === 2 ? bits : undefined;
   };
 }

@@ -1,7 +1,7 @@
 /** How far two runs of the same inputs lie apart. */
 
 import { numbersOf, type RuntimeTensor, type Tensors } from '../evaluate/tensor.ts';
-import { entryOf } from '../table.ts';
+import { own } from '../own.ts';
 
 /**
  * Noise power over signal power of the worst output; infinite where one is missing, has another
@@ -9,7 +9,7 @@ import { entryOf } from '../table.ts';
  */
 export function noiseShare(expected: Readonly<Tensors>, got: Readonly<Tensors>): number {
   return Object.entries(expected).reduce(
-    (most, [name, tensor]) => Math.max(most, tensorShare(tensor, entryOf(got, name))),
+    (most, [name, tensor]) => Math.max(most, tensorShare(tensor, own(got, name))),
     0,
   );
 }

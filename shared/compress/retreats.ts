@@ -1,5 +1,5 @@
 /** Recipes that take less away than the one asked for, each less than the one before. Pure. */
-import { entryOf } from '../table.ts';
+import { own } from '../own.ts';
 import type { Allocation } from './allocate/front.ts';
 import type { BitsOption } from './allocate/widths.ts';
 import { prunes, type Recipe } from './recipe.ts';
@@ -86,7 +86,7 @@ function wholeFloat({ layers: _, activations: __, ...recipe }: Recipe): Retreat 
 
 function bitsSaid(before: Recipe, after: Recipe): string {
   return Object.entries(after.layers ?? {})
-    .filter(([name, bits]) => bits !== (entryOf(before.layers, name) ?? before.bits))
+    .filter(([name, bits]) => bits !== (own(before.layers, name) ?? before.bits))
     .map(([name, bits]) => `${name} ${bits}`)
     .join(', ');
 }

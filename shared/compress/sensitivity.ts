@@ -12,7 +12,7 @@ import type { Session } from '../evaluate/runtime.ts';
 import { numbersOf, type Tensors } from '../evaluate/tensor.ts';
 import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
-import { entryOf } from '../table.ts';
+import { own } from '../own.ts';
 import type { Progress } from '../variants.ts';
 import { computeLayers, type QuantizeOptions, quantizeModel } from './quantize/quantize.ts';
 
@@ -93,7 +93,7 @@ async function noiseOf(
 /** Of the output that differs most. */
 function distance(got: Tensors, expected: Tensors): number {
   const ratios = Object.entries(expected).map(([name, tensor]) => {
-    const other = entryOf(got, name);
+    const other = own(got, name);
     if (!other || tensor.type === 'string') return 0;
     return noiseRatio(numbersOf(other), numbersOf(tensor));
   });

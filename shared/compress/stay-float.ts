@@ -3,7 +3,7 @@
 import { intOf } from '../onnx/attributes.ts';
 import type { Graph, Model, Node } from '../onnx/graph.ts';
 import { feeds } from '../onnx/graph.ts';
-import { emptyTable, entryOf } from '../table.ts';
+import { emptyTable, own } from '../own.ts';
 import { weightedNodes } from './quantize/quantize.ts';
 import type { Recipe } from './recipe.ts';
 import { type Rewriter, rewriterOf } from './rewriter.ts';
@@ -13,7 +13,7 @@ import type { Target } from './targets.ts';
 export function floatByRecipe(model: Model, recipe: Recipe): Record<string, string> {
   const float = emptyTable<string>();
   for (const { name } of weightedNodes(rewriterOf(model.graph))) {
-    if ((entryOf(recipe.layers, name) ?? recipe.bits) === 32)
+    if ((own(recipe.layers, name) ?? recipe.bits) === 32)
       float[name] = 'the recipe keeps it in float';
   }
   return float;

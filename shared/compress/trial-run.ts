@@ -3,7 +3,7 @@
 import { FettleError } from '../errors.ts';
 import { openSession } from '../evaluate/runtime.ts';
 import { numbersOf, type RuntimeTensor, type Tensors } from '../evaluate/tensor.ts';
-import { entryOf } from '../table.ts';
+import { own as entryOf } from '../own.ts';
 import { type Recipe, recipeName } from './recipe.ts';
 import { runEach, type SourceRuns } from './source-runs.ts';
 

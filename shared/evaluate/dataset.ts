@@ -4,8 +4,8 @@
  */
 
 import { FettleError, reasonOf } from '../errors.ts';
+import { emptyTable, own } from '../own.ts';
 import type { TensorInfo } from '../protocol/fields.ts';
-import { emptyTable, entryOf } from '../table.ts';
 import type { InputPreparation } from './manifest.ts';
 import { type NpyArray, type Npz, npzBytesMax, openNpz, readArray, readRows } from './npz.ts';
 import { type Prepare, planPreparation, shapeText } from './prepare.ts';
@@ -64,7 +64,7 @@ export async function openDataSet(path: string, options: DataSetOptions): Promis
   const sources = options.inputs.map((input) =>
     planSource(npz, input, {
       names,
-      preparation: entryOf(options.preparation, input.name) ?? {},
+      preparation: own(options.preparation, input.name) ?? {},
       options,
     }),
   );

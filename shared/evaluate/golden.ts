@@ -5,7 +5,7 @@
  */
 
 import { FettleError } from '../errors.ts';
-import { emptyTable, entryOf } from '../table.ts';
+import { emptyTable, own } from '../own.ts';
 import { batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
@@ -83,7 +83,7 @@ export async function checkGolden(session: Session, goldenPath: string): Promise
     const results = await session.run(feeds);
     const expected = Object.entries(runOf(golden.outputs, run, golden.runs));
     for (const [at, [name, tensor]] of expected.entries()) {
-      const got = entryOf(results, name);
+      const got = own(results, name);
       const wanted = splitSamples(tensor, { count: golden.batch, batch: golden.batch });
       const gotten = got ? splitSamples(got, { count: golden.batch, batch: golden.batch }) : [];
       for (const [sample, values] of wanted.entries()) {

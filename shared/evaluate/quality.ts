@@ -1,8 +1,8 @@
 /** Runs a model over a data set and says how good it is, alone or against its source. */
 
 import { FettleError } from '../errors.ts';
+import { own as entryOf } from '../own.ts';
 import type { Quality } from '../protocol/tuning.ts';
-import { entryOf } from '../table.ts';
 import type { Progress } from '../variants.ts';
 import { type Batch, batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';

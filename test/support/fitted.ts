@@ -10,8 +10,8 @@ import { allocate, type Tensors } from '../../shared/evaluate/tensor.ts';
 import { feeds, type Model } from '../../shared/onnx/graph.ts';
 import { readModelFile } from '../../shared/onnx/read.ts';
 import { writeModelFile } from '../../shared/onnx/write.ts';
+import { emptyTable } from '../../shared/own.ts';
 import { createRandom } from '../../shared/random.ts';
-import { emptyTable } from '../../shared/table.ts';
 import { temporaryFolder } from './fettle.ts';
 import type { Owner } from './owner.ts';
 

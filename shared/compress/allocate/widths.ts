@@ -1,7 +1,7 @@
 /** What each layer may be stored in, what that takes, and how it disturbs the network's answers. */
 
 import type { Model, Node } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own as entryOf } from '../../own.ts';
 import { type MeasureOptions, quantizeOptions } from '../measure.ts';
 import { type NarrowLayer, narrowLayers } from '../narrow/layers.ts';
 import { measureNarrow } from '../narrow/measure.ts';

@@ -16,7 +16,7 @@ import type { RuntimeTensor, Tensors } from '../../evaluate/tensor.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
 import { orderNodes } from '../../onnx/order.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { emptyTable, entryOf } from '../../table.ts';
+import { emptyTable, own as entryOf } from '../../own.ts';
 import type { Progress } from '../../variants.ts';
 import { clamp, roundToEven } from '../quantize/numbers.ts';
 import { floatsOf, floatTensor, int32Tensor, integersOf } from '../tensors.ts';

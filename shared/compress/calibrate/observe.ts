@@ -11,7 +11,7 @@ import { elementCount } from '../../onnx/elements.ts';
 import type { Model, Node, ValueInfo } from '../../onnx/graph.ts';
 import { inferShapes } from '../../onnx/shapes.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { Progress } from '../../variants.ts';
 import { makeNode } from '../attributes.ts';
 import { copyGraph } from '../canonical/copy.ts';
@@ -65,7 +65,7 @@ export async function observeModel(model: Model, options: ObserveOptions): Promi
         options.signal.throwIfAborted();
         const results = await session.run(batch.feeds);
         for (const value of chunk) {
-          const tensor = entryOf(results, value) ?? entryOf(batch.feeds, value);
+          const tensor = own(results, value) ?? own(batch.feeds, value);
           count(histograms, value, tensor);
           countChannels(channels.get(value), tensor);
         }

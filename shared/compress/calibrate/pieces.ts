@@ -3,7 +3,7 @@
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
 import { usesOf } from '../../onnx/walk.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 
 export interface Piece {
   readonly nodes: readonly Node[];
@@ -49,8 +49,8 @@ export function pieceModel(
     initializers: new Map(initializers),
     inputs: piece.inputs.map((name) => ({
       name,
-      type: entryOf(io.like, name)?.type ?? declared.get(name) ?? 'float',
-      dims: entryOf(io.like, name)?.dims ?? null,
+      type: own(io.like, name)?.type ?? declared.get(name) ?? 'float',
+      dims: own(io.like, name)?.dims ?? null,
     })),
     outputs: io.outputs.map((name) => ({ name, type: typeOf(piece, name), dims: null })),
     values: new Map(),

@@ -4,7 +4,7 @@ import { openSession } from '../../evaluate/runtime.ts';
 import type { Tensors } from '../../evaluate/tensor.ts';
 import { feeds, type Model } from '../../onnx/graph.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import { pieceModel, pieceOf } from './pieces.ts';
 
 export interface Prefix {
@@ -28,7 +28,7 @@ export async function openPrefix(
   return {
     async run(inputs) {
       const wanted = piece.inputs.flatMap((name) => {
-        const tensor = entryOf(inputs, name);
+        const tensor = own(inputs, name);
         return tensor ? [[name, tensor] as const] : [];
       });
       return { ...inputs, ...(await session.run(Object.fromEntries(wanted))) };

@@ -7,7 +7,7 @@
 import { intOf, intsOf } from '../../onnx/attributes.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
 import { elementTypes } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import { floatsOf, floatTensor, int32Tensor, int64Tensor, integersOf, sizeOf } from '../tensors.ts';
 import { concatenate, gather, slice, spread, transpose } from './layout.ts';
 
@@ -15,7 +15,7 @@ type Evaluate = (node: Node, inputs: readonly (Tensor | undefined)[]) => Tensor 
 
 /** The first output of the node; undefined where this evaluator does not know it. */
 export function evaluate(node: Node, inputs: readonly (Tensor | undefined)[]): Tensor | undefined {
-  return node.domain === '' ? entryOf(evaluators, node.op)?.(node, inputs) : undefined;
+  return node.domain === '' ? own(evaluators, node.op)?.(node, inputs) : undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ import { elementCount } from '../../onnx/elements.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { inferShapes } from '../../onnx/shapes.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { Recipe } from '../recipe.ts';
 
 export type Corrections = NonNullable<Recipe['corrections']>;
@@ -149,7 +149,7 @@ function scoreOf(got: readonly Tensors[], expected: readonly Tensors[]): Score {
   let [noise, same, count] = [0, 0, 0];
   for (const [at, outputs] of expected.entries()) {
     const pairs = Object.entries(outputs).flatMap(([name, tensor]) => {
-      const other = entryOf(got[at], name);
+      const other = own(got[at], name);
       return other && tensor.type !== 'string' ? [[other, tensor] as const] : [];
     });
     noise += Math.max(

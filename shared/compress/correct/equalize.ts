@@ -11,7 +11,7 @@
  */
 
 import type { Model, Node } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own as entryOf } from '../../own.ts';
 import { float, int, makeNode } from '../attributes.ts';
 import { scaleInputs, scaleOutputs } from '../canonical/affine.ts';
 import { contextOf } from '../canonical/context.ts';

@@ -2,7 +2,7 @@
 
 import { intOf } from '../../onnx/attributes.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { emptyTable } from '../../table.ts';
+import { emptyTable } from '../../own.ts';
 import { type ChannelStatistics, meanSquares } from '../calibrate/channels.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatsOf } from '../tensors.ts';

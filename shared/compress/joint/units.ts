@@ -7,7 +7,7 @@
 import type { DataSet } from '../../evaluate/dataset.ts';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own as entryOf } from '../../own.ts';
 import type { Progress } from '../../variants.ts';
 import type { Unit } from '../allocate/front.ts';
 import { narrowLayers } from '../narrow/layers.ts';

@@ -1,7 +1,7 @@
 /** Measures a recipe of 8-bit activations with weights stored in fewer bits. */
 
 import type { Model } from '../../onnx/graph.ts';
-import { emptyTable } from '../../table.ts';
+import { emptyTable } from '../../own.ts';
 import { type MeasureOptions, measure } from '../measure.ts';
 import type { Recipe } from '../recipe.ts';
 import type { MeasureRecord, NarrowWeights } from '../record.ts';

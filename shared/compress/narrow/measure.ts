@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { emptyTable, entryOf } from '../../table.ts';
+import { emptyTable, own as entryOf } from '../../own.ts';
 import type { BlockShape } from '../blockwise/blocks.ts';
 import { copyModel } from '../canonical/copy.ts';
 import type { MeasureOptions } from '../measure.ts';

@@ -1,7 +1,7 @@
 /** Turns a canonical float model into one whose weights are stored in few bits. Pure. */
 
 import type { Model } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import { type BlockWeights, roundToNearest } from '../blockwise/blocks.ts';
 import { contextOf } from '../canonical/context.ts';
 import { copyModel } from '../canonical/copy.ts';
@@ -47,7 +47,7 @@ export function narrowModel(
     if (plan.kind === 'blocks') {
       emitBlocks(layer, { form: plan.form, blocks: weightsOf(layer, plan, options) }, emitter);
     } else if (plan.kind === 'half') emitHalf(layer, emitter);
-    const added = entryOf(options.record?.biases, name);
+    const added = own(options.record?.biases, name);
     if (plan.kind !== 'float' && added) emitBias(node, added, emitter);
     return { name, op, ...reportOf(plan) };
   });
@@ -57,7 +57,7 @@ export function narrowModel(
 
 /** What measuring gave the layer, else what the recipe does. */
 function bitsOf(name: string, { recipe, record }: NarrowOptions): BitWidth {
-  return entryOf(record?.narrow, name)?.bits ?? entryOf(recipe.layers, name) ?? recipe.bits;
+  return own(record?.narrow, name)?.bits ?? own(recipe.layers, name) ?? recipe.bits;
 }
 
 function weightsOf(
@@ -65,7 +65,7 @@ function weightsOf(
   plan: NarrowPlan & { kind: 'blocks' },
   { record }: NarrowOptions,
 ): BlockWeights {
-  const stored = entryOf(record?.narrow, layer.node.name);
+  const stored = own(record?.narrow, layer.node.name);
   return stored
     ? decodeWeights(stored, plan.shape, layer.node.name)
     : roundToNearest(layer.weights, plan.shape);

@@ -5,7 +5,7 @@
  */
 
 import type { Model } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own as entryOf } from '../../own.ts';
 import { type BlockShape, type BlockWeights, roundToNearest } from '../blockwise/blocks.ts';
 import { copyModel } from '../canonical/copy.ts';
 import { computeLayers } from '../quantize/quantize.ts';

@@ -1,5 +1,5 @@
 /** Chooses which units go: judged on the calibration set, all groups weighed against each other. */
-import { emptyTable } from '../../table.ts';
+import { emptyTable } from '../../own.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
 import type { Rounding } from '../targets.ts';

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { DataSet } from '../../evaluate/dataset.ts';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { Progress } from '../../variants.ts';
 import type { Recipe } from '../recipe.ts';
 import type { PruneRecord } from '../record.ts';
@@ -92,7 +92,7 @@ async function withRanks(
   const started = Object.fromEntries(
     [...seconds].map(([name, weights]) => [
       name,
-      { weights: textOf(weights), bias: entryOf(record.weights, name)?.bias ?? null },
+      { weights: textOf(weights), bias: own(record.weights, name)?.bias ?? null },
     ]),
   );
   return {

@@ -3,7 +3,7 @@
 import type { RuntimeTensor } from '../../evaluate/tensor.ts';
 import { inverseFactor } from '../../linear/triangular.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own as entryOf } from '../../own.ts';
 import { openPrefix } from '../calibrate/prefix.ts';
 import { rewriterOf } from '../rewriter.ts';
 import type { MixingLayer } from './layers.ts';

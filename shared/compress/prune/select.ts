@@ -1,5 +1,5 @@
 /** Chooses how many units each group keeps, all groups weighed against each other. Pure. */
-import { entryOf } from '../../table.ts';
+import { own as entryOf } from '../../own.ts';
 import type { Recipe } from '../recipe.ts';
 import type { Rounding } from '../targets.ts';
 import type { Group } from './groups.ts';

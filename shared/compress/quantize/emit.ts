@@ -1,7 +1,7 @@
 /** Writes a graph with QuantizeLinear/DequantizeLinear pairs around what computes in integers. */
 
 import type { Node, Tensor } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import { int, makeNode } from '../attributes.ts';
 import type { BlockWeights } from '../blockwise/blocks.ts';
 import { requantized } from '../narrow/requantize.ts';
@@ -176,7 +176,7 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
   if (!layer || !dims) return;
   const input = parametersOf(node.inputs[0] ?? '', emitter).quantizer;
   const { weightMax } = emitter.target;
-  const limits = entryOf(emitter.limits, node.name);
+  const limits = own(emitter.limits, node.name);
   const bits = emitter.wordBits?.(node.name);
   const quantized =
     bits === undefined
@@ -216,7 +216,7 @@ function quantizeConstants(node: Node, emitter: Emitter): void {
 
 /** The weights' steps before they are multiplied, which leaves the integers as they are. */
 function stepsBefore(node: Node, { scales }: QuantizedLayer, { gains }: Emitter): Float64Array {
-  return scales.map((scale, c) => scale / (entryOf(gains, node.name)?.[c] ?? 1));
+  return scales.map((scale, c) => scale / (own(gains, node.name)?.[c] ?? 1));
 }
 
 /** The layer's constants, output channels first, corrected as recorded. */
@@ -227,8 +227,8 @@ function layerFloats(node: Node, { rewriter, biases, gains }: Emitter): LayerFlo
   const columns = node.op === 'MatMul';
   const channels = weight.dims[columns ? 1 : 0] ?? 1;
   const given = floatsOf(rewriter.constant(node.inputs[2]));
-  const added = columns ? undefined : entryOf(biases, node.name);
-  const gainOf = (c: number) => entryOf(gains, node.name)?.[c] ?? 1;
+  const added = columns ? undefined : own(biases, node.name);
+  const gainOf = (c: number) => own(gains, node.name)?.[c] ?? 1;
   const summed =
     given || added
       ? Float64Array.from(

@@ -2,7 +2,7 @@
 
 import { FettleError } from '../../errors.ts';
 import type { Model, Node } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { BlockWeights } from '../blockwise/blocks.ts';
 import { contextOf } from '../canonical/context.ts';
 import { copyModel } from '../canonical/copy.ts';
@@ -45,9 +45,7 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
   const reasons = new Map<string, string>();
   const supported = (model.opsets.get('') ?? 0) >= quantizableOpset;
   const wanted = (node: Node) => {
-    const reason = supported
-      ? entryOf(options.float, node.name)
-      : `opset below ${quantizableOpset}`;
+    const reason = supported ? own(options.float, node.name) : `opset below ${quantizableOpset}`;
     if (reason !== undefined) reasons.set(node.name, reason);
     return reason === undefined;
   };
@@ -92,7 +90,7 @@ function rangeFrom(
     for (const value of node.outputs) first.set(value, sameElements(value, rewriter));
   }
   return (value) => {
-    const range = entryOf(ranges, value) ?? entryOf(ranges, first.get(value) ?? '');
+    const range = own(ranges, value) ?? own(ranges, first.get(value) ?? '');
     if (range) return range;
     throw new FettleError('VARIANT_FAILED', {
       recipe: 'of 8 bits',
@@ -130,7 +128,7 @@ function report(
 ): LayerReport {
   const { name, op } = node;
   if (placement.integer.has(node)) {
-    const limited = entryOf(limits, name);
+    const limited = own(limits, name);
     const reason = limited ? limitReason(limited) : 'as the recipe asks';
     const bits = stored?.(name)?.bits;
     if (bits === undefined) return { name, op, bits: 8, compute: 'integer', reason };

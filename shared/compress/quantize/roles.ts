@@ -5,7 +5,7 @@
 
 import { floatOf, intOf, intsOf, textOf } from '../../onnx/attributes.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { Rewriter } from '../rewriter.ts';
 import { floatsOf } from '../tensors.ts';
 
@@ -48,7 +48,7 @@ const roles: Readonly<Record<string, Role>> = {
 /** The role of a node in this graph: an operator's role where this use of it has the kernel. */
 export function roleOf(node: Node, rewriter: Rewriter): Role {
   if (node.domain !== '') return 'other';
-  const role = entryOf(roles, node.op) ?? 'other';
+  const role = own(roles, node.op) ?? 'other';
   if (role === 'compute') return whyNoKernel(node, rewriter) === undefined ? 'compute' : 'other';
   if (node.op === 'MaxPool' && (node.outputs[1] ?? '') !== '') return 'other';
   if (node.op === 'Resize' && !picksNearest(node)) return 'other';

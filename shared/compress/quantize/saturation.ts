@@ -8,7 +8,7 @@
 
 import { intOf } from '../../onnx/attributes.ts';
 import type { Model, Node } from '../../onnx/graph.ts';
-import { emptyTable } from '../../table.ts';
+import { emptyTable } from '../../own.ts';
 import type { ChannelStatistics } from '../calibrate/channels.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import { floatsOf, integersOf } from '../tensors.ts';

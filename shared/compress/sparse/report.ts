@@ -1,5 +1,5 @@
 /** Says of each layer how many of its weights are zero, and of all what that saves. */
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { PruneRecord } from '../record.ts';
 import type { LayerReport } from '../report.ts';
 
@@ -8,7 +8,7 @@ export function withZeros(
   { zeros = {} }: PruneRecord,
 ): readonly LayerReport[] {
   return layers.map((layer) => {
-    const share = entryOf(zeros, layer.name);
+    const share = own(zeros, layer.name);
     return share === undefined ? layer : { ...layer, zeros: share };
   });
 }

@@ -3,7 +3,7 @@
  * lists follow the runtime's own selectors
  * (core/optimizer/qdq_transformer/selectors_actions/qdq_selector_action_transformer.cc).
  */
-import { entryOf } from '../../table.ts';
+import { own } from '../../own.ts';
 import type { Node } from '../graph.ts';
 import type { View } from './values.ts';
 import { weightInput } from './weights.ts';
@@ -58,7 +58,7 @@ function entries(ability: Ability): (readonly [string, Ability])[] {
 }
 
 export function quantizableVerdict(view: View, node: Node): Verdict {
-  const told = entryOf(explained, node.op);
+  const told = own(explained, node.op);
   if (told !== undefined) return { can: false, reason: told };
   const ability = abilityOf.get(node.op);
   if (ability === 'quantized') return { can: false, reason: 'is quantized already' };
