@@ -75,7 +75,8 @@ async function repaired(
   }
   let best = await judge([...given, ...names]);
   if (!best.same) {
-    const reason = `written anew it computes something else than its source (${decibels(best.share)})`;
+    const differs = 'written anew it computes something else than its source';
+    const reason = `${differs} (${decibels(best.share)})`;
     throw new FettleError('VARIANT_FAILED', { recipe: 'of the model', reason });
   }
   for (const name of names) {

@@ -27,8 +27,7 @@ const sampleCount = 24;
 export async function fitted(
   t: Owner,
   source: Model,
-  recipe: Recipe,
-  { from = -1 } = {},
+  { from = -1, ...recipe }: Recipe & { readonly from?: number },
 ): Promise<Fitted> {
   const folder = temporaryFolder(t);
   const [modelPath, calibrationPath] = [join(folder, 'model.onnx'), join(folder, 'data.npz')];

@@ -13,9 +13,12 @@ export function wave(dims: readonly number[], phase = 0, size = 0.4): Tensor {
   );
 }
 
-export function node(op: string, inputs: string, outputs: string, ...attributes: Attributes): Node {
-  const names = (list: string) => list.split(' ').map((name) => (name === '-' ? '' : name));
-  return nodeOf(op, { inputs: names(inputs), outputs: names(outputs) }, ...attributes);
+/** `values` are its inputs and outputs, `x w > y`; `-` is an input left out. */
+export function node(op: string, values: string, ...attributes: Attributes): Node {
+  const [inputs = [], outputs = []] = values
+    .split(' > ')
+    .map((list) => list.split(' ').map((name) => (name === '-' ? '' : name)));
+  return nodeOf(op, { inputs, outputs }, ...attributes);
 }
 
 export function one(value: number): Attribute {

@@ -76,7 +76,7 @@ function settle(source: Model, all: readonly Rewrite[], without: readonly string
   const counts = new Map<Rewrite, number>();
   const fixed = noLongerGiven(source);
   const notes: string[] = fixed === null ? [] : [fixed];
-  if (plain.refused) notes.push(`Functions of the model stay as they are: ${plain.refused}.`);
+  if (plain.refused) notes.push(`Functions of the model stay: ${plain.refused}.`);
   if (refused) notes.push(`The model keeps its operator set: ${refused}.`);
   const rewrites = understood(model, all).filter(({ name }) => !without.includes(name));
   for (let round = 0; round < maxRounds; round += 1) {
@@ -135,7 +135,7 @@ function freeConstants(model: Model): void {
   );
 }
 
-/** What callers could give a value, though an exporter has meant no such thing; null for nothing. */
+/** Constants that callers could replace where the exporter meant no such thing; null for none. */
 function noLongerGiven(source: Model): string | null {
   const { inputs, initializers } = source.graph;
   const listed = inputs.filter(({ name }) => initializers.has(name));

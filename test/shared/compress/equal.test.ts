@@ -25,16 +25,16 @@ const statistics = {
   variance: floats([8], [0.5, 1, 2, 0.1, 3, 0.7, 0.2, 1.5]),
 };
 
-function trained(...attributes: Parameters<typeof node>[3][]): Model {
+function trained(...attributes: Parameters<typeof node>[2][]): Model {
   return build({
     nodes: [
-      node('Conv', 'x w', 'c', pads),
-      node('BatchNormalization', 'c gamma beta mean variance', 'n m v', ...attributes),
-      node('Relu', 'n', 'r'),
-      node('Conv', 'r w2', 'd', pads),
-      node('GlobalAveragePool', 'd', 'p'),
-      node('Flatten', 'p', 'f'),
-      node('Gemm', 'f g', 'y', ['transB', one(1)]),
+      node('Conv', 'x w > c', pads),
+      node('BatchNormalization', 'c gamma beta mean variance > n m v', ...attributes),
+      node('Relu', 'n > r'),
+      node('Conv', 'r w2 > d', pads),
+      node('GlobalAveragePool', 'd > p'),
+      node('Flatten', 'p > f'),
+      node('Gemm', 'f g > y', ['transB', one(1)]),
     ],
     constants: {
       ...statistics,
@@ -48,11 +48,11 @@ function trained(...attributes: Parameters<typeof node>[3][]): Model {
 function withBias(bias: Tensor, { transB = 1, beta = 1 } = {}): Model {
   return build({
     nodes: [
-      node('Gemm', 'x w', 'h', ['transB', one(1)]),
-      node('Relu', 'h', 'r'),
-      node('Gemm', 'r v b', 'g', ['transB', one(transB)], ['beta', { kind: 'float', value: beta }]),
-      node('Relu', 'g', 's'),
-      node('Gemm', 's u', 'y', ['transB', one(1)]),
+      node('Gemm', 'x w > h', ['transB', one(1)]),
+      node('Relu', 'h > r'),
+      node('Gemm', 'r v b > g', ['transB', one(transB)], ['beta', { kind: 'float', value: beta }]),
+      node('Relu', 'g > s'),
+      node('Gemm', 's u > y', ['transB', one(1)]),
     ],
     input: [4, 12],
     constants: {
@@ -67,12 +67,12 @@ function withBias(bias: Tensor, { transB = 1, beta = 1 } = {}): Model {
 function joined(parts: readonly Node[], names: string, constants: Record<string, Tensor>): Model {
   return build({
     nodes: [
-      node('Conv', 'x w', 'a', pads),
-      node('Relu', 'a', 'b'),
+      node('Conv', 'x w > a', pads),
+      node('Relu', 'a > b'),
       ...parts,
-      node('Concat', names, 'j', ['axis', one(1)]),
-      node('Conv', 'j w4', 'k', pads),
-      node('GlobalAveragePool', 'k', 'y'),
+      node('Concat', `${names} > j`, ['axis', one(1)]),
+      node('Conv', 'j w4 > k', pads),
+      node('GlobalAveragePool', 'k > y'),
     ],
     constants: { w: wave([8, 6, 3, 3]), ...constants },
   });
@@ -90,18 +90,17 @@ function upsampled(opset: number, mode: string): Model {
     opset < 9
       ? node(
           'Upsample',
-          'd',
-          'e',
+          'd > e',
           ['mode', text(mode)],
           ['scales', { kind: 'floats', value: scales }],
         )
-      : node(opset < 10 ? 'Upsample' : 'Resize', 'd s', 'e', ['mode', text(mode)]);
+      : node(opset < 10 ? 'Upsample' : 'Resize', 'd s > e', ['mode', text(mode)]);
   return build({
     nodes: [
-      node('Conv', 'x w', 'c', pads),
-      node('Relu', 'c', 'd'),
+      node('Conv', 'x w > c', pads),
+      node('Relu', 'c > d'),
       up,
-      node('Conv', 'e v', 'y', pads),
+      node('Conv', 'e v > y', pads),
     ],
     constants: {
       w: wave([8, 6, 3, 3]),
@@ -112,14 +111,14 @@ function upsampled(opset: number, mode: string): Model {
   });
 }
 
-function reshaped(...attributes: Parameters<typeof node>[3][]): Model {
+function reshaped(...attributes: Parameters<typeof node>[2][]): Model {
   return build({
     nodes: [
-      node('Shape', 'like', 's', ...attributes),
-      node('Gemm', 'x w', 'h', ['transB', one(1)]),
-      node('Reshape', 'h s', 'r'),
-      node('Flatten', 'r', 'f'),
-      node('Gemm', 'f v', 'y', ['transB', one(1)]),
+      node('Shape', 'like > s', ...attributes),
+      node('Gemm', 'x w > h', ['transB', one(1)]),
+      node('Reshape', 'h s > r'),
+      node('Flatten', 'r > f'),
+      node('Gemm', 'f v > y', ['transB', one(1)]),
     ],
     input: [1, 12],
     constants: { w: wave([24, 12]), v: wave([8, 24], 1), like: wave([3, 1, 4, 6, 1]) },
@@ -132,11 +131,11 @@ function infinite(bound: Node, constants: Record<string, Tensor> = {}): Model {
   values[40] = Number.POSITIVE_INFINITY;
   return build({
     nodes: [
-      node('Conv', 'x w', 'c'),
+      node('Conv', 'x w > c'),
       bound,
-      node('Conv', 'd v', 'e', pads),
-      node('Relu', 'e', 'f'),
-      node('Conv', 'f u', 'y', pads),
+      node('Conv', 'd v > e', pads),
+      node('Relu', 'e > f'),
+      node('Conv', 'f u > y', pads),
     ],
     constants: { w: floats([8, 6, 3, 3], values), ...branches, ...constants },
   });
@@ -165,7 +164,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'a Relu joined with a signed map': {
     model: joined(
-      [node('Conv', 'b v', 'c', pads), node('Relu', 'c', 'd'), node('Conv', 'b u', 'e', pads)],
+      [node('Conv', 'b v > c', pads), node('Relu', 'c > d'), node('Conv', 'b u > e', pads)],
       'd e',
       branches,
     ),
@@ -173,7 +172,7 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'a signed map joined with a Relu, which is joined again': {
     model: joined(
-      [node('Conv', 'b v', 'c', pads), node('Conv', 'b u', 'e', pads), node('Relu', 'e', 'd')],
+      [node('Conv', 'b v > c', pads), node('Conv', 'b u > e', pads), node('Relu', 'e > d')],
       'c d',
       branches,
     ),
@@ -182,10 +181,10 @@ const rows: Readonly<Record<string, Row>> = {
   'a bound from above joined with a map that goes beyond': {
     model: joined(
       [
-        node('Conv', 'b v', 'c', pads),
-        node('Clip', 'c low high', 'd'),
-        node('Conv', 'b u', 'e', pads),
-        node('Relu', 'e', 'g'),
+        node('Conv', 'b v > c', pads),
+        node('Clip', 'c low high > d'),
+        node('Conv', 'b u > e', pads),
+        node('Relu', 'e > g'),
       ],
       'd g',
       { ...branches, low: floats([], [0]), high: floats([], [0.2]) },
@@ -202,12 +201,12 @@ const rows: Readonly<Record<string, Row>> = {
     model: reshaped(['start', one(-4)], ['end', one(4)]),
   },
   'an infinite weight under a Clip': {
-    model: infinite(node('Clip', 'c low high', 'd'), limits),
+    model: infinite(node('Clip', 'c low high > d'), limits),
     integer: 2,
     from: 0.1,
   },
   'an infinite weight under a Sigmoid': {
-    model: infinite(node('Sigmoid', 'c', 'd')),
+    model: infinite(node('Sigmoid', 'c > d')),
     integer: 2,
     from: 0.1,
   },
@@ -215,28 +214,28 @@ const rows: Readonly<Record<string, Row>> = {
 
 for (const [title, { model, integer = 2, from = -1 }] of Object.entries(rows)) {
   test(`equal to its source: ${title}`, async (t) => {
-    const float = await fitted(t, model, { v: 1, bits: 32 }, { from });
+    const float = await fitted(t, model, { v: 1, bits: 32, from });
     t.true(float.db >= 100, `${float.db} dB at 32 bits`);
-    const small = await fitted(t, model, { v: 1, bits: 8 }, { from });
+    const small = await fitted(t, model, { v: 1, bits: 8, from });
     t.true(small.db >= 20, `${small.db} dB at 8 bits`);
     const computed = small.layers.filter(({ compute }) => compute === 'integer');
     t.true(computed.length >= integer, JSON.stringify(small.layers));
-    const narrow = await fitted(t, model, { v: 1, bits: 4 }, { from });
+    const narrow = await fitted(t, model, { v: 1, bits: 4, from });
     t.true(narrow.db >= 8, `${narrow.db} dB at 4 bits`);
   });
 }
 
 test('a layer with a weight that is not finite says so', async (t) => {
-  const model = infinite(node('Clip', 'c low high', 'd'), limits);
-  const { layers } = await fitted(t, model, { v: 1, bits: 8 }, { from: 0.1 });
+  const model = infinite(node('Clip', 'c low high > d'), limits);
+  const { layers } = await fitted(t, model, { v: 1, bits: 8, from: 0.1 });
   t.is(layers[0]?.compute, 'float');
   t.regex(layers[0]?.reason ?? '', /first layer|not finite/);
 });
 
 test('random operators inside are named', async (t) => {
-  const drawn = node('RandomNormalLike', 'h', 'z');
+  const drawn = node('RandomNormalLike', 'h > z');
   const model = build({
-    nodes: [node('Gemm', 'x w', 'h'), drawn, node('Add', 'h z', 'a'), node('Gemm', 'a v', 'y')],
+    nodes: [node('Gemm', 'x w > h'), drawn, node('Add', 'h z > a'), node('Gemm', 'a v > y')],
     input: [1, 64],
     constants: { w: wave([64, 64]), v: wave([64, 4], 1) },
   });
@@ -248,10 +247,10 @@ test('random operators inside are named', async (t) => {
 
 test('an input that has a default keeps it and can still be given', async (t) => {
   const nodes = [
-    node('Gemm', 'x w', 'h'),
-    node('Mul', 'h gain', 'm'),
-    node('Relu', 'm', 'r'),
-    node('Gemm', 'r v', 'y'),
+    node('Gemm', 'x w > h'),
+    node('Mul', 'h gain > m'),
+    node('Relu', 'm > r'),
+    node('Gemm', 'r v > y'),
   ];
   const { graph } = build({
     nodes,
@@ -273,7 +272,7 @@ test('an input that has a default keeps it and can still be given', async (t) =>
 
 test('weights that are listed as inputs, all of them, are constants', async (t) => {
   const { graph } = build({
-    nodes: [node('Gemm', 'x w', 'h'), node('Relu', 'h', 'r'), node('Gemm', 'r v', 'y')],
+    nodes: [node('Gemm', 'x w > h'), node('Relu', 'h > r'), node('Gemm', 'r v > y')],
     input: [1, 8],
     constants: { w: wave([8, 8]), v: wave([8, 4], 1) },
   });

@@ -21,16 +21,15 @@ const transB = ['transB', one(1)] as const;
 function branched(otherwise: readonly Node[]): Model {
   const branch = (nodes: Node[]) => graphAttribute(graphOf({ nodes, outputs: ['z'] }));
   const nodes = [
-    node('Gemm', 'x w', 'h', transB),
-    node('Relu', 'h', 'r'),
+    node('Gemm', 'x w > h', transB),
+    node('Relu', 'h > r'),
     node(
       'If',
-      'flag',
-      'i',
-      ['then_branch', branch([node('Gemm', 'r v k', 'z', transB)])],
+      'flag > i',
+      ['then_branch', branch([node('Gemm', 'r v k > z', transB)])],
       ['else_branch', branch([...otherwise])],
     ),
-    node('Gemm', 'i u', 'y', transB),
+    node('Gemm', 'i u > y', transB),
   ];
   const inputs = [valueNamed('x', ['N', 12]), valueNamed('flag', [], 'bool')];
   return modelOf(graphOf({ nodes, inputs, outputs: ['y'], initializers: weights }));
@@ -39,16 +38,16 @@ function branched(otherwise: readonly Node[]): Model {
 /** A Loop that adds a captured value to its state three times. */
 function looped(): Model {
   const body = graphOf({
-    nodes: [node('Identity', 'go', 'on'), node('Add', 's r', 't')],
+    nodes: [node('Identity', 'go > on'), node('Add', 's r > t')],
     inputs: [valueNamed('i', [], 'int64'), valueNamed('go', [], 'bool'), valueNamed('s', [1, 16])],
     outputs: ['on', 't'],
   });
   const times = { type: 'int64', dims: [], bytes: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0) } as const;
   const nodes = [
-    node('Gemm', 'x w', 'h', transB),
-    node('Relu', 'h', 'r'),
-    node('Loop', 'times - h', 'l', ['body', graphAttribute(body)]),
-    node('Gemm', 'l u', 'y', transB),
+    node('Gemm', 'x w > h', transB),
+    node('Relu', 'h > r'),
+    node('Loop', 'times - h > l', ['body', graphAttribute(body)]),
+    node('Gemm', 'l u > y', transB),
   ];
   const initializers = { ...weights, times };
   const inputs = [valueNamed('x', [1, 12])];
@@ -86,11 +85,11 @@ function functionOf(name: string, extra: (sink: Sink) => void) {
 
 function called(...functions: ModelFunction[]): Model {
   const call = (inputs: string, output: string) => ({
-    ...node('Layer', inputs, output, ['turned', one(1)]),
+    ...node('Layer', `${inputs} > ${output}`, ['turned', one(1)]),
     domain: 'own',
     name: `call-${output}`,
   });
-  const nodes = [call('x w', 'h'), call('h v', 'inner'), node('Gemm', 'inner u', 'y', transB)];
+  const nodes = [call('x w', 'h'), call('h v', 'inner'), node('Gemm', 'inner u > y', transB)];
   const graph = graphOf({
     nodes,
     inputs: [valueNamed('x', [1, 12])],
@@ -104,12 +103,12 @@ function called(...functions: ModelFunction[]): Model {
 
 function concatenated(...names: string[]): Model {
   const nodes = [
-    node('Conv', 'x w', 'a', pads),
-    node('Relu', 'a', 'b'),
-    node('Conv', 'b v', 'c', pads),
-    node('Concat', names.join(' '), 'j', ['axis', one(1)]),
-    node('Conv', 'j u', 'k', pads),
-    node('GlobalAveragePool', 'k', 'y'),
+    node('Conv', 'x w > a', pads),
+    node('Relu', 'a > b'),
+    node('Conv', 'b v > c', pads),
+    node('Concat', `${names.join(' ')} > j`, ['axis', one(1)]),
+    node('Conv', 'j u > k', pads),
+    node('GlobalAveragePool', 'k > y'),
   ];
   const initializers = {
     w: wave([8, 6, 3, 3]),
@@ -135,11 +134,11 @@ function named([input, first, second, third, output]: readonly [
 ]): Model {
   const called = (one: Node, name: string) => ({ ...one, name });
   const nodes = [
-    called(node('Gemm', `${input} w`, first, transB), first),
-    called(node('Relu', first, `${first}+`), `${first}+`),
-    called(node('Gemm', `${first}+ v`, second, transB), second),
-    called(node('Relu', second, third), third),
-    called(node('Gemm', `${third} u`, output, transB), `${third}-`),
+    called(node('Gemm', `${input} w > ${first}`, transB), first),
+    called(node('Relu', `${first} > ${first}+`), `${first}+`),
+    called(node('Gemm', `${first}+ v > ${second}`, transB), second),
+    called(node('Relu', `${second} > ${third}`), third),
+    called(node('Gemm', `${third} u > ${output}`, transB), `${third}-`),
   ];
   const inputs = [valueNamed(input, [1, 12])];
   return modelOf(graphOf({ nodes, inputs, outputs: [output], initializers: weights }));
@@ -147,11 +146,11 @@ function named([input, first, second, third, output]: readonly [
 
 const graphs: Readonly<Record<string, { model: Model; integer: number }>> = {
   'an If whose branches capture values': {
-    model: branched([node('Gemm', 'r v k', 'e', transB), node('Neg', 'e', 'z')]),
+    model: branched([node('Gemm', 'r v k > e', transB), node('Neg', 'e > z')]),
     integer: 2,
   },
   'an If of which one branch hands a captured value on': {
-    model: branched([node('Identity', 'r', 'z')]),
+    model: branched([node('Identity', 'r > z')]),
     integer: 2,
   },
   'a Loop that captures a value': { model: looped(), integer: 2 },
@@ -187,7 +186,7 @@ for (const [title, { model, integer }] of Object.entries(graphs)) {
 
 test('a model that gives a sequence alone is refused in plain words', async (t) => {
   const graph = graphOf({
-    nodes: [node('Gemm', 'x w', 'h', transB), node('SequenceConstruct', 'h h', 'y')],
+    nodes: [node('Gemm', 'x w > h', transB), node('SequenceConstruct', 'h h > y')],
     inputs: [valueNamed('x', [1, 12])],
     outputs: [],
     initializers: weights,
