@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
 import { waitBackoff } from '../shared/backoff.ts';
+import { controllerUrl } from '../shared/controller-url.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { encodeJson } from '../shared/json.ts';
 import { BrokerAnswer, EnrolAnswer, type EnrolRequest } from '../shared/protocol/api.ts';
@@ -133,7 +134,7 @@ async function enrol(
 }
 
 async function ask(controller: string, body: EnrolRequest, signal: AbortSignal) {
-  const url = new URL(deviceRoutes.enrol(), controller).href;
+  const url = controllerUrl(controller, deviceRoutes.enrol()).href;
   const call = { url, method: 'POST', body, timeoutMs: enrolTimeoutMs, signal } as const;
   return { url: controller, answer: await callJson(call) };
 }
@@ -148,7 +149,7 @@ export async function findBroker(
   signal: AbortSignal,
 ): Promise<Identity> {
   const answer = await callJson({
-    url: new URL(deviceRoutes.broker(), identity.controller).href,
+    url: controllerUrl(identity.controller, deviceRoutes.broker()).href,
     method: 'GET',
     token: identity.deviceToken,
     timeoutMs: enrolTimeoutMs,

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { waitBackoff } from '../shared/backoff.ts';
 import type { Recipe } from '../shared/compress/recipe.ts';
 import { recipeName } from '../shared/compress/recipe.ts';
+import { controllerUrl } from '../shared/controller-url.ts';
 import type { Digest } from '../shared/digest.ts';
 import { type ErrorCode, FettleError } from '../shared/errors.ts';
 import { VariantRecord } from '../shared/protocol/api.ts';
@@ -121,7 +122,7 @@ async function bringPlain(options: SourceOptions, wanted: Wanted, get: Get): Pro
   const { digest, bytes, what } = wanted;
   if (await files.has(digest)) return;
   await fetchFile({
-    url: new URL(deviceRoutes.blob(digest), identity.controller).href,
+    url: controllerUrl(identity.controller, deviceRoutes.blob(digest)).href,
     token: identity.deviceToken,
     digest,
     bytes,
@@ -140,7 +141,7 @@ async function readyVariant(
   const { identity, model, version } = options;
   const call = async (method: 'GET' | 'POST', path: string, body?: unknown) => {
     const answer = await callJson({
-      url: new URL(path, identity.controller).href,
+      url: controllerUrl(identity.controller, path).href,
       method,
       ...(body === undefined ? {} : { body }),
       token: identity.deviceToken,

@@ -1,6 +1,7 @@
 /** `fettle login URL`: remembers a controller and a token for this user's later commands. */
 import * as v from 'valibot';
 import { clientConfigPath, findController, writeClientConfig } from '../shared/client-config.ts';
+import { controllerUrl } from '../shared/controller-url.ts';
 import { FettleError } from '../shared/errors.ts';
 import { createHttpClient } from '../shared/http-client.ts';
 import { argument, textOption } from './client.ts';
@@ -15,7 +16,7 @@ export const command: Command = {
     const given = { controller: argument(context, 'URL'), token: textOption(context, 'token') };
     const { url, token } = await findController(given);
     if (token === null) throw new FettleError('UNAUTHORIZED', { reason: 'no token was given' });
-    const controller = new URL(url).origin;
+    const controller = controllerUrl(url, '').href.replace(/\/+$/, '');
     const client = createHttpClient({ url: controller, token });
     const { signal, io } = context;
     const session = await client.call(Session, '/api/v1/session', { signal });

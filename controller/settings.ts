@@ -13,7 +13,11 @@ interface Setting {
   readonly unit?: string;
   readonly min?: number;
   readonly max?: number;
+  /** It is an address with one of these. */
+  readonly protocols?: readonly string[];
 }
+
+const brokerProtocols = ['mqtt:', 'mqtts:', 'tcp:', 'ssl:'];
 
 /** Why each default is what it is stands in its help or beside it. */
 export const settingTable = {
@@ -26,6 +30,7 @@ export const settingTable = {
     type: 'text',
     default: null,
     help: 'a PostgreSQL database instead of a file there, postgres://user:password@host/name',
+    protocols: ['postgres:', 'postgresql:'],
   },
   host: text('127.0.0.1', 'address to listen on; 0.0.0.0 lets other machines in'),
   port: number(8900, 'HTTP port; 0 takes a free one', { max: 65_535 }),
@@ -34,6 +39,7 @@ export const settingTable = {
     type: 'text',
     default: null,
     help: 'an external broker instead, mqtt://user:password@host:port',
+    protocols: brokerProtocols,
   },
   brokerCa: { type: 'path', default: null, help: 'authority of a broker at mqtts://, in PEM' },
   brokerCert: { type: 'path', default: null, help: 'certificate shown to that broker, in PEM' },
@@ -42,6 +48,7 @@ export const settingTable = {
     type: 'text',
     default: null,
     help: 'the broker address that devices are told, with credentials where all share them',
+    protocols: brokerProtocols,
   },
   otlp: {
     type: 'text',
@@ -124,12 +131,37 @@ function parse(
   { source, value }: { source: string; value: string | number },
 ): string | number {
   if (row.type === 'path') return resolve(String(value));
-  if (row.type === 'text') return String(value);
+  if (row.type === 'text') {
+    if (row.protocols) checkAddress(source, String(value), row.protocols);
+    return String(value);
+  }
   const { min = 0, max = Number.MAX_SAFE_INTEGER, unit } = row;
   const parsed = typeof value === 'number' ? value : value.trim() === '' ? NaN : Number(value);
   if (parsed >= min && parsed <= max) return parsed;
   const expected = `a number from ${min} to ${max}${unit ? ` (${unit})` : ''}`;
   throw new FettleError('BAD_SETTING', { setting: source, expected, got: String(value) });
+}
+
+/** Throws `BAD_SETTING`; a password is not shown. */
+function checkAddress(setting: string, address: string, protocols: readonly string[]): void {
+  const [first = ''] = protocols;
+  const expected =
+    `an address such as ${first}//user:password@host; ` +
+    'in a password # is written %23, @ %40, / %2F, ? %3F, : %3A, % %25';
+  if (isAddress(address, protocols)) return;
+  const got = address.replace(/(^|\/\/).*@/, '$1…@');
+  throw new FettleError('BAD_SETTING', { setting, expected, got });
+}
+
+function isAddress(address: string, protocols: readonly string[]): boolean {
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname, hash, pathname, search, username, password } = new URL(address);
+  if (!protocols.includes(protocol) || hash !== '') return false;
+  // A database may be reached by a socket of this machine.
+  if (hostname === '' && !protocol.startsWith('postgres')) return false;
+  // An @ behind the host is the end of a password that held a sign of addresses.
+  if (`${pathname}${search}`.includes('@')) return false;
+  return [username, password].every((part) => !/%(?![0-9a-f]{2})/i.test(part));
 }
 
 function text(value: string, help: string): { type: 'text'; default: string; help: string } {

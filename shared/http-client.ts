@@ -7,15 +7,16 @@ import { stat } from 'node:fs/promises';
 import type { Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
+import { controllerUrl } from './controller-url.ts';
 import type { Digest } from './digest.ts';
-import { errorTable, FettleError, reasonOf } from './errors.ts';
+import { FettleError, reasonOf } from './errors.ts';
 import { encodeJson } from './json.ts';
 import { httpFor } from './node-http.ts';
-import { Problem } from './protocol/api.ts';
+import { type Answer, refusalOf, strangerError } from './refusal.ts';
 import type { Progress } from './variants.ts';
 
 export interface ClientOptions {
-  /** `http://host:port`, without a path. */
+  /** `http://host:port`, and a path where it stands behind one. */
   readonly url: string;
   readonly token: string | null;
   /** How long one answer may take. */
@@ -73,9 +74,14 @@ export function createHttpClient(options: ClientOptions): HttpClient {
       const payload = body === undefined ? null : encodeJson(body);
       const response = await send({ method, path, payload, signal, timeoutMs });
       const document = parse(await readText(response, path));
-      if ((response.statusCode ?? 0) >= 400) throw refusalOf(response, document);
+      if ((response.statusCode ?? 0) >= 400)
+        throw refusalOf(options.url, answerOf(response, document));
       const result = v.safeParse(schema, document);
       if (result.success) return result.output;
+      const type = response.headers['content-type'] ?? '';
+      if (document === null && !type.includes('json')) {
+        throw strangerError(options.url, answerOf(response, document));
+      }
       const reason = `${v.getDotPath(result.issues[0]) ?? 'answer'}: ${result.issues[0].message}`;
       throw new FettleError('MESSAGE_INVALID', { topic: path, reason });
     },
@@ -86,13 +92,14 @@ export function createHttpClient(options: ClientOptions): HttpClient {
       if (known.statusCode === 200) return false;
       const response = await sendFile(send, path, file);
       const document = parse(await readText(response, path));
-      if ((response.statusCode ?? 0) >= 400) throw refusalOf(response, document);
+      if ((response.statusCode ?? 0) >= 400)
+        throw refusalOf(options.url, answerOf(response, document));
       return true;
     },
     async stream(path, signal) {
       const response = await send({ method: 'GET', path, payload: null, signal, timeoutMs: 0 });
       if ((response.statusCode ?? 0) < 400) return response;
-      throw refusalOf(response, parse(await readText(response, path)));
+      throw refusalOf(options.url, answerOf(response, parse(await readText(response, path))));
     },
   };
   return client;
@@ -129,7 +136,7 @@ async function sendRequest(
   call: Sending & { options: ClientOptions; agent: InstanceType<typeof HttpAgent> },
 ): Promise<IncomingMessage> {
   const { options, agent, method, path, payload } = call;
-  const url = new URL(path, options.url);
+  const url = controllerUrl(options.url, path);
   const limitMs = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
   const timeout = limitMs > 0 ? AbortSignal.timeout(limitMs) : null;
   const signals = [call.signal, timeout].filter((signal) => signal != null);
@@ -205,19 +212,7 @@ function parse(text: string): unknown {
   }
 }
 
-const Details = v.object({ details: v.record(v.string(), v.union([v.string(), v.number()])) });
-
-/** What the controller threw, thrown here: the same code with the same details. */
-function refusalOf(response: IncomingMessage, document: unknown): FettleError {
-  const problem = v.safeParse(Problem, document);
-  const details = v.safeParse(Details, document);
-  const reason = problem.success
-    ? problem.output.detail
-    : `the controller answered with status ${response.statusCode}`;
-  const known = problem.success && isCode(problem.output.code) ? problem.output.code : 'INTERNAL';
-  return new FettleError(known, details.success ? details.output.details : { reason });
-}
-
-function isCode(text: string): text is keyof typeof errorTable {
-  return Object.hasOwn(errorTable, text);
+function answerOf(response: IncomingMessage, body: unknown): Answer {
+  const type = response.headers['content-type'] ?? null;
+  return { status: response.statusCode ?? 0, body, type };
 }

@@ -72,6 +72,8 @@ const defaults = {
   pendingMax: 1000,
   keepaliveSeconds: 30,
   endMs: 1000,
+  /** A connection that has lasted so long was a good one. */
+  stableMs: 60_000,
 } as const;
 
 /**
@@ -219,9 +221,14 @@ function followState(client: MqttClient, { options, backoff, subscriptions }: Fo
   let attempt = 0;
   let reason = 'the connection was closed';
   let state: BusState['state'] = 'disconnected';
+  let stable: NodeJS.Timeout | undefined;
   client.on('connect', () => {
-    attempt = 0;
-    client.options.reconnectPeriod = backoffMs(0, backoff);
+    // Who is thrown off again and again, by another of the same name say, waits longer each time.
+    client.options.reconnectPeriod = backoffMs(attempt, backoff);
+    stable = setTimeout(() => {
+      attempt = 0;
+      client.options.reconnectPeriod = backoffMs(0, backoff);
+    }, defaults.stableMs).unref();
     reason = 'the connection was closed';
     state = 'disconnected';
     sendSubscriptions(client, subscriptions).catch((thrown) => options.onFault?.(thrown));
@@ -237,6 +244,7 @@ function followState(client: MqttClient, { options, backoff, subscriptions }: Fo
     // [MQTT-3.2.2-5] A CONNACK with a return code above zero refuses the connection.
     state = reason.startsWith('Connection refused:') ? 'refused' : 'disconnected';
   });
+  client.on('close', () => clearTimeout(stable));
   client.on('close', () => options.onState?.({ state, reason }));
 }
 

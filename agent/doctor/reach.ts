@@ -1,5 +1,6 @@
 /** Whether controller and broker answer, and whether this clock agrees with the controller's. */
 import { connect } from 'node:net';
+import { controllerUrl } from '../../shared/controller-url.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { httpFor } from '../../shared/node-http.ts';
 import { knownIdentity } from '../enrol.ts';
@@ -64,7 +65,7 @@ function head(url: string, signal: AbortSignal): Promise<{ status: number; date:
     status: number;
     date: string | null;
   }>();
-  const target = new URL('/health', url);
+  const target = controllerUrl(url, '/health');
   const limits = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const request = httpFor(target.href).request(target, { signal: limits }, (response) => {
     response.resume();

@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createZstdDecompress } from 'node:zlib';
 import * as v from 'valibot';
 import { syncFolder } from '../../shared/atomic-file.ts';
+import { controllerUrl } from '../../shared/controller-url.ts';
 import { digestOfFile } from '../../shared/digest.ts';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { DigestText } from '../../shared/protocol/fields.ts';
@@ -43,7 +44,7 @@ export async function stageVersion(staging: Staging): Promise<void> {
   const path = join(versions.folder, `.${name}.tar.zst`);
   await requireSpace(staging);
   await fetchFile({
-    url: new URL(deviceRoutes.blob(digest), identity.controller).href,
+    url: controllerUrl(identity.controller, deviceRoutes.blob(digest)).href,
     token: identity.deviceToken,
     ...{ digest, bytes, path, partPath: `${path}.part`, signal },
   });

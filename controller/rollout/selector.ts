@@ -12,7 +12,8 @@ export type Facts = Readonly<Record<string, string>>;
 export type Selects = (labels: Facts, facts: () => Facts) => boolean;
 
 interface Token {
-  readonly kind: 'word' | 'sign' | 'end';
+  readonly kind: 'word' | 'quoted' | 'sign' | 'end';
+  /** As it is written. */
   readonly text: string;
   /** Where it begins, counted from 1. */
   readonly position: number;
@@ -29,6 +30,7 @@ const selectorCharsMax = 4096;
 const factPrefix = 'fact/';
 const patterns = [
   ['word', /[\w./+-]+/y],
+  ['quoted', /"(?:[^"\\]|\\["\\])*"/y],
   ['sign', /==|!=|=|!|,|\(|\)/y],
 ] as const;
 
@@ -90,9 +92,15 @@ function takeWord(reader: Reader, text: string, expected: string): string {
   return token.text;
 }
 
-/** A value may be left out: `a=` asks for the empty one. */
+/**
+ * A value may be left out: `a=` asks for the empty one. Any other text stands in quotes, with a
+ * backslash before a quote or a backslash.
+ */
 function takeValue(reader: Reader): string {
-  return reader.peek().kind === 'word' ? reader.take().text : '';
+  const { kind, text } = reader.peek();
+  if (kind !== 'word' && kind !== 'quoted') return '';
+  reader.take();
+  return kind === 'word' ? text : text.slice(1, -1).replace(/\\(.)/g, '$1');
 }
 
 function takeSet(reader: Reader, text: string): ReadonlySet<string> {

@@ -2,7 +2,7 @@ import test from 'ava';
 import { parseSelector } from '../../../controller/rollout/selector.ts';
 import { FettleError } from '../../../shared/errors.ts';
 
-const labels = { room: 'lab', tier: 'edge', 'app.kind': 'vision', empty: '' };
+const labels = { hall: 'two, "north"', room: 'lab', tier: 'edge', 'app.kind': 'vision', empty: '' };
 const facts = { arch: 'arm64', cores: '4' };
 
 /** From the Kubernetes documentation, "Labels and Selectors", and what follows from it. */
@@ -42,6 +42,10 @@ const cases: readonly (readonly [string, boolean])[] = [
   ['arch=arm64', false],
   ['fact/room=lab', false],
   ['!fact/gpu', true],
+  ['hall="two, \\"north\\""', true],
+  ['hall in ("two", "lab"),room', false],
+  ['room="lab"', true],
+  ['empty=""', true],
   ['in', false],
   ['in=a', false],
   ['notin in (a)', false],
