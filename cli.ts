@@ -4,6 +4,7 @@
  */
 import type { Command } from './commands/command.ts';
 import { completionsOf } from './commands/complete.ts';
+import { endingOf, exitTable } from './commands/exit-codes.ts';
 import { type Parsed, parseWords } from './commands/grammar.ts';
 import { commandHelp, overview } from './commands/help.ts';
 import { nearest } from './commands/nearest.ts';
@@ -13,7 +14,6 @@ import { reportError } from './shared/errors.ts';
 import { productVersion } from './shared/product.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 process.exitCode = await main(process.argv.slice(2));
 // Native libraries may hold threads and sockets open that no one waits for any more.
@@ -61,12 +61,12 @@ function suggestion(near: string | null): string {
 
 function print(text: string): number {
   process.stdout.write(`${text}\n`);
-  return exitCodes.done;
+  return exitTable.done.code;
 }
 
 function refuse(mistake: string): number {
   process.stderr.write(`error: ${mistake}\n`);
-  return exitCodes.usage;
+  return exitTable.usage.code;
 }
 
 async function runCommand(command: Command, { args, rest, options }: Parsed): Promise<number> {
@@ -75,16 +75,16 @@ async function runCommand(command: Command, { args, rest, options }: Parsed): Pr
   const stop = new AbortController();
   const release = onInterrupt(stop);
   try {
-    await command.run({ args, rest, options, json, signal: stop.signal, io });
-    return exitCodes.done;
+    const ending = await command.run({ args, rest, options, json, signal: stop.signal, io });
+    return exitTable[ending ?? 'done'].code;
   } catch (thrown) {
-    if (stop.signal.aborted) return exitCodes.interrupted;
+    if (stop.signal.aborted) return exitTable.interrupted.code;
     const error = reportError(thrown);
     io.close();
     process.stderr.write(`error ${error.code}: ${error.message}\n  ${error.hint}\n`);
     if (error.code === 'INTERNAL' && process.env.FETTLE_DEBUG) console.error(thrown);
     io.result({ error });
-    return exitCodes.failed;
+    return exitTable[endingOf(error.code)].code;
   } finally {
     release();
     io.close();
@@ -97,7 +97,7 @@ async function runCommand(command: Command, { args, rest, options }: Parsed): Pr
  */
 function onInterrupt(stop: AbortController): () => void {
   const interrupt = () => {
-    if (stop.signal.aborted) process.exit(exitCodes.interrupted);
+    if (stop.signal.aborted) process.exit(exitTable.interrupted.code);
     stop.abort();
   };
   const disconnect = () => stop.abort();
@@ -112,7 +112,7 @@ function onInterrupt(stop: AbortController): () => void {
 /** `fettle devices | head` closes the pipe early: that is no error. */
 function surviveClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    if (error.code === 'EPIPE') process.exit(exitTable.done.code);
     throw error;
   });
 }

@@ -2,6 +2,7 @@
  * What a command is: its arguments, its options and what it runs. `commands/table.ts` lists them
  * all.
  */
+import type { Ending } from './exit-codes.ts';
 
 export interface Option {
   /** As the help prints it: `--bits <n>`, `--label <key=value...>`, `--measure`, `--no-golden`. */
@@ -59,5 +60,6 @@ export interface Command {
   readonly args: readonly string[];
   /** `--json` and `--help` belong to every command and are not listed. */
   readonly options: readonly Option[];
-  run(context: CommandContext): Promise<void>;
+  /** How it ended, where that is neither done nor an error. */
+  run(context: CommandContext): Promise<void> | Promise<Ending>;
 }

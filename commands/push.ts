@@ -115,6 +115,6 @@ async function measured(
     record = await client.call(ModelRecord, path, { signal });
   }
   if (record.state === 'ready') return record;
-  const reason = record.error?.message ?? 'it could not be measured';
-  throw new FettleError('PACKAGE_INVALID', { path: record.name, reason });
+  const reason = record.error?.message ?? 'no reason was given';
+  throw new FettleError('MODEL_UNMEASURED', { model: `${record.name} ${record.version}`, reason });
 }

@@ -20,6 +20,8 @@ import { requireNoFall } from './rollout/compare.ts';
 import type { Hearing } from './rollout/hearing.ts';
 import { shown } from './rollout/keep.ts';
 import { createLooker } from './rollout/looker.ts';
+import { requireSomebody } from './rollout/nobody.ts';
+import { notesOfPast } from './rollout/past.ts';
 import { previewOf } from './rollout/preview.ts';
 import { agentSubject, modelSubject, type PreviewSubject } from './rollout/preview-subject.ts';
 import { governingOf, lookAtAll, type Runner, viewsOf } from './rollout/run.ts';
@@ -35,8 +37,8 @@ export interface Rollouts {
    * isn't ready, `BAD_ARGUMENT`; unless it is forced, `VERSION_WORSE` and `COMPARISON_PENDING`.
    */
   start(request: RolloutRequest, trace?: TraceContext | null): Promise<RolloutRecord>;
-  /** Throws `NOT_FOUND`, and `CONFLICT` where its state doesn't allow it. */
-  act(id: string, action: RolloutAction, trace?: TraceContext | null): Promise<RolloutRecord>;
+  /** What is named as for `find`. Throws `NOT_FOUND`, and `CONFLICT` in a state that bars it. */
+  act(name: string, action: RolloutAction, trace?: TraceContext | null): Promise<RolloutRecord>;
   /** Who would get what, in which wave, and whether it fits. Throws as `start` does. */
   preview(request: RolloutRequest): Promise<RolloutPreview>;
   /** By its id, or the newest of a model by that one's name. Throws `NOT_FOUND`. */
@@ -70,9 +72,10 @@ export async function openRollouts(
     onFault: (thrown) => world.log.error({ err: thrown }, 'rollouts'),
   });
   looker.poke();
-  const find = (id: string) => {
-    const rollout = all.find(({ record }) => record.id === id);
-    if (!rollout) throw new FettleError('NOT_FOUND', { what: `rollout ${id}` });
+  const find = (name: string) => {
+    const newest = all.findLast(({ record }) => record.model === name);
+    const rollout = newest ?? all.find(({ record }) => record.id === name);
+    if (!rollout) throw new FettleError('NOT_FOUND', { what: `rollout ${name}` });
     return rollout;
   };
   return {
@@ -82,10 +85,12 @@ export async function openRollouts(
       const began = { order: 0, nowMs: world.now() };
       const plain = newRollout(request, model, began);
       const compared = await compare(runner, { subject: model, record: plain, comparisons });
+      if (!request.allowEmpty) requireSomebody(plain.selector, [...world.fleet.devices.values()]);
       if (!request.force) requireNoFall(model, compared);
       return looker.exclusive(async () => {
         const order = (all.at(-1)?.record.order ?? 0) + 1;
-        const beginning = { ...began, order, comparisons: compared };
+        const notes = pastOf(runner, model);
+        const beginning = { ...began, order, comparisons: compared, notes };
         const made = newRollout(request, model, beginning);
         const record = { ...made, traceparent: trace && traceparentOf(trace) };
         if (model.type === 'model') onStarted(model.record);
@@ -97,9 +102,9 @@ export async function openRollouts(
         return shown(rollout);
       });
     },
-    act(id, action, trace = null) {
+    act(name, action, trace = null) {
       return looker.exclusive(async () => {
-        const rollout = find(id);
+        const rollout = find(name);
         if (trace) rollout.record = { ...rollout.record, traceparent: traceparentOf(trace) };
         await act(runner, rollout, action);
         await lookAtAll(runner);
@@ -107,11 +112,18 @@ export async function openRollouts(
         return shown(rollout);
       });
     },
-    find: (name) => shown(all.findLast(({ record }) => record.model === name) ?? find(name)),
+    find: (name) => shown(find(name)),
     list: () => all.toReversed().map(shown),
     poke: looker.poke,
     stop: looker.stop,
   };
+}
+
+function pastOf({ all }: Runner, subject: Subject): string[] {
+  return notesOfPast(
+    all.map(({ record }) => record),
+    subject,
+  );
 }
 
 type Subject = { readonly name: string; readonly version: number } & (
@@ -180,9 +192,11 @@ async function preview(
   const compared = await compare(runner, { subject, record, comparisons });
   const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
   const hearingMs = runner.hearing.sinceMs();
-  const rollout = { ...record, hearingMs, settled: false, members: [] };
+  const rollout = { ...record, hearingMs, taken: null, settled: false, members: [] };
   const shown = previewSubject(runner, subject, record.selector);
-  return previewOf({ subject: shown, rollout, devices, views, comparisons: compared, nowMs });
+  const past = pastOf(runner, subject);
+  const previewing = { subject: shown, rollout, devices, views, comparisons: compared, nowMs };
+  return previewOf({ ...previewing, past });
 }
 
 function previewSubject({ world }: Runner, subject: Subject, selector: string): PreviewSubject {

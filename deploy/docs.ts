@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { exitTable } from '../commands/exit-codes.ts';
 import { type CommandRow, commandTable } from '../commands/table.ts';
 import { environmentPrefix, flagOf, settingTable } from '../controller/settings.ts';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
@@ -52,7 +53,7 @@ function errorPage(): string {
     '# Errors',
     '',
     'Every error has a code of this table. A command prints it in one line, its hint in a second',
-    'one, and ends with exit code 1 (2 where the command line itself was wrong, 130 after Ctrl-C);',
+    'one, and ends with exit code 1, or another of [these](commands.md#exit-codes);',
     'with `--json` standard output holds `{"error": {"code", "message", "hint", "retryable"}}`.',
     'The API answers with RFC 9457 problem details that carry the same members; a device reports',
     'them with its state.',
@@ -71,6 +72,14 @@ async function commandPage(): Promise<string> {
     '',
     'Every command takes `--json`: standard output then holds one JSON document and nothing else.',
     'In a checkout write `npm run -s fettle -- <command>` where this page says `fettle <command>`.',
+    '',
+    '## Exit codes',
+    '',
+    'The same for every command; those of rollouts only where it waits (`--wait`, `--watch`).',
+    '',
+    '| code | when |',
+    '| --- | --- |',
+    ...Object.values(exitTable).map(({ code, means }) => `| ${code} | ${cell(means)} |`),
     '',
     ...sections,
   ].join('\n');

@@ -38,6 +38,10 @@ export const errorTable = {
     '{path}: the runtime cannot run this model: {reason}',
     'Check its operators and opset with: fettle inspect.',
   ),
+  MODEL_UNMEASURED: kind(
+    'model {model}: its quality could not be measured: {reason}',
+    'Mend the package and push it again.',
+  ),
   // Data
   NPZ_INVALID: kind('{path}: not a valid .npz data set: {reason}', 'Write it with numpy.savez.'),
   DATA_MISMATCH: kind(
@@ -174,6 +178,10 @@ export const errorTable = {
     '{model} {version} is still being compared with version {against}',
     'Try again in a moment, or start it without that with --force.',
     true,
+  ),
+  SELECTOR_EMPTY: kind(
+    'none of {devices} devices matches the selector {selector}',
+    'Correct it (fettle devices --selector tries one), or say --allow-empty: the rollout then begins with the first that matches.',
   ),
   NOT_FOUND: kind('{what} not found', 'List what there is first.'),
   CONFLICT: kind('{reason}', 'Look at the present state first.'),

@@ -1,11 +1,13 @@
 /** What the rollout commands print, and waiting for a rollout to end. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpClient } from '../../shared/http-client.ts';
+import { countMembers, describeCounts } from '../../shared/protocol/member-counts.ts';
 import { type RolloutPreview, RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { argument, connect } from '../client.ts';
 import type { CommandContext } from '../command.ts';
 import { printTable } from '../rows.ts';
 import { comparisonLines } from './comparison-lines.ts';
+import { isHeld } from './ending.ts';
 import { groupMembers } from './groups.ts';
 
 const lookEveryMs = 1000;
@@ -15,6 +17,7 @@ export function printRollout(record: RolloutRecord, { io }: CommandContext): voi
   const { id, model, version, state, wave, waves, reason, since } = record;
   io.line(`${id}  ${model} ${version}  ${state}  wave ${wave} of ${waves.length}`);
   io.line(since === null ? reason : `${reason} (since ${since})`);
+  if (record.members.length > 0) io.line(describeCounts(record.members));
   if (record.forced) io.line('it was started with --force');
   for (const line of comparisonLines(record.comparisons)) io.line(line);
   const groups = groupMembers(record).map((group) => [
@@ -27,6 +30,7 @@ export function printRollout(record: RolloutRecord, { io }: CommandContext): voi
     ...[figure(verdict.value), figure(verdict.threshold), verdict.reason],
   ]);
   print(io, ['GATE', 'CLASS', 'AGAINST', 'STATE', 'VALUE', 'LIMIT', 'REASON'], gates);
+  printBreach(record, io);
   const failed = record.members.filter((member) => member.state === 'failed');
   const rows = failed.map((member) => [member.device, member.since ?? '–', member.reason]);
   print(io, ['FAILED', 'SINCE', 'REASON'], rows);
@@ -34,6 +38,21 @@ export function printRollout(record: RolloutRecord, { io }: CommandContext): voi
   const offline = absent.map(({ device, since, reason }) => [device, since ?? '–', reason]);
   print(io, ['OFFLINE', 'LAST SEEN', 'REASON'], offline);
   io.result(record);
+}
+
+/** On what it was stopped, as it stood then. */
+function printBreach({ breach }: RolloutRecord, io: CommandContext['io']): void {
+  if (!breach) return;
+  io.line('');
+  io.line(`breach at ${breach.at}`);
+  for (const { state, reason } of breach.verdicts) if (state === 'breached') io.line(reason);
+  const rows = breach.devices.map(({ device, state, reason, now, before }) => [
+    ...[device, state, String(now?.requests ?? '–'), String(now?.errors ?? '–')],
+    ...[figure(now?.latencyMsP95 ?? null), figure(before?.latencyMsP95 ?? null)],
+    ...[figure(now?.memoryMiB ?? null), now?.from ?? '–', reason],
+  ]);
+  const header = ['DEVICE', 'STATE', 'REQUESTS', 'ERRORS', 'P95 MS', 'BEFORE', 'MIB', 'FROM'];
+  print(io, [...header, 'REASON'], rows);
 }
 
 export function printPreview(preview: RolloutPreview, { io }: CommandContext): void {
@@ -63,15 +82,15 @@ function figure(value: number | null): string {
   return value === null ? '–' : String(Number(value.toPrecision(3)));
 }
 
-/** Shows how many devices are done until the rollout ends or pauses. */
+/** Shows how many devices are done until the rollout ends, pauses or waits for approval. */
 export async function followRollout(
   client: HttpClient,
   started: RolloutRecord,
   { io, signal }: CommandContext,
 ): Promise<RolloutRecord> {
   let record = started;
-  while (record.state === 'running') {
-    const done = record.members.filter(({ state }) => state === 'succeeded').length;
+  while (record.state === 'running' && !isHeld(record)) {
+    const done = countMembers(record.members).succeeded;
     const total = Math.max(1, record.members.length);
     io.progress({ what: record.id, done, total, unit: 'devices', note: record.reason });
     await pause(lookEveryMs, undefined, { signal });

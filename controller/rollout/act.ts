@@ -1,5 +1,6 @@
 /** What people do to a rollout. */
 import { FettleError } from '../../shared/errors.ts';
+import { isEnded } from '../../shared/protocol/states.ts';
 import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollouts.ts';
 import { instant, type World } from '../world.ts';
 import { keyOf } from './breach.ts';
@@ -67,9 +68,10 @@ const acts: Readonly<Record<RolloutAction, Act>> = {
     await set(world, rollout, { state: 'aborted', reason });
   },
   async rollback(world, rollout) {
-    requireState(rollout, 'roll back', ['running', 'paused', 'succeeded', 'failed', 'aborted']);
+    const states = ['running', 'paused', 'succeeded', 'failed', 'aborted'] as const;
+    requireState(rollout, 'roll back', states);
     const reason = 'rolled back by a person';
-    await set(world, rollout, { state: 'aborted', reverting: true, reason });
+    await set(world, rollout, { state: 'rolled back', reverting: true, reason });
   },
 };
 
@@ -101,7 +103,7 @@ async function set(
   { changed = [], ...change }: Change,
 ): Promise<void> {
   const now = instant(world.now());
-  const endedAt = change.state === 'aborted' ? now : null;
+  const endedAt = change.state && isEnded(change.state) ? now : null;
   const record = { ...rollout.record, ...change, waitsFor: null, since: now, endedAt };
   await save(world, rollout, { record, changed });
 }

@@ -46,7 +46,7 @@ export function advance(
   const free = Math.max(0, targetOf(rollout.waves, wave, counted.length) - admitted.length);
   const room = closed ? 0 : Math.min(free, roomFor(crowd));
   const admit = chosen(crowd, waiting, room);
-  const { stops, reverting } = rollout;
+  const { stops, reverting, breach } = rollout;
   const blocked = healthHold(crowd, waiting.length > 0 && free > 0 && room === 0 && !closed);
   const telling = {
     ...{ scouts, closed, admit: new Set(admit) },
@@ -56,7 +56,7 @@ export function advance(
   const certain = hears({ ...rollout, nowMs });
   const held = closed ?? blocked ?? hold;
   const progress = { ...rollout, members: told, admit, wave, hold: held, certain };
-  return { members: told, admit, wave, stops, reverting, ...outcome(progress) };
+  return { members: told, admit, wave, stops, reverting, breach, ...outcome(progress) };
 }
 
 /** What is offline is given nothing, unless its silence is to count. */

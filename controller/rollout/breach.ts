@@ -1,6 +1,7 @@
 /** What is done about a breached gate: to the whole rollout, or to one hardware class. Pure. */
-import type { BreachAction, Stop, Verdict } from '../../shared/protocol/rollouts.ts';
-import type { Member, RolloutInput } from './plan.ts';
+import type { Breach, BreachAction, Stop, Verdict } from '../../shared/protocol/rollouts.ts';
+import { isAdmitted } from './member.ts';
+import type { DeviceView, Member, RolloutInput } from './plan.ts';
 
 type Change = Pick<RolloutInput, 'state' | 'reason' | 'reverting' | 'stops'>;
 
@@ -40,6 +41,41 @@ export function actOnBreach(
   return { ...same, stops: [...stops, ...added] };
 }
 
+interface Judged {
+  readonly change: Change;
+  readonly verdicts: readonly Verdict[];
+  readonly members: readonly Member[];
+  readonly devices: ReadonlyMap<string, DeviceView>;
+  readonly nowMs: number;
+}
+
+const devicesMax = 100;
+
+/** What is acted on now, kept as it stands; else the breach before. */
+export function breachOf(before: RolloutInput, judged: Judged): Breach | null {
+  const { change, verdicts, members, devices, nowMs } = judged;
+  const acted = change.state !== before.state || change.stops.length > before.stops.length;
+  if (!acted) return before.breach;
+  const classes = new Set(
+    verdicts.filter(({ state }) => state === 'breached').map((verdict) => verdict.class),
+  );
+  const hit = members
+    .filter(isAdmitted)
+    .filter((member) => classes.has(null) || classes.has(member.class));
+  const failed = (member: Member) => Number(member.state === 'failed');
+  const told = hit.toSorted((a, b) => failed(b) - failed(a)).slice(0, devicesMax);
+  return {
+    at: new Date(nowMs).toISOString(),
+    verdicts: [...verdicts],
+    devices: told.map(({ device, class: own, state, sinceMs, reason, baseline }) => ({
+      ...{ device, class: own, state, reason },
+      since: sinceMs === null ? null : new Date(sinceMs).toISOString(),
+      now: devices.get(device)?.usage ?? null,
+      before: baseline,
+    })),
+  };
+}
+
 function stopAll(action: BreachAction, { reason }: Verdict): Partial<Change> {
   switch (action) {
     case 'pause':
@@ -47,7 +83,7 @@ function stopAll(action: BreachAction, { reason }: Verdict): Partial<Change> {
     case 'abort':
       return { state: 'aborted', reason: `aborted: ${reason}; devices that have it keep it` };
     case 'rollback':
-      return { state: 'aborted', reverting: true, reason: `rolled back: ${reason}` };
+      return { state: 'rolled back', reverting: true, reason: `rolled back: ${reason}` };
   }
 }
 

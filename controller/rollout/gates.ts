@@ -4,11 +4,11 @@
  * does. What cannot be judged says so: no data is neither a success nor a failure.
  */
 import type { GateLimits, Verdict } from '../../shared/protocol/rollouts.ts';
+import type { Usage } from '../../shared/protocol/usage.ts';
 import { keyOf } from './breach.ts';
 import { type Found, figure, limit, median, type Pair, ratio } from './figures.ts';
 import { isAdmitted } from './member.ts';
 import type { DeviceView, Member, RolloutInput } from './plan.ts';
-import type { Usage } from './usage.ts';
 
 /** Rises below these are noise whatever the ratio: timers and allocators are no finer. */
 const noise = { latencyMs: 1, memoryMiB: 16 } as const;

@@ -2,6 +2,7 @@
 
 import { canonicalJson } from '../../shared/canonical-json.ts';
 import type { RolloutRecord } from '../../shared/protocol/rollouts.ts';
+import { isEnded } from '../../shared/protocol/states.ts';
 import type { Releases } from '../releases/releases.ts';
 import {
   type LoadedRollout,
@@ -63,16 +64,15 @@ function saidOf(verdicts: RolloutPlan['verdicts']): string {
 
 /** null where nothing of it changed. */
 function nextRecord(record: StoredRollout, plan: RolloutPlan, nowMs: number): StoredRollout | null {
-  const { wave, state, reason, waitsFor, reverting, stops } = plan;
+  const { wave, state, reason, waitsFor, reverting, stops, breach } = plan;
   const sameWait = record.state === state && record.wave === wave && record.waitsFor === waitsFor;
   const sameStops = record.stops.length === stops.length && record.reverting === reverting;
   if (sameWait && sameStops && record.reason === reason) return null;
   const now = instant(nowMs);
-  const ended = state === 'succeeded' || state === 'failed' || state === 'aborted';
-  const endedAt = ended ? (record.endedAt ?? now) : null;
+  const endedAt = isEnded(state) ? (record.endedAt ?? now) : null;
   const since = sameWait ? record.since : now;
   return {
-    ...{ ...record, wave, state, reason, waitsFor, reverting },
+    ...{ ...record, wave, state, reason, waitsFor, reverting, breach },
     ...{ stops: [...stops], since, endedAt },
   };
 }

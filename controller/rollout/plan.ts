@@ -4,6 +4,7 @@
  * lost messages, restarts and late regressions all lead to the same answer.
  */
 import type {
+  Breach,
   BreachAction,
   GateLimits,
   Maintenance,
@@ -12,13 +13,13 @@ import type {
   Verdict,
   WaitKind,
 } from '../../shared/protocol/rollouts.ts';
-import type { MemberState, RolloutState } from '../../shared/protocol/states.ts';
+import { isStopped, type MemberState, type RolloutState } from '../../shared/protocol/states.ts';
+import type { Usage } from '../../shared/protocol/usage.ts';
 import { advance } from './advance.ts';
-import { acceptFailures, actOnBreach } from './breach.ts';
+import { acceptFailures, actOnBreach, breachOf } from './breach.ts';
 import { judgeGates } from './gates.ts';
 import { judgeMember, type Rules, waiting } from './judge.ts';
 import { placeWaiting } from './place.ts';
-import type { Usage } from './usage.ts';
 import type { WaveTable } from './waves.ts';
 
 /** A device of a rollout. */
@@ -104,6 +105,9 @@ export interface RolloutInput {
   readonly accepted: readonly string[];
   readonly reverting: boolean;
   readonly stops: readonly Stop[];
+  readonly breach: Breach | null;
+  /** Set where newer rollouts have taken every device that its selector names. */
+  readonly taken: { readonly by: string; readonly devices: number } | null;
   /** It succeeded and is no longer watched for regressions. */
   readonly settled: boolean;
   readonly members: readonly Member[];
@@ -118,6 +122,7 @@ export interface Standing {
   readonly wave: number;
   readonly reverting: boolean;
   readonly stops: readonly Stop[];
+  readonly breach: Breach | null;
 }
 
 export interface RolloutPlan extends Standing {
@@ -136,16 +141,18 @@ export function planRollout(
   nowMs: number,
 ): RolloutPlan {
   const judged = judgeAll(rollout, devices, nowMs);
-  if (rollout.state === 'aborted') {
+  if (isStopped(rollout.state)) {
     return ended(rollout, rollout.reverting ? judged : rollout.members, devices);
   }
   // A rollout that failed takes nobody in any more; that a device recovers is still seen.
   const joined = rollout.state === 'failed' ? [] : joiners(judged, devices, { ...rollout, nowMs });
   const verdicts = judgeGates(rollout, [...judged, ...joined], devices);
-  const breach = actOnBreach(rollout, verdicts, nowMs);
-  const next = { ...rollout, ...breach };
+  const change = actOnBreach(rollout, verdicts, nowMs);
+  const breach = breachOf(rollout, { change, verdicts, members: judged, devices, nowMs });
+  const next = { ...rollout, ...change, breach };
   const members = [...acceptFailures(judged, next.stops), ...joined];
-  if (next.state === 'aborted') return { ...ended(next, judged, devices), verdicts };
+  if (isStopped(next.state)) return ended(next, judged, devices);
+  if (next.taken && members.length === 0) return superseded(next, next.taken);
   const revert = toRevert(next, members, devices);
   if (next.state === 'paused') {
     const placed = placeWaiting({ ...next, members }, devices, next.reason);
@@ -197,12 +204,22 @@ function ended(
   devices: ReadonlyMap<string, DeviceView>,
 ): RolloutPlan {
   const revert = toRevert(rollout, members, devices);
-  return { ...standing(rollout), members: sorted(members), admit: [], revert, verdicts: [] };
+  const verdicts = rollout.breach?.verdicts ?? [];
+  return { ...standing(rollout), members: sorted(members), admit: [], revert, verdicts };
+}
+
+function superseded(
+  rollout: RolloutInput,
+  { by, devices }: NonNullable<RolloutInput['taken']>,
+): RolloutPlan {
+  const reason = `superseded: its devices (${devices}) are given rollout ${by}`;
+  const plan = { ...standing(rollout), state: 'superseded' as const, reason };
+  return { ...plan, members: [], admit: [], revert: [], verdicts: [] };
 }
 
 function standing(rollout: RolloutInput): Standing {
-  const { state, reason, wave, reverting, stops } = rollout;
-  return { state, reason, wave, reverting, stops, waitsFor: null };
+  const { state, reason, wave, reverting, stops, breach } = rollout;
+  return { state, reason, wave, reverting, stops, breach, waitsFor: null };
 }
 
 function toRevert(

@@ -10,6 +10,8 @@ export interface Previewing {
   readonly rollout: RolloutInput;
   readonly devices: ReadonlyMap<string, Device>;
   readonly views: ReadonlyMap<string, DeviceView>;
+  /** What is to be known of earlier rollouts. */
+  readonly past: readonly string[];
   readonly comparisons: RolloutPreview['comparisons'];
   readonly nowMs: number;
 }
@@ -59,7 +61,7 @@ function notesOf({ offline }: RolloutInput, view: DeviceView | undefined): strin
   ];
 }
 
-function notesFor({ subject, rollout, views, nowMs }: Previewing): string[] {
+function notesFor({ subject, rollout, views, past, nowMs }: Previewing): string[] {
   const window = maintenanceAt(rollout.maintenance, nowMs);
   const approved = rollout.waves.flatMap(({ approval }, index) => (approval ? [index + 1] : []));
   return [
@@ -67,6 +69,7 @@ function notesFor({ subject, rollout, views, nowMs }: Previewing): string[] {
     ...subject.leftOut,
     ...(window.open ? [] : [window.reason]),
     ...(approved.length > 0 ? [`approval is asked for before wave ${approved.join(', ')}`] : []),
+    ...past,
     ...subject.notes,
   ];
 }

@@ -1,4 +1,6 @@
 /** How rollouts take their next step: what the planner decides is stored, then done. */
+
+import { isStopped } from '../../shared/protocol/states.ts';
 import type { Assignment, Dispatcher } from '../dispatch.ts';
 import type { Device } from '../fleet.ts';
 import { goalsFor } from '../goals.ts';
@@ -12,8 +14,9 @@ import { agentGoals, agentGoalsBack, agentViewOf, canTake, isOfAgent } from './a
 import type { Hearing } from './hearing.ts';
 import { keep } from './keep.ts';
 import { isAdmitted } from './member.ts';
-import { type DeviceView, planRollout, type RolloutPlan } from './plan.ts';
+import { type DeviceView, planRollout, type RolloutInput, type RolloutPlan } from './plan.ts';
 import { parseSelector } from './selector.ts';
+import { takenFrom } from './taken.ts';
 import { assignTraced } from './traced.ts';
 import { type Governing, governed, viewOf as modelViewOf } from './view.ts';
 
@@ -40,18 +43,31 @@ export async function lookAtAll(runner: Runner): Promise<number | null> {
     const wanted = groups.get(rollout.record.id) ?? [];
     if (isOver(world, rollout, wanted)) continue;
     // Giving a device something changes what is seen, so that it looks a second time.
-    if (await step(runner, rollout, wanted)) await step(runner, rollout, wanted);
+    const looked = { wanted, taken: takenOf(runner, rollout.record, groups) };
+    if (await step(runner, rollout, looked)) await step(runner, rollout, looked);
     states.add(rollout.record.state);
   }
   if (states.has('running') || states.has('paused')) return lookMs.underway;
   return states.has('succeeded') ? lookMs.watched : null;
 }
 
+function takenOf(
+  { world, all, releases }: Runner,
+  record: StoredRollout,
+  groups: ReadonlyMap<string, readonly Device[]>,
+): RolloutInput['taken'] {
+  if (record.state !== 'running' && record.state !== 'paused') return null;
+  const lane = all.filter((other) => isOfAgent(other.record) === isOfAgent(record));
+  const ids = new Set(lane.map((other) => other.record.id));
+  const own = new Map([...groups].filter(([id]) => ids.has(id)));
+  return takenFrom(governingOf(record, releases), own, world.fleet.devices.values());
+}
+
 /** The devices that each rollout governs: a newer one of its own kind has taken the others. */
 function groupsOf({ world, all, releases }: Runner): ReadonlyMap<string, readonly Device[]> {
   const standing = all
     .map(({ record }) => record)
-    .filter(({ state }) => state !== 'aborted' && state !== 'failed')
+    .filter(({ state }) => !isStopped(state) && state !== 'failed')
     .toReversed();
   const lanes = [standing.filter(isOfAgent), standing.filter((record) => !isOfAgent(record))];
   const groups = lanes.flatMap((lane) => {
@@ -101,7 +117,7 @@ function isOver(
   { record, members }: LoadedRollout,
   wanted: readonly Device[],
 ): boolean {
-  if (record.state === 'aborted') {
+  if (isStopped(record.state)) {
     const governor = (name: string) => {
       const device = fleet.get(name);
       return isOfAgent(record) ? device?.release?.rollout : device?.rollout;
@@ -123,11 +139,16 @@ function isSettled({ state, endedAt, watchSeconds }: StoredRollout, now: number)
   );
 }
 
+interface Looked {
+  readonly wanted: readonly Device[];
+  readonly taken: RolloutInput['taken'];
+}
+
 /** One look at one rollout. Returns whether devices were given something. */
 async function step(
   runner: Runner,
   rollout: LoadedRollout,
-  wanted: readonly Device[],
+  { wanted, taken }: Looked,
 ): Promise<boolean> {
   const { world, releases } = runner;
   const { record, members } = rollout;
@@ -135,7 +156,7 @@ async function step(
   const now = world.now();
   const hearingMs = runner.hearing.sinceMs();
   const settled = isSettled(record, now);
-  const input = { ...record, hearingMs, settled, members: [...members.values()] };
+  const input = { ...record, hearingMs, taken, settled, members: [...members.values()] };
   const plan = planRollout(input, views, now);
   await keep(world, rollout, { plan, views, releases });
   await (isOfAgent(record) ? giveReleases : giveModels)(runner, rollout, plan);

@@ -28,13 +28,14 @@ export interface Beginning {
   readonly nowMs: number;
   /** What the version is against those that it replaces. */
   readonly comparisons?: StoredRollout['comparisons'];
+  readonly notes?: readonly string[];
 }
 
 /** Throws `BAD_ARGUMENT`. */
 export function newRollout(
   request: RolloutRequest,
   { name, version }: Pick<ModelRecord, 'name' | 'version'>,
-  { order, nowMs, comparisons = [] }: Beginning,
+  { order, nowMs, comparisons = [], notes = [] }: Beginning,
 ): StoredRollout {
   parseSelector(request.selector ?? '');
   const { maintenance } = request;
@@ -67,7 +68,8 @@ export function newRollout(
     breachScope: request.breachScope ?? defaults.breachScope,
     ...{ comparisons: [...comparisons], forced },
     offline: request.offline ?? defaults.offline,
-    ...{ approvedWave: 0, accepted: [], reverting: false, stops: [] },
+    ...{ approvedWave: 0, accepted: [], reverting: false, stops: [], breach: null },
+    notes: [...notes],
     createdAt: instant(nowMs),
     endedAt: null,
     traceparent: null,

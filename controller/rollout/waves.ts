@@ -18,7 +18,23 @@ export function normalWaves(waves: WaveTable): WaveTable {
     const what = `wave ${index + 1}`;
     throw new FettleError('BAD_ARGUMENT', { what, expected: 'a count or a percent', got });
   }
+  requireRising(waves);
   return waves.at(-1)?.percent === 100 ? waves : [...waves, { percent: 100 }];
+}
+
+/** Counts among themselves, and shares among themselves: one does not say how large the other is. */
+function requireRising(waves: WaveTable): void {
+  for (const [index, wave] of waves.entries()) {
+    const [count, percent] = [wave.count ?? 0, wave.percent ?? 0];
+    const before = waves.slice(0, index);
+    const counts = Math.max(0, ...before.map((other) => other.count ?? 0));
+    const shares = Math.max(0, ...before.map((other) => other.percent ?? 0));
+    if ((count > 0 ? count > counts : percent > shares) && shares < 100) continue;
+    const most = shares === 100 ? '100%' : count > 0 ? counts : `${shares}%`;
+    const expected = `more than the ${most} of the waves before`;
+    const got = count > 0 ? count : `${percent}%`;
+    throw new FettleError('BAD_ARGUMENT', { what: `wave ${index + 1}`, expected, got });
+  }
 }
 
 /**

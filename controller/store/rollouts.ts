@@ -5,8 +5,8 @@ import { Count, Instant } from '../../shared/protocol/fields.ts';
 import { Desired } from '../../shared/protocol/messages.ts';
 import { RolloutRecord, type Verdict } from '../../shared/protocol/rollouts.ts';
 import { memberStates } from '../../shared/protocol/states.ts';
+import { Usage } from '../../shared/protocol/usage.ts';
 import type { Member } from '../rollout/plan.ts';
-import { Usage } from '../rollout/usage.ts';
 import { type Database, decodeStored } from './database.ts';
 
 const { members: _, verdicts: _verdicts, ...recordEntries } = RolloutRecord.entries;
@@ -56,26 +56,29 @@ export interface StoredMember extends Member {
 export interface LoadedRollout {
   record: StoredRollout;
   readonly members: Map<string, StoredMember>;
-  /** As the newest look found them; they are not stored. */
+  /** As the newest look found them; those of a breach are stored with it. */
   verdicts: readonly Verdict[];
 }
 
 /** All of them, the earliest first. */
 export async function loadRollouts(db: Database): Promise<LoadedRollout[]> {
   const rows = await db.selectFrom('rollouts').select('record').orderBy('order').execute();
-  const rollouts = rows.map(
-    (row): LoadedRollout => ({
-      record: decodeStored(StoredRollout, row.record),
-      members: new Map(),
-      verdicts: [],
-    }),
-  );
+  const rollouts = rows.map((row): LoadedRollout => {
+    const record = named(decodeStored(StoredRollout, row.record));
+    return { record, members: new Map(), verdicts: record.breach?.verdicts ?? [] };
+  });
   const byId = new Map(rollouts.map((rollout) => [rollout.record.id, rollout]));
   for (const row of await db.selectFrom('members').selectAll().execute()) {
     const member = decodeStored(StoredMember, row.record);
     byId.get(row.rollout)?.members.set(row.device, member);
   }
   return rollouts;
+}
+
+/** Rollouts of before had one word for both. */
+function named(record: StoredRollout): StoredRollout {
+  const back = record.state === 'aborted' && record.reverting;
+  return back ? { ...record, state: 'rolled back' } : record;
 }
 
 export async function putRollout(db: Database, record: StoredRollout): Promise<void> {

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { VersionComparison } from './comparisons.ts';
 import { Count, Instant, Name, Text } from './fields.ts';
 import { memberStates, rolloutStates } from './states.ts';
+import { Usage } from './usage.ts';
 
 export const Wave = v.strictObject({
   /** How many devices are in by the end of this wave: a count, or a share of the members. */
@@ -112,6 +113,8 @@ export const RolloutRequest = v.strictObject({
   /** It is started though the version falls below one that it replaces. */
   force: v.optional(v.boolean()),
   offline: v.optional(v.picklist(offlineRules)),
+  /** A selector that names nobody yet is meant so. */
+  allowEmpty: v.optional(v.boolean()),
 });
 export type RolloutRequest = v.InferOutput<typeof RolloutRequest>;
 /** As it is sent: gates that are not named keep their thresholds. */
@@ -131,6 +134,26 @@ export const Verdict = v.object({
   reason: Text,
 });
 export type Verdict = v.InferOutput<typeof Verdict>;
+
+/** What a breach rested on, as it stood at that moment. */
+export const Breach = v.object({
+  at: Instant,
+  verdicts: v.array(Verdict),
+  /** Devices of what breached that had the version: the failed ones first, at most 100. */
+  devices: v.array(
+    v.object({
+      device: Name,
+      class: v.string(),
+      state: v.picklist(memberStates),
+      since: v.nullable(Instant),
+      reason: Text,
+      /** With this version, and with the one before when it was given this one. */
+      now: v.nullable(Usage),
+      before: v.nullable(Usage),
+    }),
+  ),
+});
+export type Breach = v.InferOutput<typeof Breach>;
 
 /** A hardware class that was taken out of the rollout. */
 export const Stop = v.object({
@@ -194,7 +217,11 @@ export const RolloutRecord = v.looseObject({
       offline: v.optional(v.boolean(), false),
     }),
   ),
-  /** How each gate stands now. */
+  /** The newest breach; null where there was none. */
+  breach: v.optional(v.nullable(Breach), null),
+  /** What whoever started it was told, one sentence each. */
+  notes: v.optional(v.array(Text), []),
+  /** How each gate stands now; of one that a breach ended, how it stood then. */
   verdicts: v.optional(v.array(Verdict), []),
   createdAt: Instant,
   endedAt: v.nullable(Instant),

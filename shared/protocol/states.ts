@@ -15,8 +15,25 @@ export type DeviceState = (typeof deviceStates)[number];
 export const agentStates = ['current', 'fetching', 'trying', 'failed'] as const;
 export type AgentState = (typeof agentStates)[number];
 
-export const rolloutStates = ['running', 'paused', 'succeeded', 'failed', 'aborted'] as const;
+export const rolloutStates = [
+  'running',
+  'paused',
+  'succeeded',
+  'failed',
+  'aborted',
+  'rolled back',
+  'superseded',
+] as const;
 export type RolloutState = (typeof rolloutStates)[number];
+
+/** It takes nobody in any more, whatever comes. */
+export function isStopped(state: RolloutState): boolean {
+  return state === 'aborted' || state === 'rolled back' || state === 'superseded';
+}
+
+export function isEnded(state: RolloutState): boolean {
+  return isStopped(state) || state === 'succeeded' || state === 'failed';
+}
 
 /** Where one device stands within a rollout; `reverted`: it was given back what it ran before. */
 export const memberStates = [

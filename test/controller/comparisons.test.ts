@@ -90,7 +90,7 @@ test('push, dry-run and start say it on the command line, and start refuses', as
   t.is(dry.code, 0, dry.stderr);
   t.regex(dry.stdout, says);
   const refused = await fettle(['rollout', 'start', 'tiny'], { home, env });
-  t.is(refused.code, 1);
+  t.is(refused.code, 3);
   t.regex(refused.stderr, /^error VERSION_WORSE: tiny 2: top1 is 0 % .*, 100 % with version 1/);
   const forced = await fettle(['rollout', 'start', 'tiny', '--force', '--json'], { home, env });
   t.is(forced.code, 0, forced.stderr);

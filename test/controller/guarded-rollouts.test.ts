@@ -146,7 +146,7 @@ test('a slower version is rolled back by itself, also over a restart', async (t)
   const again = await test.restart();
   await until('the device back', () => a.bus.connected);
   await send(2, 10);
-  const ended = await reaches(again, id, ({ state }) => state === 'aborted');
+  const ended = await reaches(again, id, ({ state }) => state === 'rolled back');
   t.regex(ended.reason, /^rolled back: class x64-test: p95 .* × its baseline, at most 2 ×/);
   t.is((await a.goal(3)).model?.version, 1);
   await a.report('serving');

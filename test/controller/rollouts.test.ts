@@ -96,7 +96,7 @@ test('a rollback gives every device what it ran before, with a higher revision',
   t.is(second.version, 2);
   await reaches(test, second.id, ({ state }) => state === 'succeeded');
   const rolled = await act(test, second.id, 'rollback');
-  t.is(rolled.state, 'aborted');
+  t.is(rolled.state, 'rolled back');
   for (const device of [a, b]) {
     const goal = await device.goal(3);
     t.is(goal.model?.version, 1);
@@ -126,7 +126,10 @@ test('an aborted rollout leaves what it did, and takes nobody else', async (t) =
 
 test('a device that enrols later joins, also one that is relabelled', async (t) => {
   const { test, add } = await scene(t);
-  const { id, reason } = await start(test, { selector: 'room=lab' });
+  const selector = 'room=lab';
+  const empty = { code: 'SELECTOR_EMPTY', message: /none of 0 devices matches .* room=lab/ };
+  await t.throwsAsync(start(test, { selector }), empty);
+  const { id, reason } = await start(test, { selector, allowEmpty: true });
   t.is(reason, 'no device matches the selector yet');
   const late = await add('late', { labels: { room: 'lab' } });
   t.is((await late.goal(1)).rollout, id);
@@ -184,6 +187,9 @@ test('what can not be rolled out is refused with what was expected', async (t) =
     [{ waves: [{}] }, 'BAD_ARGUMENT'],
     [{ waves: [{ count: 1, percent: 5 }] }, 'BAD_ARGUMENT'],
     [{ waves: [{ percent: 101 }] }, 'BAD_ARGUMENT'],
+    [{ waves: [{ percent: 50 }, { percent: 10 }] }, 'BAD_ARGUMENT'],
+    [{ waves: [{ count: 2 }, { count: 2 }] }, 'BAD_ARGUMENT'],
+    [{ waves: [{ percent: 100 }, { count: 5 }] }, 'BAD_ARGUMENT'],
     [{ colour: 'red' }, 'BAD_ARGUMENT'],
     [{ gates: { colour: 1 } }, 'BAD_ARGUMENT'],
     [{ maintenance: { timeZone: 'Mars/Base', windows: [daily] } }, 'BAD_ARGUMENT'],

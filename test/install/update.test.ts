@@ -41,7 +41,7 @@ test('a release is rolled out; what crashes and what hangs is put aside', async 
 
   await pushRelease(fleet, folder, { version: '1.2.0', before: kinds.crashes });
   const crashing = await rollout(fleet, { model: agentModel, onBreach: 'rollback' });
-  const stopped = await ends(fleet, device, { ...crashing, state: 'aborted' });
+  const stopped = await ends(fleet, device, { ...crashing, state: 'rolled back' });
   t.regex(stopped.reason, /1\.2\.0-\w+: it ended 3 times before it was healthy/);
   await answers(fleet, device);
 

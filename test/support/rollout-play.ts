@@ -35,6 +35,8 @@ export function rolloutOf(rest: Partial<RolloutInput> = {}): RolloutInput {
     accepted: [],
     reverting: false,
     stops: [],
+    breach: null,
+    taken: null,
     settled: false,
     members: [],
     ...rest,

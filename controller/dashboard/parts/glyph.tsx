@@ -31,6 +31,8 @@ const shapes: Readonly<Record<Sign, Shape>> = {
   soaking: 'target',
   failed: 'diamond',
   aborted: 'slash',
+  'rolled back': 'slash',
+  superseded: 'slash',
   reverted: 'slash',
   offline: 'slash',
   paused: 'bars',
@@ -80,7 +82,7 @@ export function Glyph({ sign }: { readonly sign: Sign }) {
 /** The shape with its word, in its colour. */
 export function Badge({ sign, word }: { readonly sign: Sign; readonly word?: string }) {
   return (
-    <span class={`badge sign-${sign}`}>
+    <span class={`badge sign-${sign.replace(' ', '-')}`}>
       <Glyph sign={sign} />
       {word ?? sign}
     </span>

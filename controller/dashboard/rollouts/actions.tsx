@@ -11,6 +11,8 @@ const offered: Readonly<Record<RolloutState, readonly RolloutAction[]>> = {
   succeeded: ['rollback'],
   failed: ['retry', 'rollback'],
   aborted: ['rollback'],
+  'rolled back': [],
+  superseded: [],
 };
 
 /** Approval is asked for only where a wave waits for it. */

@@ -72,7 +72,7 @@ function RolloutRow({ rollout }: { readonly rollout: RolloutRecord }) {
         <Waves progress={progress} />
       </td>
       <td class="number" data-label="Devices">
-        {formatCount(progress.finished)} of {formatCount(progress.size)}
+        {formatCount(progress.done)} of {formatCount(progress.size)}
       </td>
       <td class="wrap" data-label="Waits for">
         {rollout.reason}

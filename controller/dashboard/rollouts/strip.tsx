@@ -35,7 +35,7 @@ function StripLine({ rollout }: { readonly rollout: RolloutRecord }) {
   const progress = progressOf(rollout);
   const wave = progress.waves.findLast((entry) => entry.stage !== 'ahead');
   return (
-    <a class={`strip-line strip-${rollout.state}`} href={rolloutHref(rollout.id)}>
+    <a class={`strip-line strip-${rollout.state.replace(' ', '-')}`} href={rolloutHref(rollout.id)}>
       <Badge sign={rollout.state} />
       <span class="strip-what">
         <b>{modelVersion(rollout.model, rollout.version)}</b>
@@ -43,7 +43,7 @@ function StripLine({ rollout }: { readonly rollout: RolloutRecord }) {
       </span>
       <Waves progress={progress} />
       <span class="strip-count number">
-        {formatCount(progress.finished)} of {formatCount(progress.size)}
+        {formatCount(progress.done)} of {formatCount(progress.size)}
         <span class="quiet">
           {' '}
           · wave {wave?.number ?? 1} of {progress.waves.length}

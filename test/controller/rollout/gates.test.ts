@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { RolloutInput, RolloutPlan } from '../../../controller/rollout/plan.ts';
-import type { Usage } from '../../../controller/rollout/usage.ts';
+import type { Usage } from '../../../shared/protocol/usage.ts';
 import { change, next, rolloutOf, says, type Views, viewsOf } from '../../support/rollout-play.ts';
 
 const calm: Usage = {
@@ -63,7 +63,7 @@ test('other answers to other questions are no fault of the version', (t) => {
 
 test('a breach may roll the fleet back', (t) => {
   const { plan } = play(t, { latencyMsP95: 31 }, { onBreach: 'rollback' });
-  t.deepEqual([plan.state, plan.reverting, plan.revert], ['aborted', true, ['a1', 'b1']]);
+  t.deepEqual([plan.state, plan.reverting, plan.revert], ['rolled back', true, ['a1', 'b1']]);
   t.regex(plan.reason, /^rolled back: class a: p95/);
 });
 

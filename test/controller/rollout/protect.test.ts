@@ -95,7 +95,7 @@ test('a rollback is seen through, and is no concern of a device that ran the sam
   const members = rollout.members.map((member) =>
     member.device === 'c' ? { ...member, ranSame: true } : member,
   );
-  [rollout, plan] = next({ ...rollout, members, state: 'aborted', reverting: true }, views, 2);
+  [rollout, plan] = next({ ...rollout, members, state: 'rolled back', reverting: true }, views, 2);
   t.deepEqual(plan.revert, ['a', 'b']);
   [rollout, plan] = next(rollout, views, 3);
   t.deepEqual(plan.revert, [], 'a device is given it back once');

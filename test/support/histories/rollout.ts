@@ -5,7 +5,8 @@
  */
 import type { Member, RolloutInput, RolloutPlan } from '../../../controller/rollout/plan.ts';
 import { planRollout } from '../../../controller/rollout/plan.ts';
-import type { Usage } from '../../../controller/rollout/usage.ts';
+import { isStopped } from '../../../shared/protocol/states.ts';
+import type { Usage } from '../../../shared/protocol/usage.ts';
 import { createRandom } from '../../../shared/random.ts';
 import { change, next, says, type Views, viewsOf } from '../rollout-play.ts';
 import { broken } from './rules.ts';
@@ -136,8 +137,9 @@ function meddle(history: History): void {
     history.rollout = { ...rollout, state: 'paused', reason: 'paused by a person' };
   }
   if (pick(3) === 0) history.rollout = { ...history.rollout, approvedWave: rollout.wave + 1 };
-  if (state !== 'aborted' && pick(20) === 0) history.rollout = retried(rollout);
-  if (pick(200) === 0) history.rollout = { ...rollout, state: 'aborted', reverting: pick(2) === 0 };
+  if (!isStopped(state) && pick(20) === 0) history.rollout = retried(rollout);
+  if (pick(400) === 0) history.rollout = { ...rollout, state: 'aborted' };
+  if (pick(400) === 0) history.rollout = { ...rollout, state: 'rolled back', reverting: true };
 }
 
 function resumed(rollout: RolloutInput, { views, nowMs }: History): RolloutInput {
@@ -191,7 +193,7 @@ function unended({ rollout, views, nowMs }: History): string | null {
   const plan = planRollout(rollout, views, nowMs);
   if (plan.revert.length > 0) return `never gives back ${plan.revert}`;
   if (reverting && [...views.values()].some(({ ours }) => ours)) return 'still there';
-  if (state === 'aborted' || state === 'succeeded') return null;
+  if (isStopped(state) || state === 'succeeded') return null;
   // Where every class is out, there is nobody to serve it.
   if (state === 'failed' && stops.length > 0) return null;
   return `never ends: ${state}, ${reason}`;

@@ -4,6 +4,7 @@ import { isAdmitted, isOpen } from '../../../controller/rollout/member.ts';
 import { countedMembers } from '../../../controller/rollout/place.ts';
 import type { RolloutInput, RolloutPlan } from '../../../controller/rollout/plan.ts';
 import { targetOf } from '../../../controller/rollout/waves.ts';
+import { isStopped } from '../../../shared/protocol/states.ts';
 import type { Views } from '../rollout-play.ts';
 
 export interface Looked {
@@ -108,7 +109,7 @@ function stoppedStay({ before, plan }: Looked): string | null {
 
 /** What is breached is acted on at the same look. */
 function breachActs({ before, plan }: Looked): string | null {
-  if (before.settled || plan.state === 'paused' || plan.state === 'aborted') return null;
+  if (before.settled || plan.state === 'paused' || isStopped(plan.state)) return null;
   const stopped = new Set(plan.stops.map((stop) => stop.class));
   const breach = plan.verdicts.find(
     (verdict) => verdict.state === 'breached' && !stopped.has(verdict.class ?? ''),
@@ -118,7 +119,7 @@ function breachActs({ before, plan }: Looked): string | null {
 
 /** Who is offline is given nothing, and is out of the count until it is back. */
 function absentWait({ before, plan, seen }: Looked): string | null {
-  if (plan.state === 'aborted') return null;
+  if (isStopped(plan.state)) return null;
   const old = new Map(before.members.map((member) => [member.device, member]));
   for (const { device, offline, state } of plan.members) {
     const view = seen.get(device);

@@ -168,7 +168,7 @@ async function person(client: HttpClient): Promise<boolean> {
     return false;
   }
   if (rollout.waitsFor === 'approval') await act(client, rollout.id, 'approve');
-  return rollout.state === 'aborted';
+  return rollout.state === 'rolled back';
 }
 
 /**

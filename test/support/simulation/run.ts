@@ -73,7 +73,7 @@ async function tell(
     version,
     breachScope: oneClass ? 'class' : 'fleet',
   });
-  const record = await settled(fleet, started, oneClass ? 'succeeded' : 'aborted');
+  const record = await settled(fleet, started, oneClass ? 'succeeded' : 'rolled back');
   const stays = ({ hardwareClass }: { hardwareClass: string }) =>
     !oneClass || hardwareClass === behaviour.onlyClass;
   const kept = fleet.agents.filter(stays);
