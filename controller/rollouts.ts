@@ -95,7 +95,7 @@ export async function openRollouts(
         const record = { ...made, traceparent: trace && traceparentOf(trace) };
         if (model.type === 'model') onStarted(model.record);
         await putRollout(world.db, record);
-        const rollout = { record, members: new Map(), verdicts: [] };
+        const rollout = { record, members: new Map(), verdicts: [], outlook: [] };
         all.push(rollout);
         await lookAtAll(runner);
         looker.poke();
@@ -190,7 +190,11 @@ async function preview(
   const { devices } = world.fleet;
   const wanted = takenBy(runner, record);
   const compared = await compare(runner, { subject, record, comparisons });
-  const views = await viewsOf(world, { record, members: new Map(), verdicts: [] }, wanted);
+  const views = await viewsOf(
+    world,
+    { record, members: new Map(), verdicts: [], outlook: [] },
+    wanted,
+  );
   const hearingMs = runner.hearing.sinceMs();
   const rollout = { ...record, hearingMs, taken: null, settled: false, members: [] };
   const shown = previewSubject(runner, subject, record.selector);

@@ -31,6 +31,7 @@ export const requestOptions: readonly Option[] = [
   { flags: '--on-breach <action>', help: 'pause, abort or rollback (pause)' },
   { flags: '--force', help: 'start it though the version falls below what it replaces' },
   { flags: '--offline <rule>', help: 'devices offline at their turn: wait, skip, fail (skip)' },
+  { flags: '--require-data', help: 'gates without traffic wait for it, and then breach' },
   { flags: '--allow-empty', help: 'start it though no device matches the selector yet' },
   { flags: '--breach-scope <scope>', help: 'fleet, or only the class that breached (fleet)' },
 ];
@@ -57,6 +58,7 @@ export function requestOf(context: CommandContext): RolloutAsked {
     ...(breachScope === undefined ? {} : { breachScope }),
     ...(context.options.force === true ? { force: true } : {}),
     ...(offline === undefined ? {} : { offline }),
+    ...(context.options.requireData === true ? { requireData: true } : {}),
     ...(context.options.allowEmpty === true ? { allowEmpty: true } : {}),
   };
 }

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpClient } from '../../shared/http-client.ts';
 import { countMembers, describeCounts } from '../../shared/protocol/member-counts.ts';
+import { describeOutlook } from '../../shared/protocol/outlook.ts';
 import { type RolloutPreview, RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { argument, connect } from '../client.ts';
 import type { CommandContext } from '../command.ts';
@@ -30,6 +31,7 @@ export function printRollout(record: RolloutRecord, { io }: CommandContext): voi
     ...[figure(verdict.value), figure(verdict.threshold), verdict.reason],
   ]);
   print(io, ['GATE', 'CLASS', 'AGAINST', 'STATE', 'VALUE', 'LIMIT', 'REASON'], gates);
+  for (const wave of record.outlook) io.line(describeOutlook(wave));
   printBreach(record, io);
   const failed = record.members.filter((member) => member.state === 'failed');
   const rows = failed.map((member) => [member.device, member.since ?? '–', member.reason]);
@@ -64,6 +66,7 @@ export function printPreview(preview: RolloutPreview, { io }: CommandContext): v
   ]);
   print(io, ['WAVE', 'DEVICE', 'CLASS', 'ROLE', 'NOW', 'GETS', 'FITS', 'NOTES'], rows);
   for (const line of comparisonLines(preview.comparisons)) io.line(line);
+  for (const wave of preview.outlook) io.line(describeOutlook(wave));
   for (const note of notes) io.line(note);
   io.result(preview);
 }

@@ -13,7 +13,7 @@ import type { DeviceView, Member, RolloutInput, RolloutPlan } from './plan.ts';
 import { scoutsOf } from './scouts.ts';
 import { targetOf } from './waves.ts';
 
-export type Advance = Omit<RolloutPlan, 'revert' | 'verdicts'>;
+export type Advance = Omit<RolloutPlan, 'revert' | 'verdicts' | 'outlook'>;
 
 interface Hold {
   readonly kind: WaitKind;

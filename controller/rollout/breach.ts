@@ -6,7 +6,11 @@ import type { DeviceView, Member, RolloutInput } from './plan.ts';
 type Change = Pick<RolloutInput, 'state' | 'reason' | 'reverting' | 'stops'>;
 
 /** `gate/against/class`, by which a person's acceptance is remembered. */
-export function keyOf({ gate, against, class: own }: Verdict): string {
+export function keyOf({
+  gate,
+  against,
+  class: own,
+}: Pick<Verdict, 'gate' | 'against' | 'class'>): string {
   return `${gate}/${against}/${own ?? ''}`;
 }
 

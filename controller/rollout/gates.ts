@@ -6,6 +6,7 @@
 import type { GateLimits, Verdict } from '../../shared/protocol/rollouts.ts';
 import type { Usage } from '../../shared/protocol/usage.ts';
 import { keyOf } from './breach.ts';
+import { dataGate, isOverdue, silentClasses } from './data.ts';
 import { type Found, figure, limit, median, type Pair, ratio } from './figures.ts';
 import { isAdmitted } from './member.ts';
 import type { DeviceView, Member, RolloutInput } from './plan.ts';
@@ -14,14 +15,19 @@ import type { DeviceView, Member, RolloutInput } from './plan.ts';
 const noise = { latencyMs: 1, memoryMiB: 16 } as const;
 
 export function judgeGates(
-  rollout: RolloutInput,
+  rollout: RolloutInput & { readonly nowMs: number },
   members: readonly Member[],
   devices: ReadonlyMap<string, DeviceView>,
 ): Verdict[] {
   const classes = Map.groupBy(members, (member) => member.class);
+  const silent = silentClasses({ ...rollout, members }, devices);
   const judged = [...classes].flatMap(([own, ofClass]) => {
     const group = groupOf(ofClass, devices);
-    return judgeClass(rollout.gates, group).map((found) => ({ ...found, class: own }));
+    const overdue = silent.has(own) && isOverdue(rollout, ofClass, rollout.nowMs);
+    return judgeClass(rollout.gates, group).map((found) => ({
+      ...(overdue && speaksFor(rollout, found) ? missing(found) : found),
+      class: own,
+    }));
   });
   const failing =
     rollout.breachScope === 'fleet'
@@ -36,6 +42,15 @@ export function judgeGates(
     const isAccepted = verdict.state === 'breached' && accepted.has(keyOf(verdict));
     return isAccepted ? { ...verdict, state: 'accepted' } : verdict;
   });
+}
+
+function speaksFor(rollout: RolloutInput, { gate, against, state }: Found): boolean {
+  return gate === dataGate(rollout) && against === 'baseline' && state === 'no data';
+}
+
+/** Silence was waited for long enough. */
+function missing(found: Found): Found {
+  return { ...found, state: 'breached', reason: `data are required: ${found.reason}` };
 }
 
 function failures(rollout: RolloutInput, members: readonly Member[]): Found[] {

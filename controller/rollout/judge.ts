@@ -13,6 +13,9 @@ export interface Rules {
   readonly settled: boolean;
   readonly offline: OfflineRule;
   readonly hearingMs: number;
+  readonly requireData: boolean;
+  /** Classes of which traffic says too little, where data are required. */
+  readonly silent?: ReadonlySet<string>;
   readonly nowMs: number;
 }
 
@@ -128,6 +131,11 @@ function served(member: Member, view: DeviceView, rules: Rules): Judgement {
     return silence ?? { state: 'soaking', reason: 'serves it, but is offline now' };
   }
   const { minRequests } = rules.gates;
+  if (rules.silent?.has(member.class)) {
+    const lacks = `fewer than ${minRequests} requests in the last minute to judge its class by`;
+    return { state: 'soaking', reason: `serves it; data are required: ${lacks}` };
+  }
+  if (rules.requireData) return through;
   const had = member.baseline?.requests ?? 0;
   const has = view.usage?.requests ?? 0;
   if (had < minRequests || has >= minRequests) return through;

@@ -52,6 +52,7 @@ export async function keep(
   const next = nextRecord(record, plan, world.now());
   const saidAnew = saidOf(plan.verdicts) !== saidOf(rollout.verdicts);
   rollout.verdicts = plan.verdicts;
+  rollout.outlook = plan.outlook;
   if (next || changed.length > 0 || gone.length > 0) {
     await save(world, rollout, { record: next ?? record, changed, gone });
   } else if (saidAnew) publish(world, rollout);
@@ -133,12 +134,13 @@ function before(
   return { previous, previousRelease, ranSame, baseline };
 }
 
-export function shown({ record, members, verdicts }: LoadedRollout): RolloutRecord {
+export function shown({ record, members, verdicts, outlook }: LoadedRollout): RolloutRecord {
   const { order: _, ...rest } = record;
   const list = [...members.values()].sort(byName);
   return {
     ...rest,
     verdicts: [...verdicts],
+    outlook: [...outlook],
     members: list.map(({ device, class: own, wave, state, revision, sinceMs, reason, offline }) => {
       const since = sinceMs === null ? null : instant(sinceMs);
       return { device, class: own, wave, state, revision, since, reason, offline };

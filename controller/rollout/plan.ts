@@ -3,6 +3,8 @@
  * twice changes nothing. A member's state is computed from its device's report every time, so that
  * lost messages, restarts and late regressions all lead to the same answer.
  */
+
+import type { WaveOutlook } from '../../shared/protocol/outlook.ts';
 import type {
   Breach,
   BreachAction,
@@ -17,6 +19,7 @@ import { isStopped, type MemberState, type RolloutState } from '../../shared/pro
 import type { Usage } from '../../shared/protocol/usage.ts';
 import { advance } from './advance.ts';
 import { acceptFailures, actOnBreach, breachOf } from './breach.ts';
+import { outlookOf, silentClasses } from './data.ts';
 import { judgeGates } from './gates.ts';
 import { judgeMember, type Rules, waiting } from './judge.ts';
 import { placeWaiting } from './place.ts';
@@ -99,6 +102,7 @@ export interface RolloutInput {
   readonly onBreach: BreachAction;
   readonly breachScope: 'fleet' | 'class';
   readonly offline: OfflineRule;
+  readonly requireData: boolean;
   /** Since when the controller has heard devices without a break. */
   readonly hearingMs: number;
   readonly approvedWave: number;
@@ -133,6 +137,7 @@ export interface RolloutPlan extends Standing {
   /** Devices to be given back what they ran before. */
   readonly revert: readonly string[];
   readonly verdicts: readonly Verdict[];
+  readonly outlook: readonly WaveOutlook[];
 }
 
 export function planRollout(
@@ -146,7 +151,7 @@ export function planRollout(
   }
   // A rollout that failed takes nobody in any more; that a device recovers is still seen.
   const joined = rollout.state === 'failed' ? [] : joiners(judged, devices, { ...rollout, nowMs });
-  const verdicts = judgeGates(rollout, [...judged, ...joined], devices);
+  const verdicts = judgeGates({ ...rollout, nowMs }, [...judged, ...joined], devices);
   const change = actOnBreach(rollout, verdicts, nowMs);
   const breach = breachOf(rollout, { change, verdicts, members: judged, devices, nowMs });
   const next = { ...rollout, ...change, breach };
@@ -157,10 +162,13 @@ export function planRollout(
   if (next.state === 'paused') {
     const placed = placeWaiting({ ...next, members }, devices, next.reason);
     const waitsFor = 'person' as const;
-    return { ...standing(next), waitsFor, members: sorted(placed), admit: [], revert, verdicts };
+    const outlook = outlookOf(next, placed, devices);
+    const rest = { members: sorted(placed), admit: [], revert, verdicts, outlook };
+    return { ...standing(next), waitsFor, ...rest };
   }
   const advanced = advance({ ...next, members }, devices, nowMs);
-  return { ...advanced, members: sorted(advanced.members), revert, verdicts };
+  const outlook = outlookOf(next, advanced.members, devices);
+  return { ...advanced, members: sorted(advanced.members), revert, verdicts, outlook };
 }
 
 function judgeAll(
@@ -168,9 +176,10 @@ function judgeAll(
   devices: ReadonlyMap<string, DeviceView>,
   nowMs: number,
 ): Member[] {
+  const silent = silentClasses(rollout, devices);
   return rollout.members.flatMap((member) => {
     const view = devices.get(member.device);
-    return (view && judgeMember(member, view, { ...rollout, nowMs })) ?? [];
+    return (view && judgeMember(member, view, { ...rollout, silent, nowMs })) ?? [];
   });
 }
 
@@ -205,7 +214,8 @@ function ended(
 ): RolloutPlan {
   const revert = toRevert(rollout, members, devices);
   const verdicts = rollout.breach?.verdicts ?? [];
-  return { ...standing(rollout), members: sorted(members), admit: [], revert, verdicts };
+  const rest = { members: sorted(members), admit: [], revert, verdicts, outlook: [] };
+  return { ...standing(rollout), ...rest };
 }
 
 function superseded(
@@ -214,7 +224,7 @@ function superseded(
 ): RolloutPlan {
   const reason = `superseded: its devices (${devices}) are given rollout ${by}`;
   const plan = { ...standing(rollout), state: 'superseded' as const, reason };
-  return { ...plan, members: [], admit: [], revert: [], verdicts: [] };
+  return { ...plan, members: [], admit: [], revert: [], verdicts: [], outlook: [] };
 }
 
 function standing(rollout: RolloutInput): Standing {

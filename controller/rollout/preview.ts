@@ -37,7 +37,9 @@ export function previewOf(previewing: Previewing): RolloutPreview {
     });
   const { name, version } = subject;
   const waves = [...rollout.waves];
-  return { model: name, version, waves, members, comparisons, notes: notesFor(previewing) };
+  const outlook = [...plan.outlook];
+  const notes = notesFor(previewing);
+  return { model: name, version, waves, members, comparisons, outlook, notes };
 }
 
 const unknown = { serves: null, gets: '–', fits: 'yes' as const, notes: [] };

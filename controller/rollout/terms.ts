@@ -67,6 +67,7 @@ export function newRollout(
     onBreach: request.onBreach ?? defaults.onBreach,
     breachScope: request.breachScope ?? defaults.breachScope,
     ...{ comparisons: [...comparisons], forced },
+    requireData: request.requireData ?? false,
     offline: request.offline ?? defaults.offline,
     ...{ approvedWave: 0, accepted: [], reverting: false, stops: [], breach: null },
     notes: [...notes],

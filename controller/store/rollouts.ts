@@ -3,13 +3,19 @@ import * as v from 'valibot';
 import { encodeJson } from '../../shared/json.ts';
 import { Count, Instant } from '../../shared/protocol/fields.ts';
 import { Desired } from '../../shared/protocol/messages.ts';
+import type { WaveOutlook } from '../../shared/protocol/outlook.ts';
 import { RolloutRecord, type Verdict } from '../../shared/protocol/rollouts.ts';
 import { memberStates } from '../../shared/protocol/states.ts';
 import { Usage } from '../../shared/protocol/usage.ts';
 import type { Member } from '../rollout/plan.ts';
 import { type Database, decodeStored } from './database.ts';
 
-const { members: _, verdicts: _verdicts, ...recordEntries } = RolloutRecord.entries;
+const {
+  members: _,
+  verdicts: _verdicts,
+  outlook: _outlook,
+  ...recordEntries
+} = RolloutRecord.entries;
 
 /** A rollout without its members; `order` says which of two is the later one. */
 const StoredRollout = v.object({
@@ -58,6 +64,7 @@ export interface LoadedRollout {
   readonly members: Map<string, StoredMember>;
   /** As the newest look found them; those of a breach are stored with it. */
   verdicts: readonly Verdict[];
+  outlook: readonly WaveOutlook[];
 }
 
 /** All of them, the earliest first. */
@@ -65,7 +72,7 @@ export async function loadRollouts(db: Database): Promise<LoadedRollout[]> {
   const rows = await db.selectFrom('rollouts').select('record').orderBy('order').execute();
   const rollouts = rows.map((row): LoadedRollout => {
     const record = named(decodeStored(StoredRollout, row.record));
-    return { record, members: new Map(), verdicts: record.breach?.verdicts ?? [] };
+    return { record, members: new Map(), verdicts: record.breach?.verdicts ?? [], outlook: [] };
   });
   const byId = new Map(rollouts.map((rollout) => [rollout.record.id, rollout]));
   for (const row of await db.selectFrom('members').selectAll().execute()) {

@@ -2,6 +2,8 @@
 import * as v from 'valibot';
 import { VersionComparison } from './comparisons.ts';
 import { Count, Instant, Name, Text } from './fields.ts';
+import { gateNames } from './gate-names.ts';
+import { WaveOutlook } from './outlook.ts';
 import { memberStates, rolloutStates } from './states.ts';
 import { Usage } from './usage.ts';
 
@@ -64,16 +66,6 @@ export const GateLimits = v.strictObject({
 });
 export type GateLimits = v.InferOutput<typeof GateLimits>;
 
-export const gateNames = [
-  'failures',
-  'latency',
-  'errors',
-  'memory',
-  'temperature',
-  'golden',
-  'outputs',
-] as const;
-
 export const breachActions = ['pause', 'abort', 'rollback'] as const;
 export type BreachAction = (typeof breachActions)[number];
 export const breachScopes = ['fleet', 'class'] as const;
@@ -113,6 +105,8 @@ export const RolloutRequest = v.strictObject({
   /** It is started though the version falls below one that it replaces. */
   force: v.optional(v.boolean()),
   offline: v.optional(v.picklist(offlineRules)),
+  /** Gates over traffic that have nothing to go by hold the rollout up, and then breach. */
+  requireData: v.optional(v.boolean()),
   /** A selector that names nobody yet is meant so. */
   allowEmpty: v.optional(v.boolean()),
 });
@@ -197,6 +191,7 @@ export const RolloutRecord = v.looseObject({
   /** It was started though one of them says no, or before it said anything. */
   forced: v.optional(v.boolean(), false),
   offline: v.optional(v.picklist(offlineRules), 'skip'),
+  requireData: v.optional(v.boolean(), false),
   /** The last wave that a person has approved of. */
   approvedWave: v.optional(Count, 0),
   /** Breached gates that a person has resumed over, as `gate/against/class`. */
@@ -223,6 +218,8 @@ export const RolloutRecord = v.looseObject({
   notes: v.optional(v.array(Text), []),
   /** How each gate stands now; of one that a breach ended, how it stood then. */
   verdicts: v.optional(v.array(Verdict), []),
+  /** Which gates can speak at all, for each wave that has devices. */
+  outlook: v.optional(v.array(WaveOutlook), []),
   createdAt: Instant,
   endedAt: v.nullable(Instant),
   /** W3C trace context of who started it, or did something to it since. */
@@ -255,6 +252,7 @@ export const RolloutPreview = v.looseObject({
   ),
   /** The version against each that it would replace. */
   comparisons: v.optional(v.array(VersionComparison), []),
+  outlook: v.optional(v.array(WaveOutlook), []),
   /** What holds for all of them, one sentence each. */
   notes: v.array(Text),
 });

@@ -30,6 +30,7 @@ export function rolloutOf(rest: Partial<RolloutInput> = {}): RolloutInput {
     onBreach: 'pause',
     breachScope: 'fleet',
     offline: 'skip',
+    requireData: false,
     hearingMs: Number.NEGATIVE_INFINITY,
     approvedWave: 0,
     accepted: [],
@@ -106,7 +107,7 @@ export function next(
 ): [RolloutInput, RolloutPlan] {
   const plan = planRollout(rollout, views, nowMs);
   admit(views, plan);
-  const { admit: _, revert: _revert, verdicts: _verdicts, waitsFor: _waits, ...kept } = plan;
+  const { admit: _, revert: _r, verdicts: _v, outlook: _o, waitsFor: _w, ...kept } = plan;
   return [{ ...rollout, ...kept }, plan];
 }
 

@@ -1,4 +1,5 @@
 /** The gates of a rollout, a line for each hardware class: measured values against thresholds. */
+import { describeOutlook } from '../../../shared/protocol/outlook.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { Glyph } from '../parts/glyph.tsx';
 import { Bar } from '../parts/meter.tsx';
@@ -17,6 +18,11 @@ export function GatesPanel({ rollout }: { readonly rollout: RolloutRecord }) {
       {breaches(rollout).map((reason) => (
         <p key={reason} class="underway underway-failed gate-breach">
           {reason}
+        </p>
+      ))}
+      {rollout.outlook.map((wave) => (
+        <p key={wave.wave} class="quiet small">
+          {describeOutlook(wave)}
         </p>
       ))}
       {lines.length === 0 ? (

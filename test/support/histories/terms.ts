@@ -18,6 +18,7 @@ export function termsOf({ pick }: Chance): RolloutInput {
     maxConcurrent: pick(3) === 0 ? 1 + pick(3) : null,
     minHealthyPercent: pick(3) === 0 ? pick(101) : 0,
     onBreach: breachActions[pick(breachActions.length)] ?? 'pause',
+    requireData: pick(4) === 0,
     offline: offlineRules[pick(offlineRules.length)] ?? 'skip',
     breachScope: pick(2) === 0 ? 'fleet' : 'class',
   });
