@@ -87,10 +87,11 @@ test('what a breach rested on stays, also over a restart', async (t) => {
   await a.goal(1);
   await a.report('serving');
   await reaches(test, 'tiny', ({ state }) => state === 'succeeded');
-  await send(1, 0);
   await pushTiny(test, temporaryFolder(t), { bias: 1 });
-  const waves = ['--waves', '1,100%', '--soak-seconds', '60'];
-  await run('start', 'tiny', ...waves, '--on-breach', 'rollback');
+  await send(1, 0);
+  const terms = { model: 'tiny', soakSeconds: 60, onBreach: 'rollback' };
+  const body = { ...terms, waves: [{ count: 1 }, { percent: 100 }] };
+  await test.client.call(RolloutRecord, '/api/v1/rollouts', { method: 'POST', body });
   const goal = await a.goal(2);
   if (!goal.model) return t.fail('no model');
   await a.report('proving', { serving: servingOf(goal.model) });
