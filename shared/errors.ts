@@ -181,7 +181,8 @@ export const errorTable = {
   ),
   SELECTOR_EMPTY: kind(
     'none of {devices} devices matches the selector {selector}',
-    'Correct it (fettle devices --selector tries one), or say --allow-empty: the rollout then begins with the first that matches.',
+    'Correct it (fettle devices --selector tries one), or say --allow-empty: the rollout then ' +
+      'begins with the first that matches.',
   ),
   NOT_FOUND: kind('{what} not found', 'List what there is first.'),
   CONFLICT: kind('{reason}', 'Look at the present state first.'),

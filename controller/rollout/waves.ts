@@ -22,7 +22,7 @@ export function normalWaves(waves: WaveTable): WaveTable {
   return waves.at(-1)?.percent === 100 ? waves : [...waves, { percent: 100 }];
 }
 
-/** Counts among themselves, and shares among themselves: one does not say how large the other is. */
+/** Counts and shares each among themselves: neither says how large the other is. */
 function requireRising(waves: WaveTable): void {
   for (const [index, wave] of waves.entries()) {
     const [count, percent] = [wave.count ?? 0, wave.percent ?? 0];
