@@ -153,7 +153,7 @@ function stir({ device, recent }: DeviceSummary, turn: number): DeviceReading {
     recent: {
       ...recent,
       requestsPerSecond: recent.requestsPerSecond * factor,
-      latencyMsP95: recent.latencyMsP95 * factor,
+      latencyMsP95: (recent.latencyMsP95 ?? 0) * factor,
     },
   };
 }

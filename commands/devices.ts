@@ -44,7 +44,7 @@ function rowOf({ device, online, reported, recent }: DeviceSummary): string[] {
     serving ? `${serving.model} ${serving.version}` : '–',
     serving ? recipeName(serving.recipe) : '–',
     serving ? formatBytes(serving.bytes) : '–',
-    serving ? formatMs(recent?.latencyMsP50 || serving.latencyMsP50) : '–',
+    formatMs(recent?.latencyMsP50),
     recent ? formatNumber(recent.requestsPerSecond) : '–',
     (reported?.state === 'serving' ? serving?.reason : reported?.reason) ?? '–',
   ];

@@ -46,8 +46,8 @@ function recentOf(device: Device, now: number): DeviceSummary['recent'] {
   return {
     requestsPerSecond: seconds > 0 ? sum(windows.map((window) => window.requests)) / seconds : 0,
     errors: sum(windows.map((window) => window.errors)),
-    latencyMsP50: quantile(latencyMs, 0.5),
-    latencyMsP95: quantile(latencyMs, 0.95),
+    latencyMsP50: latencyMs.count > 0 ? quantile(latencyMs, 0.5) : null,
+    latencyMsP95: latencyMs.count > 0 ? quantile(latencyMs, 0.95) : null,
     memoryMiB: last.memoryMiB,
     cores: last.cores,
     temperatureC: last.temperatureC,

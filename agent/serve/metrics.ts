@@ -123,7 +123,9 @@ function scaled(value: number | boolean | undefined, factor: number): number | u
   return value === undefined ? undefined : Number(value) * factor;
 }
 
+/** None before the first request: zero would be a latency. */
 function latencies(histogram: Parameters<typeof quantile>[0]): Sample[] {
+  if (histogram.count === 0) return [];
   return quantiles.map((q) => [{ quantile: String(q) }, quantile(histogram, q) / 1000]);
 }
 

@@ -92,8 +92,8 @@ function deviceRow(device: DeviceSummary, loads: Loads, style: Style): string[] 
     serving ? recipeName(serving.recipe) : '–',
     recent ? formatNumber(recent.requestsPerSecond) : '–',
     recent ? formatNumber(recent.errors) : '–',
-    recent?.latencyMsP50 ? formatMs(recent.latencyMsP50) : '–',
-    recent?.latencyMsP95 ? formatMs(recent.latencyMsP95) : '–',
+    formatMs(recent?.latencyMsP50),
+    formatMs(recent?.latencyMsP95),
     recent ? formatNumber(Math.round(recent.memoryMiB)) : '–',
     formatSparkline(loads.get(device.device) ?? []),
   ];

@@ -8,8 +8,9 @@ export function formatBytes(bytes: number): string {
   return `${formatNumber(bytes / 1024 ** power)} ${byteUnits[power]}`;
 }
 
-/** Milliseconds as `0.42 ms`, `38 ms`, `1.5 s` or `3 min 20 s`. */
-export function formatMs(ms: number): string {
+/** Milliseconds as `0.42 ms`, `38 ms`, `1.5 s` or `3 min 20 s`; `–` where there are none. */
+export function formatMs(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return '–';
   if (ms < 1000) return `${formatNumber(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 60) return `${formatNumber(seconds)} s`;

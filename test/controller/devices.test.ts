@@ -7,6 +7,7 @@ import { startTestController } from '../support/controller.ts';
 import { startDevice } from '../support/device.ts';
 import { windowOf } from '../support/documents.ts';
 import { fettle, temporaryFolder } from '../support/fettle.ts';
+import { pushTiny } from '../support/push.ts';
 import { until } from '../support/until.ts';
 
 const Entries = v.object({ items: v.array(AuditEntry) });
@@ -54,6 +55,32 @@ test('a device is told at once how often to send, and again with what is stored'
   const body = { telemetrySeconds: 0 };
   const bad = client.call(v.unknown(), '/api/v1/devices/pi-1', { method: 'PATCH', body });
   await t.throwsAsync(bad, { code: 'BAD_ARGUMENT' });
+});
+
+test('a device that is asked nothing shows no latency, not even of its trial', async (t) => {
+  const test = await startTestController(t);
+  const { url, adminToken } = test.controller;
+  await pushTiny(test, temporaryFolder(t));
+  const token = await test.enrolmentToken();
+  const device = await startDevice(t, { url, token, name: 'pi-1' });
+  const body = { model: 'tiny', soakSeconds: 0, waves: [{ percent: 100 }] };
+  await test.client.call(v.unknown(), '/api/v1/rollouts', { method: 'POST', body });
+  await device.goal(1);
+  const windows = [windowOf(0, new Date(), 0)];
+  await device.send('telemetry', { v: 1, device: 'pi-1', spool: 'a', dropped: 0, windows });
+  const { recent, reported } = await until('telemetry', async () => {
+    const found = await test.client.call(DeviceDetail, '/api/v1/devices/pi-1');
+    return found.recent && found.reported?.serving ? found : null;
+  });
+  t.like(recent, { requestsPerSecond: 0, latencyMsP50: null, latencyMsP95: null });
+  t.is(reported?.serving?.latencyMsP50, 1);
+  const env = { FETTLE_CONTROLLER: url, FETTLE_TOKEN: adminToken };
+  for (const command of ['devices', 'top']) {
+    const { stdout } = await fettle([command], { home: temporaryFolder(t), env });
+    const row = stdout.split('\n').find((line) => line.includes('pi-1')) ?? '';
+    t.true(row.includes('tiny 1') && row.includes('–'), row);
+    t.notRegex(row, /\bms\b/, command);
+  }
 });
 
 test('the commands', async (t) => {

@@ -88,11 +88,15 @@ async function follow(t: ExecutionContext, home: Home, device: SimulatedDevice):
   await until('available', () => presence().online === true);
   await device.report('idle');
   await until('its state', () => home.shows('state') === 'idle');
-  const windows = [{ ...windowOf(0), temperatureC: 41 }];
-  await device.send('telemetry', { v: 1, device: 'pi.1', spool: 'a', dropped: 0, windows });
+  const send = (windows: object[]) =>
+    device.send('telemetry', { v: 1, device: 'pi.1', spool: 'a', dropped: 0, windows });
+  await send([{ ...windowOf(0, new Date(), 0), temperatureC: 40 }]);
+  await until('its temperature', () => home.shows('temperature') === 40);
+  t.is(home.shows('latency_p95'), null, 'who was asked nothing has no latency');
+  await send([{ ...windowOf(1), temperatureC: 41 }]);
   await until('its temperature', () => home.shows('temperature') === 41);
   t.is(home.shows('memory'), 50);
-  t.is(home.shows('throughput'), 2);
+  t.is(home.shows('throughput'), 1);
   t.is(home.shows('errors'), 0);
   t.is(home.shows('latency_p95'), 2);
 }

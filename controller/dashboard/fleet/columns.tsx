@@ -86,7 +86,7 @@ export const columns: readonly Column[] = [
     title: 'p50',
     help: 'median latency of the last minute',
     numeric: true,
-    cell: ({ recent }) => (recent ? formatMs(recent.latencyMsP50) : absent),
+    cell: ({ recent }) => formatMs(recent?.latencyMsP50),
   },
   {
     id: 'p95',
@@ -95,8 +95,8 @@ export const columns: readonly Column[] = [
     numeric: true,
     cell: ({ recent }, { longestMs }) => (
       <span class="with-bar">
-        {recent ? formatMs(recent.latencyMsP95) : absent}
-        <Bar share={recent ? Math.sqrt(recent.latencyMsP95 / longestMs) : null} />
+        {formatMs(recent?.latencyMsP95)}
+        <Bar share={recent?.latencyMsP95 ? Math.sqrt(recent.latencyMsP95 / longestMs) : null} />
       </span>
     ),
   },

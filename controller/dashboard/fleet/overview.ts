@@ -88,7 +88,7 @@ function countIn(group: Group, device: DeviceSummary, by: 1 | -1): void {
     group.requestsPerSecond += by * recent.requestsPerSecond;
     group.errors += by * recent.errors;
   }
-  if (recent && recent.latencyMsP95 > 0) group.medianMsP95.count(recent.latencyMsP95, by);
+  if (recent?.latencyMsP95) group.medianMsP95.count(recent.latencyMsP95, by);
   const variant = reported?.serving?.recipeName;
   if (variant !== undefined) {
     group.variants.set(variant, (group.variants.get(variant) ?? 0) + by);

@@ -21,8 +21,9 @@ export function formatCount(value: number): string {
   return grouped.format(value);
 }
 
-/** `0.42 ms`, `42.0 ms`, `1.25 s`. */
-export function formatMs(ms: number): string {
+/** `0.42 ms`, `42.0 ms`, `1.25 s`; `–` where there is none. */
+export function formatMs(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return absent;
   return ms >= 999.5 ? `${threeDigits(ms / 1000)}${space}s` : `${threeDigits(ms)}${space}ms`;
 }
 

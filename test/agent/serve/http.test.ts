@@ -162,8 +162,12 @@ test('nothing is lost when the variant is switched between requests under way', 
 
 test('metrics in the format of Prometheus', async (t) => {
   const { url } = await serve(t, await doublingModel(t, { dims: [1, 2] }));
+  const idle = String((await call(`${url}/metrics`)).json.text);
+  checkMetrics(t, idle);
+  t.notRegex(idle, /quantile=/, 'who was asked nothing has no latency');
   await call(`${url}/v2/models/model/infer`, input([1, 2]));
   const text = String((await call(`${url}/metrics`)).json.text);
+  t.regex(text, /^fettle_latency_seconds\{quantile="0\.5"\} /m);
   t.regex(text, /^fettle_requests_total 1$/m);
   t.regex(text, /^fettle_latency_seconds_count 1$/m);
   t.regex(text, /^fettle_frequency_hertz 1500000000$/m);
