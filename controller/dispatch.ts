@@ -20,6 +20,8 @@ export interface Goal {
   readonly hint: Desired['hint'];
   readonly tuningBudgetSeconds: number;
   readonly soakSeconds: number;
+  /** The least agreement with the variant before; null asks for none. */
+  readonly agreement: number | null;
   /** W3C trace context. */
   readonly traceparent?: string;
 }

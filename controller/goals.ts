@@ -16,6 +16,7 @@ export interface Terms {
   readonly id: string;
   readonly tuningBudgetSeconds: number;
   readonly soakSeconds: number;
+  readonly gates: { readonly liveAgreement: number | null };
 }
 
 /** The goal of each device; hints of a class are looked up once. */
@@ -30,11 +31,12 @@ export async function goalsFor(
     const goal = modelGoal(model, device);
     const key = keyOf(goal, device);
     if (key !== null && !hints.has(key)) hints.set(key, await findHint(db, key));
-    const { id, tuningBudgetSeconds, soakSeconds } = rollout;
+    const { id, tuningBudgetSeconds, soakSeconds, gates } = rollout;
+    const agreement = model.manifest.limits?.agreement ?? gates.liveAgreement;
     const hint = key === null ? null : (hints.get(key) ?? null);
     goals.push({
       device: device.device,
-      goal: { rollout: id, model: goal, hint, tuningBudgetSeconds, soakSeconds },
+      goal: { rollout: id, model: goal, hint, tuningBudgetSeconds, soakSeconds, agreement },
     });
   }
   return goals;

@@ -123,8 +123,10 @@ export const errorTable = {
   ),
   SOAK_FAILED: kind('variant {variant}: {reason}', 'The previous variant is restored.'),
   SHADOW_MISMATCH: kind(
-    'variant {variant}: {agreement} of {samples} live answers agree, at least {least} expected',
-    'The previous variant keeps serving; compare the two versions, or lower limits.agreement.',
+    'variant {variant}: {agreement} of {samples} {of} are answered as before, ' +
+      'at least {least} expected',
+    'The previous variant keeps serving; compare the two versions, lower limits.agreement of the ' +
+      'package, or start with --gate liveAgreement=off.',
   ),
   RUNTIME_UNFIT: kind(
     'runtime {path}: expected {expected}, got {got}',

@@ -1,13 +1,14 @@
 /**
- * A variant that is loaded and does not answer yet is shown the live requests of the one that does,
- * one at a time, and what both say is compared. Nobody who asks waits for it.
+ * A variant that is loaded and does not answer yet is held against the one that does: on its golden
+ * inputs, and on live requests that it is shown, one at a time. Nobody who asks waits for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compareOutputs } from '../../shared/evaluate/agreement.ts';
+import { compareOutputs, countAgreeing } from '../../shared/evaluate/agreement.ts';
+import { readGoldenFeeds } from '../../shared/evaluate/golden.ts';
 import { toDecibel } from '../../shared/evaluate/metrics.ts';
 import type { Tensors } from '../../shared/evaluate/tensor.ts';
+import type { GoldenAgreement, LiveAgreement } from '../../shared/protocol/comparisons.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
-import type { LiveAgreement } from '../../shared/protocol/messages.ts';
 import type { Pool } from './pool.ts';
 import type { Server, Shadow } from './server.ts';
 
@@ -20,6 +21,38 @@ export interface ShadowOptions {
   /** The longest that is waited for requests. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
+}
+
+export interface GoldenOptions
+  extends Pick<ShadowOptions, 'server' | 'pool' | 'metric' | 'signal'> {
+  /** The golden set of the variant that is to take over. */
+  readonly goldenPath: string;
+}
+
+/**
+ * How far the two agree on the golden inputs; null where nothing serves, the models differ in their
+ * inputs, or what serves answers none of them. Throws what reading the golden set throws.
+ */
+export async function compareGolden(options: GoldenOptions): Promise<GoldenAgreement | null> {
+  const { server, pool, metric, signal, goldenPath } = options;
+  const active = server.active();
+  if (active === null || !sameInputs(active.pool.inputs, pool.inputs)) return null;
+  const { runs, batch } = await readGoldenFeeds(goldenPath, pool.inputs);
+  const seen = { samples: 0, agreed: 0, worst: 0 };
+  for (const feeds of runs) {
+    signal.throwIfAborted();
+    // The memory of feeds goes to the thread that runs them.
+    const before = await active.pool.run(structuredClone(feeds)).catch(() => null);
+    if (before === null) continue;
+    const after = await pool.run(feeds).catch(() => null);
+    const { agreed, noise } = countAgreeing(before, after, { batch, metric });
+    seen.samples += batch;
+    seen.agreed += agreed;
+    seen.worst = Math.max(seen.worst, noise);
+  }
+  const found = agreementOf(seen);
+  const { version, recipeName } = active.serving;
+  return found && { ...found, version, recipeName };
 }
 
 /** Live runs that are compared at most. */
@@ -55,7 +88,10 @@ export async function compareLive(options: ShadowOptions): Promise<LiveAgreement
     server.shadow = null;
     await underway;
   }
-  const { samples, agreed, worst } = seen;
+  return agreementOf(seen);
+}
+
+function agreementOf({ samples, agreed, worst }: Seen): LiveAgreement | null {
   return samples === 0 ? null : { samples, agreement: agreed / samples, sqnrDb: toDecibel(worst) };
 }
 

@@ -4,13 +4,14 @@
  */
 
 import { FettleError, reasonOf } from '../../shared/errors.ts';
-import type { LiveAgreement, ModelGoal, Serving } from '../../shared/protocol/messages.ts';
+import type { GoldenAgreement, LiveAgreement } from '../../shared/protocol/comparisons.ts';
+import type { Serving } from '../../shared/protocol/messages.ts';
 import type { Slot } from '../journal.ts';
 import { keyOf } from '../look.ts';
 import { freeMemoryMiB, requireMemory } from '../room.ts';
 import { openPool, type Pool } from '../serve/pool.ts';
 import { deathsMax } from '../serve/risk.ts';
-import { compareLive } from '../serve/shadow.ts';
+import { compareGolden, compareLive } from '../serve/shadow.ts';
 import { createDrift, type Drift } from '../telemetry/drift.ts';
 import { goldenReason } from '../tune/golden-verdict.ts';
 import type { StepContext } from './step.ts';
@@ -21,8 +22,8 @@ const standbyMiB = 64;
 const shadowMsMax = 10_000;
 
 /**
- * Switches to the slot's variant, and returns it with what live requests said of it; what served
- * until then finishes its requests, and stands by where it has proven itself. Throws
+ * Switches to the slot's variant, and returns it with what it is against the one before; what
+ * served until then finishes its requests, and stands by where it has proven itself. Throws
  * `SERVE_CRASH_LOOP` where loading it has killed the agent before, `GOLDEN_MISMATCH`,
  * `SHADOW_MISMATCH`, `MEMORY_SHORT`, `SERVE_FAILED`.
  */
@@ -34,8 +35,8 @@ export async function loadSlot(context: StepContext, slot: Slot): Promise<Servin
   if (deaths >= deathsMax) {
     throw new FettleError('SERVE_CRASH_LOOP', { digest: slot.serving.variant, times: deaths });
   }
-  const { pool, live } = await openProven(context, slot);
-  const serving = { ...slot.serving, live };
+  const { pool, compared } = await openProven(context, slot);
+  const serving = { ...slot.serving, ...compared };
   const proven = journal.get('current')?.soaked != null;
   const stays = proven && (await freeMemoryMiB(context.settings)) >= standbyMiB;
   // The one before finishes in its own time.
@@ -82,7 +83,7 @@ async function makeRoom(
 async function openProven(
   context: StepContext,
   slot: Slot,
-): Promise<{ pool: Pool; live: LiveAgreement | null }> {
+): Promise<{ pool: Pool; compared: Compared }> {
   const { server, files, signal } = context;
   const { variant, plan } = slot.serving;
   const spec = { path: files.pathOf(variant), plan };
@@ -90,9 +91,9 @@ async function openProven(
   try {
     pool = await openPool(spec, { onCrashLoop: (times) => context.crashed(keyOf(slot), times) });
     await checkAnswers(context, pool, slot);
-    const live = await checkLive(context, pool, slot);
+    const compared = await checkBefore(context, pool, slot);
     signal.throwIfAborted();
-    return { pool, live };
+    return { pool, compared };
   } catch (thrown) {
     await pool?.drain();
     throw thrown;
@@ -108,27 +109,68 @@ async function checkAnswers({ files }: StepContext, pool: Pool, slot: Slot): Pro
   throw new FettleError('GOLDEN_MISMATCH', { recipe: slot.serving.recipeName, reason });
 }
 
+/** What is measured of it against the one before it, in two ways. */
+type Compared = Pick<Serving, 'live' | 'onGolden'>;
+
 /** What answers now is the measure, as far as it answers for the same model. */
-async function checkLive(
-  { server, desired, signal }: StepContext,
-  pool: Pool,
-  { serving }: Slot,
-): Promise<LiveAgreement | null> {
+async function checkBefore(context: StepContext, pool: Pool, slot: Slot): Promise<Compared> {
+  const { server, desired, signal, status } = context;
+  const { serving } = slot;
   const goal = desired?.model;
-  if (!goal || goal.name !== serving.model || server.active()?.serving.model !== goal.name) {
-    return null;
+  const before = server.active()?.serving;
+  if (!goal || goal.name !== serving.model || before?.model !== goal.name) {
+    return { live: null, onGolden: null };
   }
-  const waitMs = Math.min(desired.soakSeconds * 1000, shadowMsMax);
   const metric = goal.sourceQuality?.metric ?? null;
-  const live = await compareLive({ server, pool, metric, waitMs, signal });
-  requireAgreement(live, goal, serving.recipeName);
-  return live;
+  const named = `version ${before.version} as ${before.recipeName}`;
+  status('proving', `compares ${serving.recipeName} with ${named}, which serves`);
+  const waitMs = Math.min(desired.soakSeconds * 1000, shadowMsMax);
+  const compared = {
+    onGolden: await onGoldenInputs(context, { pool, slot, metric }),
+    live: await compareLive({ server, pool, metric, waitMs, signal }),
+  };
+  const { agreement: least = goal.limits.agreement ?? null } = desired;
+  const against = evidenceOf(compared);
+  if (against) context.event('info', 'VERSIONS_COMPARED', sayAgreement(serving, against, named));
+  requireAgreement(against, least, serving.recipeName);
+  return compared;
 }
 
-function requireAgreement(live: LiveAgreement | null, goal: ModelGoal, variant: string): void {
-  const least = goal.limits.agreement;
-  if (live === null || least === undefined || live.agreement >= least) return;
-  const { samples } = live;
-  const agreement = live.agreement.toFixed(3);
-  throw new FettleError('SHADOW_MISMATCH', { variant, agreement, samples, least });
+/** A golden set that cannot be read stops no model. */
+async function onGoldenInputs(
+  { server, files, signal, log }: StepContext,
+  { pool, slot, metric }: { pool: Pool; slot: Slot; metric: string | null },
+): Promise<GoldenAgreement | null> {
+  if (slot.golden === null) return null;
+  const goldenPath = files.pathOf(slot.golden);
+  try {
+    return await compareGolden({ server, pool, metric, goldenPath, signal });
+  } catch (thrown) {
+    signal.throwIfAborted();
+    log('warn', `not compared on the golden inputs: ${reasonOf(thrown)}`);
+    return null;
+  }
+}
+
+interface Evidence extends Pick<LiveAgreement, 'samples' | 'agreement'> {
+  readonly of: 'live requests' | 'golden inputs';
+}
+
+/** Live requests count where they are as many as the golden inputs. */
+export function evidenceOf({ live, onGolden }: Compared): Evidence | null {
+  if (live && live.samples >= (onGolden?.samples ?? 1)) return { ...live, of: 'live requests' };
+  return onGolden ? { ...onGolden, of: 'golden inputs' } : null;
+}
+
+function sayAgreement({ version, recipeName }: Serving, seen: Evidence, before: string): string {
+  const { agreement, samples, of } = seen;
+  const alike = `${Math.round(agreement * samples)} of ${samples} ${of}`;
+  return `version ${version} as ${recipeName} answers ${alike} as ${before} does`;
+}
+
+function requireAgreement(seen: Evidence | null, least: number | null, variant: string): void {
+  if (seen === null || least === null || seen.agreement >= least) return;
+  const { samples, of } = seen;
+  const agreement = seen.agreement.toFixed(3);
+  throw new FettleError('SHADOW_MISMATCH', { variant, agreement, samples, of, least });
 }

@@ -87,6 +87,7 @@ function trialMemory({ store, journal, desired, profile, log }: StepContext, goa
 
 function servingOf(goal: ModelGoal, choice: Choice): Serving {
   const { recipe, recipeName, variant, bytes, plan, quality, latencyMsP50, reason } = choice;
+  const { proof = null } = choice;
   return {
     model: goal.name,
     version: goal.version,
@@ -99,6 +100,7 @@ function servingOf(goal: ModelGoal, choice: Choice): Serving {
     quality,
     latencyMsP50,
     reason,
+    proof,
     since: new Date().toISOString(),
   };
 }

@@ -11,7 +11,10 @@ import { refusalOf } from './refuse.ts';
 export interface Choosing {
   /** Index into the trials; null where nothing may be chosen. */
   readonly chosen: number | null;
+  /** One short line. */
   readonly reason: string;
+  /** What it rests on; null where nothing may be chosen. */
+  readonly proof: string | null;
   /** Indices of the trials that no other one beats in every respect, by rising latency. */
   readonly front: readonly number[];
   /** The source under its best plan, by index; null where it was not measured. */
@@ -29,15 +32,16 @@ export function choose(goal: ChoiceGoal, trials: readonly Trial[]): Choosing {
   const [chosen, ...others] = [...rank(goal, trials, met), ...rank(goal, trials, alone)];
   const winner = chosen === undefined ? undefined : trials[chosen];
   if (chosen === undefined || winner === undefined) {
-    return { chosen: null, reason: explainNothing(trials, refusals), front, baseline, refusals };
+    const reason = explainNothing(trials, refusals);
+    return { chosen: null, reason, proof: null, front, baseline, refusals };
   }
   const second = runnerUp(trials, winner, others);
-  const reason = explainChoice(goal, winner, {
+  const explained = explainChoice(goal, winner, {
     baseline: baseline === null ? null : (trials[baseline] ?? null),
     runnerUp: second,
     bestRefused: bestRefused(goal, second === null ? null : winner, { trials, refusals }),
   });
-  return { chosen, reason, front, baseline, refusals };
+  return { chosen, ...explained, front, baseline, refusals };
 }
 
 /** The source under the plan that serves the objective best. */

@@ -8,7 +8,7 @@ export function conclude(tuner: Tuner, verified: Choice | null): Tuning {
   const { goal, profile } = request;
   const trials = [...tuner.trials.values()];
   const choosing = choose(goal, trials);
-  const chosen = verified ?? choiceOf(trials[choosing.chosen ?? -1], choosing.reason);
+  const chosen = verified ?? choiceOf(trials[choosing.chosen ?? -1], choosing);
   return {
     v: 1,
     device: request.device,
@@ -30,12 +30,15 @@ export function conclude(tuner: Tuner, verified: Choice | null): Tuning {
 }
 
 /** null where there is no such trial, or it loaded no variant. */
-export function choiceOf(trial: Trial | undefined, reason: string): Choice | null {
+export function choiceOf(
+  trial: Trial | undefined,
+  { reason, proof }: { readonly reason: string; readonly proof: string | null },
+): Choice | null {
   if (trial === undefined || trial.variant === null) return null;
   const { recipe, recipeName: named, plan, variant, bytes, quality } = trial;
   const { latencyMsP50, latencyMsP95, throughputPerSecond, memoryMiB } = trial;
   return {
     ...{ recipe, recipeName: named, plan, variant, bytes, quality },
-    ...{ latencyMsP50, latencyMsP95, throughputPerSecond, memoryMiB, reason },
+    ...{ latencyMsP50, latencyMsP95, throughputPerSecond, memoryMiB, reason, proof },
   };
 }

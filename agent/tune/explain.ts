@@ -1,8 +1,8 @@
 /** Choices in one or two sentences with their figures. Pure. */
 import { isSource } from '../../shared/compress/recipe.ts';
-import { judgeQuality } from '../../shared/evaluate/quality-budget.ts';
+import { judgeQuality, sayLoss } from '../../shared/evaluate/quality-budget.ts';
 import type { Plan, Trial } from '../../shared/protocol/tuning.ts';
-import { type ChoiceGoal, gainOver, tieMargin } from './objective.ts';
+import { type ChoiceGoal, gainOver, isSpeed, tieMargin } from './objective.ts';
 
 interface Rivals {
   readonly baseline: Trial | null;
@@ -10,7 +10,32 @@ interface Rivals {
   readonly bestRefused: { readonly trial: Trial; readonly refusal: string } | null;
 }
 
-export function explainChoice(goal: ChoiceGoal, winner: Trial, rivals: Rivals): string {
+/** A choice in one short line, and what it rests on. */
+export interface Explained {
+  readonly reason: string;
+  /** Intervals, the runner-up, what was refused. */
+  readonly proof: string;
+}
+
+export function explainChoice(goal: ChoiceGoal, winner: Trial, rivals: Rivals): Explained {
+  const { baseline } = rivals;
+  const parts = [
+    `${name(winner)}: ${figure(goal, winner)}`,
+    ...(isSource(winner.recipe) ? [] : [gainSaid(goal, winner, baseline), lossSaid(winner)]),
+  ];
+  const reason = parts.filter((part) => part !== '').join(', ');
+  return { reason, proof: proofOf(goal, winner, rivals) };
+}
+
+function gainSaid(goal: ChoiceGoal, winner: Trial, baseline: Trial | null): string {
+  return baseline === null ? '' : `${gainOf(goal, winner, baseline).text} the source`;
+}
+
+function lossSaid({ quality: measured }: Trial): string {
+  return measured === null ? '' : sayLoss(measured, measured.drop);
+}
+
+function proofOf(goal: ChoiceGoal, winner: Trial, rivals: Rivals): string {
   const { baseline, runnerUp, bestRefused } = rivals;
   const sentences = [
     `${name(winner)}: ${figure(goal, winner)}${againstSource(goal, winner, baseline)}` +
@@ -78,14 +103,52 @@ function figure(goal: ChoiceGoal, trial: Trial): string {
 
 function againstSource(goal: ChoiceGoal, winner: Trial, baseline: Trial | null): string {
   if (baseline === null || isSource(winner.recipe)) return '';
-  const { versus } = winner;
-  const times = versus?.ratio ?? 1 + gainOver(goal, winner, baseline);
-  const interval = versus ? ` (${short(versus.low)} to ${short(versus.high)})` : '';
-  const speed = goal.objective === 'latency' || goal.objective === 'throughput';
-  const gain = speed ? `${short(times)} times as fast as` : `${short(times)} times less than`;
+  const { text: gain, interval, doubt } = gainOf(goal, winner, baseline);
   const share = short(winner.bytes / Math.max(1, goal.bytes));
   const best = `the source's best (${planName(baseline.plan)}, ${figure(goal, baseline)})`;
-  return `, ${gain} ${best}${interval}, ${share} of its bytes`;
+  return `, ${gain} ${best}${interval}${doubt}, ${share} of its bytes`;
+}
+
+interface Gain {
+  readonly text: string;
+  readonly interval: string;
+  /** Why no more than this is claimed. */
+  readonly doubt: string;
+}
+
+/** A ratio that is known no better than this is no figure to print: its lower bound is one. */
+const spreadMax = 0.1;
+
+/**
+ * How much better it is than the source. What was measured on a disturbed machine claims the lower
+ * bound alone: the rest of the interval may be the disturbance.
+ */
+function gainOf(goal: ChoiceGoal, winner: Trial, baseline: Trial): Gain {
+  const { versus } = winner;
+  const plain = { interval: '', doubt: '' };
+  const times = 1 + gainOver(goal, winner, baseline);
+  if (!isSpeed(goal.objective)) return { ...plain, text: `${short(times)} times less than` };
+  const why = disturbanceOf(winner, baseline);
+  if (!versus) {
+    if (why === null) return { ...plain, text: `${short(times)} times as fast as` };
+    return { ...plain, text: 'not compared with', doubt: `: ${why}` };
+  }
+  const { ratio, low, high } = versus;
+  if (why === null) {
+    const interval = ` (${short(low)} to ${short(high)})`;
+    return { text: `${short(ratio)} times as fast as`, interval, doubt: '' };
+  }
+  const doubt = `: no more is claimed, since ${why}`;
+  if (low <= 1) return { ...plain, text: 'not proven faster than', doubt };
+  return { ...plain, text: `at least ${shortDown(low)} times as fast as`, doubt };
+}
+
+function disturbanceOf(winner: Trial, baseline: Trial): string | null {
+  const told = winner.disturbed ?? baseline.disturbed ?? null;
+  if (told !== null || !winner.versus) return told;
+  const { ratio, low, high } = winner.versus;
+  const spread = (high - low) / 2 / Math.max(ratio, 1e-9);
+  return spread > spreadMax ? `the ratio is known only to ±${(spread * 100).toFixed(0)} %` : null;
 }
 
 function quality(goal: ChoiceGoal, winner: Trial): string {
@@ -114,6 +177,12 @@ function extra(winner: Trial, other: Trial): string {
     costs.push(`${short(other.memoryMiB - winner.memoryMiB)} MiB more memory`);
   }
   return costs.length > 0 ? costs.join(' and ') : 'no less';
+}
+
+/** A lower bound is not rounded up. */
+function shortDown(value: number): string {
+  const digits = 10 ** (2 - Math.floor(Math.log10(value)));
+  return short(Math.floor(value * digits) / digits);
 }
 
 function short(value: number): string {

@@ -40,7 +40,9 @@ export async function verifyHint(
     return search(`p50 ${trial.latencyMsP50.toFixed(2)} ms here, ${there} ms there`);
   }
   const p50 = `p50 ${Number(trial.latencyMsP50.toPrecision(3))} ms`;
-  const choice = choiceOf(trial, `${told} of class ${hint.hardwareClass}; verified here: ${p50}.`);
+  const proof = `${told} of class ${hint.hardwareClass}; verified here: ${p50}.`;
+  const named = `${recipeName(hint.recipe)}, ${planName(hint.plan)}`;
+  const choice = choiceOf(trial, { reason: `${named}: ${p50}, as its class chose`, proof });
   return choice === null ? search('it could not be loaded') : { choice, reason: choice.reason };
 }
 

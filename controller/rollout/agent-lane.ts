@@ -35,7 +35,8 @@ export function agentViewOf(device: Device, { rollout, wanted, sinceMs }: Lookin
     ...{ device: device.device, class: device.profile?.hardwareClass ?? '', wanted },
     ...{ online: device.online, seenMs: device.seenMs, revision: release?.revision ?? 0 },
     ...{ ours, reverted: governs && !ours, report: reportOf(device) },
-    ...{ usage: ours ? usage : null, otherUsage: ours ? null : usage, golden: null, live: null },
+    ...{ usage: ours ? usage : null, otherUsage: ours ? null : usage, golden: null },
+    ...{ live: null, onGolden: null },
   };
 }
 

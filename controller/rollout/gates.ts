@@ -91,6 +91,7 @@ interface Updated {
   readonly baseline: Usage | null;
   readonly golden: number | null;
   readonly live: DeviceView['live'];
+  readonly onGolden: DeviceView['onGolden'];
 }
 
 interface Group {
@@ -106,8 +107,8 @@ function groupOf(members: readonly Member[], devices: ReadonlyMap<string, Device
   for (const { device, state, baseline, golden } of members) {
     const view = devices.get(device);
     if (!view) continue;
-    const { usage, ours, otherUsage, live } = view;
-    if (ours && state !== 'reverted') updated.push({ usage, baseline, golden, live });
+    const { usage, ours, otherUsage, live, onGolden } = view;
+    if (ours && state !== 'reverted') updated.push({ usage, baseline, golden, live, onGolden });
     else if (!ours && otherUsage) control.push(otherUsage);
   }
   return { updated, control };
@@ -184,9 +185,7 @@ function plain(limits: GateLimits, { updated }: Group): Found[] {
   const drift = values(({ usage }) =>
     (usage?.inputDrift ?? 0) > (limits.outputDrift ?? 1) ? null : usage?.outputDrift,
   );
-  const alike = values(({ live }) =>
-    live && live.samples >= limits.minRequests ? live.agreement : null,
-  );
+  const { alike, of } = agreementOf(limits, updated);
   const { temperatureC, goldenAgreement, liveAgreement, outputDrift } = limits;
   const agreed = (text: string) => `agreement with golden outputs ${text}`;
   return [
@@ -201,13 +200,23 @@ function plain(limits: GateLimits, { updated }: Group): Found[] {
     ...limit({
       ...{ gate: 'outputs', threshold: liveAgreement, values: alike, least: true },
       ...{ against: 'baseline', value: median(alike), unit: '' },
-      what: (text) => `agreement with the variant before on live requests ${text}`,
+      what: (text) => `agreement with the variant before on ${of} ${text}`,
     }),
     ...limit({
       ...{ gate: 'outputs', threshold: outputDrift, values: drift },
       ...{ value: median(drift), unit: '', what: (text) => `drift of outputs ${text}` },
     }),
   ];
+}
+
+/** Where too few have asked, the golden inputs of the new variant speak. */
+function agreementOf({ minRequests }: GateLimits, updated: readonly Updated[]) {
+  const live = updated.flatMap((one) =>
+    one.live && one.live.samples >= minRequests ? [one.live.agreement] : [],
+  );
+  if (live.length > 0) return { alike: live, of: 'live requests' };
+  const golden = updated.flatMap(({ onGolden }) => onGolden?.agreement ?? []);
+  return { alike: golden, of: golden.length > 0 ? 'golden inputs' : 'live requests' };
 }
 
 function sum(updated: readonly Updated[], of: (one: Updated) => number | undefined): number {

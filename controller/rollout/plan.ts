@@ -82,6 +82,8 @@ export interface DeviceView {
   readonly golden: number | null;
   /** How far it answered live requests as the variant before it, when it took over. */
   readonly live: { readonly samples: number; readonly agreement: number } | null;
+  /** The same on its golden inputs, which need no traffic. */
+  readonly onGolden: { readonly samples: number; readonly agreement: number } | null;
 }
 
 export interface RolloutInput {

@@ -104,8 +104,8 @@ async function catchUp({ world, dispatcher }: Runner): Promise<void> {
   const ahead = [...world.fleet.devices.values()].flatMap((device): Assignment[] => {
     const { desired, reported, revision } = device;
     if (!desired || !reported || reported.revision <= revision) return [];
-    const { rollout, model, hint, tuningBudgetSeconds, soakSeconds } = desired;
-    const goal = { rollout, model, hint, tuningBudgetSeconds, soakSeconds };
+    const { rollout, model, hint, tuningBudgetSeconds, soakSeconds, agreement = null } = desired;
+    const goal = { rollout, model, hint, tuningBudgetSeconds, soakSeconds, agreement };
     return [{ device: device.device, goal }];
   });
   if (ahead.length > 0) await dispatcher.assign(ahead);
@@ -215,6 +215,7 @@ function goalsBack({ record, members }: LoadedRollout, devices: readonly string[
   const nothing = { model: null, hint: null, tuningBudgetSeconds: 1, soakSeconds: 0 };
   return devices.map((device) => {
     const previous = members.get(device)?.previous ?? nothing;
-    return { device, goal: { ...previous, rollout: record.id } };
+    // What comes back is not held against what it was better than.
+    return { device, goal: { ...previous, agreement: null, rollout: record.id } };
   });
 }

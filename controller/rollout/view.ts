@@ -68,6 +68,7 @@ export function viewOf(device: Device, looking: Looking): DeviceView {
     otherUsage: usageOf(windowsOf(device, looking, false)),
     golden: isGoal(golden, golden?.model) ? (golden?.agreement ?? null) : null,
     live: isGoal(serving, serving?.model) ? (serving?.live ?? null) : null,
+    onGolden: isGoal(serving, serving?.model) ? (serving?.onGolden ?? null) : null,
   };
 }
 

@@ -49,6 +49,28 @@ function isOfClasses(metric: string | null, outputs: Tensors): boolean {
   return classMetrics.includes(metric) && (first?.data.length ?? 0) > (first?.dims[0] ?? 1);
 }
 
+/** How many of the samples of a run both answer alike, by the same rule. Pure. */
+export function countAgreeing(
+  before: Tensors,
+  after: Tensors | null,
+  { batch, metric }: { readonly batch: number; readonly metric: string | null },
+): { readonly agreed: number; readonly noise: number } {
+  const { agrees, noise } = compareOutputs(before, after, metric);
+  const wanted = rowsOf(before, before, batch);
+  const gotten = after && rowsOf(before, after, batch);
+  if (wanted === null) return { agreed: agrees ? batch : 0, noise };
+  const agreed = wanted.filter((own, row) => sampleAgrees(own, gotten?.[row] ?? [], metric));
+  return { agreed: agreed.length, noise };
+}
+
+/** Outputs sample by sample, in the order of the first; null where some are text. */
+function rowsOf(like: Tensors, tensors: Tensors, batch: number): ArrayLike<number>[][] | null {
+  const outputs = Object.keys(like).map((name) => tensors[name]);
+  if (outputs.some((one) => Array.isArray(one?.data))) return null;
+  const split = outputs.map((one) => (one ? splitSamples(one, { count: batch, batch }) : []));
+  return Array.from({ length: batch }, (_, row) => split.map((rows) => rows[row] ?? []));
+}
+
 /** The same rule for one sample's outputs, in the order of the model's outputs. Pure. */
 export function sampleAgrees(
   before: readonly ArrayLike<number>[],

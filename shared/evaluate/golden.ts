@@ -6,6 +6,7 @@
 
 import { FettleError } from '../errors.ts';
 import { emptyTable, own } from '../own.ts';
+import type { TensorInfo } from '../protocol/fields.ts';
 import { batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
@@ -70,16 +71,11 @@ export interface GoldenRequest {
  * `DATA_MISMATCH` where the file lacks an input, or `MODEL_UNRUNNABLE` where it does not fit.
  */
 export async function checkGolden(session: Session, goldenPath: string): Promise<GoldenResult> {
-  const golden = await readGolden(goldenPath, session);
+  const golden = await readGolden(goldenPath, session.inputs);
   let agreed = 0;
   let worst = 0;
   for (let run = 0; run < golden.runs; run++) {
-    const feeds = runOf(golden.inputs, run, golden.runs);
-    for (const { name, shape } of session.inputs) {
-      const feed = feeds[name];
-      // A row of an array without further axes is a scalar where the model says so.
-      if (feed !== undefined && shape.length === 0) feeds[name] = { ...feed, dims: [] };
-    }
+    const feeds = feedsOf(golden, run, session.inputs);
     const results = await session.run(feeds);
     const expected = Object.entries(runOf(golden.outputs, run, golden.runs));
     for (const [at, [name, tensor]] of expected.entries()) {
@@ -94,6 +90,26 @@ export async function checkGolden(session: Session, goldenPath: string): Promise
   }
   const samples = golden.runs * golden.batch;
   return { samples, agreement: samples === 0 ? 0 : agreed / samples, sqnrDb: toDecibel(worst) };
+}
+
+/** The golden inputs as runs of a model with these inputs. Throws as `checkGolden` does. */
+export async function readGoldenFeeds(
+  goldenPath: string,
+  inputs: readonly TensorInfo[],
+): Promise<{ readonly runs: readonly Tensors[]; readonly batch: number }> {
+  const golden = await readGolden(goldenPath, inputs);
+  const runs = Array.from({ length: golden.runs }, (_, run) => feedsOf(golden, run, inputs));
+  return { runs, batch: golden.batch };
+}
+
+function feedsOf(golden: Golden, run: number, inputs: readonly TensorInfo[]): Tensors {
+  const feeds = runOf(golden.inputs, run, golden.runs);
+  for (const { name, shape } of inputs) {
+    const feed = feeds[name];
+    // A row of an array without further axes is a scalar where the model says so.
+    if (feed !== undefined && shape.length === 0) feeds[name] = { ...feed, dims: [] };
+  }
+  return feeds;
 }
 
 /**
@@ -179,7 +195,7 @@ interface Golden {
   readonly batch: number;
 }
 
-async function readGolden(path: string, session: Session): Promise<Golden> {
+async function readGolden(path: string, wanted: readonly TensorInfo[]): Promise<Golden> {
   const npz = await openNpz(path, { maxBytes: bytesMax });
   const inputs = emptyTable<NpyArray>();
   const outputs = emptyTable<NpyArray>();
@@ -187,13 +203,13 @@ async function readGolden(path: string, session: Session): Promise<Golden> {
     const to = name.startsWith(prefixes.input) ? inputs : outputs;
     to[name.slice(name.indexOf(':') + 1)] = await readArray(npz, name);
   }
-  const batch = Math.max(1, ...session.inputs.map(({ shape }) => shape[0] ?? 1));
-  for (const { name } of session.inputs) {
+  const batch = Math.max(1, ...wanted.map(({ shape }) => shape[0] ?? 1));
+  for (const { name } of wanted) {
     if (inputs[name]) continue;
     const got = Object.keys(inputs).join(', ');
     throw new FettleError('DATA_MISMATCH', { path, name, expected: `input:${name}`, got });
   }
-  const [input] = session.inputs;
+  const [input] = wanted;
   const rows = (input && inputs[input.name]?.shape[0]) ?? 0;
   const runs = Math.floor(input?.shape.length ? rows / batch : rows);
   return { inputs, outputs, runs, batch };

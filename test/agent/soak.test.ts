@@ -87,6 +87,48 @@ test('a variant that disagrees on live requests is refused by its package', asyn
   t.true(asking.answers.every((answer) => answer === 6));
 });
 
+const golden = [
+  [1, 0],
+  [3, 1],
+  [2, 9],
+  [5, 4],
+];
+
+test('without traffic it is held against the one before on the golden inputs', async (t) => {
+  const station = await startStation(t);
+  const agent = await startOn(t, station);
+  await serveFirst(t, station);
+  const offered = { recipe: int8, version: 2, make: identityOf, golden };
+  const second = await offerModel(t, station, offered);
+  await station.publish('desired', second({ revision: 2, agreement: 0.5 }));
+  await failedWith(station, 'SHADOW_MISMATCH');
+  const { error } = station.heard.reported.findLast((report) => report.error) ?? {};
+  t.regex(error?.message ?? '', /0\.000 of 4 golden inputs are answered as before, at least 0\.5/);
+  t.deepEqual(await double(agent, [1, 2]), [2, 4], 'the one before never stopped');
+  const said = await station.event('VERSIONS_COMPARED');
+  t.is(said.message, 'version 2 as int8 answers 0 of 4 golden inputs as version 1 as source does');
+});
+
+test('what was measured there is reported, and not asked of a way back', async (t) => {
+  const station = await startStation(t);
+  await startOn(t, station);
+  await serveFirst(t, station);
+  const same = await offerModel(t, station, { recipe: int8, version: 2, golden });
+  await station.publish('desired', same({ revision: 2, agreement: 0.5 }));
+  await station.reported('version 2', ({ state, serving }) => {
+    const seen = serving?.onGolden;
+    const agrees = seen?.samples === 4 && seen.agreement === 1 && seen.version === 1;
+    return state === 'serving' && serving?.version === 2 && serving.live === null && agrees;
+  });
+  const meant = { recipe: int8, version: 3, make: identityOf, golden, limits: { agreement: 0.9 } };
+  const other = await offerModel(t, station, meant);
+  await station.publish('desired', other({ revision: 3, agreement: null }));
+  await station.reported('version 3', ({ state, serving }) => {
+    return state === 'serving' && serving?.version === 3 && serving.onGolden?.agreement === 0;
+  });
+  t.pass();
+});
+
 test('without such a limit the disagreement is only said', async (t) => {
   const station = await startStation(t);
   const agent = await startOn(t, station);

@@ -1,9 +1,12 @@
 /** A real agent in this process, and a station that it enrols with. */
+import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Log } from '../../agent/log.ts';
 import { type Agent, startAgent } from '../../agent/main.ts';
 import { type AgentInput, agentSettings } from '../../agent/settings.ts';
 import { type Recipe, sourceRecipe } from '../../shared/compress/recipe.ts';
+import { writeGolden } from '../../shared/evaluate/golden.ts';
+import { writeNpz } from '../../shared/evaluate/npz.ts';
 import type { Desired, ModelGoal } from '../../shared/protocol/messages.ts';
 import { doublingModel } from './arithmetic.ts';
 import { type DesiredOptions, signedDesired } from './desired.ts';
@@ -52,6 +55,8 @@ export interface Offered {
   readonly limits?: ModelGoal['limits'];
   /** What it computes, if not twice its input. */
   readonly make?: typeof doublingModel;
+  /** It comes with a golden set of these inputs. */
+  readonly golden?: readonly (readonly number[])[];
 }
 
 /** A doubling model as the variant of a recipe, and the document that wants it. */
@@ -62,10 +67,21 @@ export async function offerModel(
 ): Promise<(wanted: Omit<DesiredOptions, 'model' | 'device'>) => Desired> {
   const { recipe = sourceRecipe, width = 2, version = 1, make = doublingModel } = options;
   const path = await make(t, { dims: [1, width], name: `${version}` });
-  const digest = station.offer(recipe, path);
+  const golden = options.golden && (await goldenSetOf(t, path, options.golden));
+  const digest = station.offer(recipe, path, golden);
   const limits = options.limits ?? {};
   const model = { digest, version, candidates: [recipe], limits };
   return (wanted) => signedDesired(station.keys, { device, ...wanted, model });
+}
+
+/** What the model answers to these inputs, as a golden set. Returns its path. */
+async function goldenSetOf(t: Owner, variantPath: string, rows: NonNullable<Offered['golden']>) {
+  const folder = temporaryFolder(t);
+  const [dataPath, outPath] = [join(folder, 'data.npz'), join(folder, 'golden.npz')];
+  const shape = [rows.length, rows[0]?.length ?? 0];
+  await writeNpz(dataPath, { x: { type: 'float', shape, data: Float32Array.from(rows.flat()) } });
+  await writeGolden({ variantPath, dataPath, outPath });
+  return outPath;
 }
 
 /** What the agent answers for these values. Throws where it refuses. */

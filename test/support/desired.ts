@@ -10,6 +10,8 @@ export interface DesiredOptions {
   readonly model?: Partial<ModelGoal> | null;
   readonly soakSeconds?: number;
   readonly telemetrySeconds?: number;
+  /** The least agreement with the variant before; absent, as an older controller leaves it. */
+  readonly agreement?: number | null;
 }
 
 /** With a signature of nobody. */
@@ -24,6 +26,7 @@ export function desiredFor(options: DesiredOptions): Desired {
     hint: null,
     tuningBudgetSeconds: 2,
     soakSeconds: options.soakSeconds ?? 0,
+    ...(options.agreement === undefined ? {} : { agreement: options.agreement }),
     telemetrySeconds: options.telemetrySeconds ?? 60,
     signature: { keyId: 'none', ed25519: '' },
   };

@@ -62,6 +62,7 @@ export function viewsOf(names: readonly string[], rest: Partial<DeviceView> = {}
         otherUsage: null,
         golden: null,
         live: null,
+        onGolden: null,
         ...rest,
       },
     ]),

@@ -154,6 +154,21 @@ test('a version that answers live requests unlike the one before is a breach', (
   t.regex(going.reason, /variant before on live requests 0\.1, at least 0\.5/);
 });
 
+test('without traffic the golden inputs say whether it answers as the one before', (t) => {
+  const { rollout, views } = play(t, {}, {});
+  const few = { samples: 5, agreement: 0.1 };
+  change(views, 'a1', () => ({ live: few, onGolden: { samples: 16, agreement: 0.9 } }));
+  let [going, plan] = next(rollout, views, 3);
+  const verdict = plan.verdicts.find(
+    ({ against, gate }) => gate === 'outputs' && against !== 'limit',
+  );
+  t.like(verdict, { state: 'holds', value: 0.9 });
+  change(views, 'a1', () => ({ live: null, onGolden: { samples: 16, agreement: 0.2 } }));
+  [going, plan] = next(going, views, 4);
+  t.is(plan.state, 'paused');
+  t.regex(going.reason, /variant before on golden inputs 0\.2, at least 0\.5/);
+});
+
 test('what a person has resumed over does not stop it again, another gate does', (t) => {
   const { rollout, views } = play(t, { latencyMsP95: 31 }, {});
   const accepted = ['latency/baseline/a', 'latency/control/a'];

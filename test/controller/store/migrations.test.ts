@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../support/fettle.ts';
 
 /** The two tables as they were before windows had an order, and no word of the steps since. */
 const earlier = `
-  drop table windows; drop table rolled; drop table spools;
+  drop table windows; drop table rolled; drop table spools; drop table comparisons;
   create table windows (
     device text not null, spool text not null, seq bigint not null, start_ms bigint not null,
     document text not null, rolled integer not null default 0, primary key (device, spool, seq));

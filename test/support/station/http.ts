@@ -12,6 +12,8 @@ export interface Offer {
   readonly recipe: Recipe;
   readonly bytes: Buffer;
   readonly digest: Digest;
+  /** The golden set that comes with it; it is shared as a file of its own. */
+  readonly golden?: VariantRecord['golden'];
 }
 
 export interface HttpOptions {
@@ -59,11 +61,11 @@ async function answer(
   response.writeHead(200, { 'content-length': offer.bytes.length }).end(offer.bytes);
 }
 
-function recordOf({ recipe, bytes, digest }: Offer): VariantRecord {
+function recordOf({ recipe, bytes, digest, golden = null }: Offer): VariantRecord {
   return {
     id: digestOfJson(recipe),
     ...{ model: 'model', version: 1, recipe, recipeName: recipeName(recipe), state: 'ready' },
-    ...{ progress: null, error: null, digest, bytes: bytes.length, quality, golden: null },
+    ...{ progress: null, error: null, digest, bytes: bytes.length, quality, golden },
     ...{ layers: [], seconds: null, createdAt: '2026-01-01T00:00:00.000Z' },
   };
 }

@@ -35,10 +35,10 @@ export interface Station {
   gate: Promise<void> | null;
   readonly enrolments: number;
   publish(channel: Down, document: object): Promise<void>;
-  /** From now on this file is the variant of the recipe. */
-  offer(recipe: Recipe, path: string): Digest;
+  /** From now on this file is the variant of the recipe, with the golden set if one is named. */
+  offer(recipe: Recipe, path: string, goldenPath?: string): Digest;
   /** From now on this file can be fetched by its digest. */
-  share(path: string): void;
+  share(path: string): Digest;
   /** From now on no variant can be had. */
   withdraw(): void;
   /** The first report that is wanted, of those that have come and those to come. */
@@ -86,15 +86,17 @@ export async function startStation(t: Owner): Promise<Station> {
       return enrolments;
     },
     publish: (channel, document) => send(bus, channel, document),
-    offer(recipe, path) {
+    offer(recipe, path, goldenPath) {
       const bytes = readFileSync(path);
-      offers.set(digestOfJson(recipe), { recipe, bytes, digest: digestOf(bytes) });
+      const golden = goldenPath === undefined ? null : goldenOf(goldenPath, station);
+      offers.set(digestOfJson(recipe), { recipe, bytes, digest: digestOf(bytes), golden });
       return digestOf(bytes);
     },
     share(path) {
       const bytes = readFileSync(path);
       const digest = digestOf(bytes);
       offers.set(digest, { recipe: sourceRecipe, bytes, digest });
+      return digest;
     },
     withdraw: () => offers.clear(),
     async reported(what, wanted) {
@@ -105,6 +107,10 @@ export async function startStation(t: Owner): Promise<Station> {
     refuseConnections: broker.refuse,
   };
   return station;
+}
+
+function goldenOf(path: string, station: Station) {
+  return { digest: station.share(path), bytes: readFileSync(path).length, samples: 4 };
 }
 
 function emptyHeard(): Heard {
