@@ -20,6 +20,7 @@ export function describeTuning(tuning: Tuning, sourceBytes: number): string[] {
     ...layerTable(tuning.layers ?? []),
     ...(tuning.notes ?? []),
     tuning.reason ?? '',
+    ...(chosen?.proof ? [chosen.proof] : []),
   ];
 }
 

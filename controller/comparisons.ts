@@ -7,6 +7,7 @@ import { metrics } from '../shared/evaluate/manifest.ts';
 import type { Metric } from '../shared/evaluate/metrics.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
 import type { VersionComparison } from '../shared/protocol/comparisons.ts';
+import type { ModelGoal } from '../shared/protocol/messages.ts';
 import type { Quality } from '../shared/protocol/tuning.ts';
 import type { Device } from './fleet.ts';
 import { defaults } from './goals.ts';
@@ -33,15 +34,8 @@ import type { World } from './world.ts';
 export interface Comparisons {
   /** Against each version that it replaces on these devices. What is not known yet is measured. */
   replaced(next: ModelRecord, asked: Asked): Promise<VersionComparison[]>;
-  /**
-   * Against one version as far as that is known; null where that version is gone. `quality` is of
-   * the variant that is meant.
-   */
-  known(
-    next: ModelRecord,
-    against: number,
-    quality: Quality | null,
-  ): Promise<VersionComparison | null>;
+  /** What a device serves against what it was to run before, or the version before. */
+  ofDevice(device: Device, previous: ModelGoal | null): Promise<VersionComparison | null>;
   /** Goes on with what was being measured when the controller ended. */
   resume(): Promise<void>;
   stop(): Promise<void>;
@@ -62,6 +56,15 @@ export function createComparisons(world: World, registry: Registry): Comparisons
     if (stored && stored.state !== 'measuring') return pairOf(stored);
     return await within(measuring.pair(next, before), over);
   };
+  const known = async (
+    next: ModelRecord,
+    before: ModelRecord,
+    quality: Quality | null,
+  ): Promise<VersionComparison> => {
+    const stored = await findPair(world.db, keyOf(next, before));
+    const pair = stored && pairOf(stored);
+    return judgeVersions({ ...termsOf(next, null), next, before, pair, quality });
+  };
   return {
     async replaced(next, { devices, least, waitMs }) {
       const versions = await registry.list(next.name);
@@ -77,13 +80,16 @@ export function createComparisons(world: World, registry: Registry): Comparisons
       }
       return found;
     },
-    async known(next, against, quality) {
-      const versions = await registry.list(next.name);
+    async ofDevice({ reported }, previous) {
+      const serving = reported?.serving;
+      if (!serving) return null;
+      const versions = await registry.list(serving.model);
+      const next = versions.find(({ version }) => version === serving.version);
+      if (!next) return null;
+      const other = previous?.name === next.name && previous.version !== next.version;
+      const against = other ? previous.version : replacedBy(next, [], versions)[0]?.version;
       const before = versions.find(({ version }) => version === against);
-      if (!before) return null;
-      const stored = await findPair(world.db, keyOf(next, before));
-      const pair = stored && pairOf(stored);
-      return judgeVersions({ ...termsOf(next, null), next, before, pair, quality });
+      return before ? await known(next, before, serving.quality) : null;
     },
     resume: measuring.resume,
     stop: measuring.stop,

@@ -2,9 +2,11 @@
 import { recipeName } from '../shared/compress/recipe.ts';
 import { encodeJson } from '../shared/json.ts';
 import type { DeviceDetail } from '../shared/protocol/api.ts';
-import { Window } from '../shared/protocol/messages.ts';
+import type { VersionComparison } from '../shared/protocol/comparisons.ts';
+import { type Serving, Window } from '../shared/protocol/messages.ts';
 import { Tuning } from '../shared/protocol/tuning.ts';
 import { broughtLabels, type Device, type LabelChanges, type LabelMap } from './fleet.ts';
+import { sayQuality } from './quality-said.ts';
 import { readStored } from './store/database.ts';
 import { summaryOf } from './summary.ts';
 import { instant, type World } from './world.ts';
@@ -22,14 +24,18 @@ const deviceTables = [
 
 type EventRow = DeviceDetail['events'][number];
 
-export async function deviceDetail(world: World, device: Device): Promise<DeviceDetail> {
+export async function deviceDetail(
+  world: World,
+  device: Device,
+  before: VersionComparison | null,
+): Promise<DeviceDetail> {
   const [tuning, windows, events] = await Promise.all([
     lastTuning(world, device.device),
     lastWindows(world, device.device),
     listEvents(world, device.device, detailEvents),
   ]);
   const { profile, desired } = device;
-  return { ...summaryOf(device, world.now()), profile, desired, tuning, events, windows };
+  return { ...summaryOf(device, world.now()), profile, desired, tuning, before, events, windows };
 }
 
 /** Newest first. */
@@ -109,6 +115,10 @@ export async function removeDevice(world: World, device: string): Promise<void> 
 export interface Explanation {
   readonly device: string;
   readonly sentence: string;
+  /** What it serves against its source and the version before; null where nothing is known. */
+  readonly quality: string | null;
+  /** What the choice rests on; null where nobody says. */
+  readonly proof: string | null;
   /** null where it waits for nothing. */
   readonly waitsFor: string | null;
   /** Since when it waits, or is as it is. */
@@ -116,14 +126,23 @@ export interface Explanation {
 }
 
 /** What it runs and why, what it waits for and since when. */
-export function explainDevice(world: World, device: Device): Explanation {
-  const serving = device.reported?.serving;
-  const variant = serving ? recipeName(serving.recipe) : '';
-  const runs = serving
-    ? `serves ${serving.model} ${serving.version} as ${variant}: ${serving.reason}`
-    : 'serves nothing';
+export function explainDevice(
+  world: World,
+  device: Device,
+  before: VersionComparison | null,
+): Explanation {
+  const serving = device.reported?.serving ?? null;
+  const runs = serving ? `serves ${runsAs(serving)}` : 'serves nothing';
   const sentence = `${device.device} ${runs}${agentClause(device)}`;
-  return { device: device.device, sentence, ...waiting(world, device) };
+  const quality = serving && sayQuality(serving, before);
+  const proof = serving?.proof ?? null;
+  return { device: device.device, sentence, quality, proof, ...waiting(world, device) };
+}
+
+/** The reason begins with the variant where its agent chose it by measuring. */
+function runsAs({ model, version, recipe, reason }: Serving): string {
+  const variant = recipeName(recipe);
+  return `${model} ${version} as ${reason.startsWith(variant) ? '' : `${variant}: `}${reason}`;
 }
 
 /** Said where the agent itself is not as it should be. */

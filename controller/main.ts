@@ -260,6 +260,7 @@ function serve(
       },
     });
     addDeviceRoutes(api, world, {
+      beforeOf: (device) => comparisons.ofDevice(device, rollouts.previousOf(device)),
       onLabels: rollouts.poke,
       onTelemetry(device, telemetrySeconds) {
         link

@@ -5,6 +5,7 @@
 import { FettleError } from '../shared/errors.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
 import type { VersionComparison } from '../shared/protocol/comparisons.ts';
+import type { ModelGoal } from '../shared/protocol/messages.ts';
 import type { ReleaseRecord } from '../shared/protocol/releases.ts';
 import type { RolloutPreview, RolloutRecord, RolloutRequest } from '../shared/protocol/rollouts.ts';
 import { type TraceContext, traceparentOf } from '../shared/trace-context.ts';
@@ -43,6 +44,8 @@ export interface Rollouts {
   preview(request: RolloutRequest): Promise<RolloutPreview>;
   /** By its id, or the newest of a model by that one's name. Throws `NOT_FOUND`. */
   find(name: string): RolloutRecord;
+  /** What the device was to run before its rollout; null where that is unknown. */
+  previousOf(device: Device): ModelGoal | null;
   /** The newest first. */
   list(): RolloutRecord[];
   /** Something that rollouts look at may have changed. */
@@ -113,6 +116,10 @@ export async function openRollouts(
       });
     },
     find: (name) => shown(find(name)),
+    previousOf({ device, rollout }) {
+      const own = all.find(({ record }) => record.id === rollout);
+      return own?.members.get(device)?.previous?.model ?? null;
+    },
     list: () => all.toReversed().map(shown),
     poke: looker.poke,
     stop: looker.stop,

@@ -1,5 +1,6 @@
 /** `fettle device show DEVICE`: what it is, what it runs and what its trials measured. */
 import { recipeName } from '../../shared/compress/recipe.ts';
+import { sayLoss, sayValue } from '../../shared/evaluate/quality-budget.ts';
 import { DeviceDetail } from '../../shared/protocol/api.ts';
 import type { Serving } from '../../shared/protocol/messages.ts';
 import type { Profile } from '../../shared/protocol/profile.ts';
@@ -45,7 +46,7 @@ function factsOf(detail: DeviceDetail): Fact[] {
     ...(reported?.error
       ? [['error', `${reported.error.code}: ${reported.error.message}`] as const]
       : []),
-    ...(serving ? servingFacts(serving) : []),
+    ...(serving ? servingFacts(serving, detail.before) : []),
     ...(serving === undefined && tuning?.chosen === null
       ? [['tuning', tuning.reason ?? 'nothing was chosen'] as const]
       : []),
@@ -54,12 +55,22 @@ function factsOf(detail: DeviceDetail): Fact[] {
   ];
 }
 
-function servingFacts(serving: Serving): Fact[] {
+function servingFacts(serving: Serving, before: DeviceDetail['before']): Fact[] {
+  const { quality, onGolden, live } = serving;
+  const measured = quality && `${quality.metric} ${sayValue(quality, quality.value)}`;
   return [
     ['serves', `${serving.model} ${serving.version} as ${recipeName(serving.recipe)}`],
     ['because', serving.reason],
+    ...(quality ? [['quality', `${measured}, ${sayLoss(quality, quality.drop)}`] as const] : []),
+    ...(before ? [[`version ${before.against}`, before.reason] as const] : []),
+    ...(onGolden ? [['golden inputs', alike(onGolden)] as const] : []),
+    ...(live ? [['live requests', alike(live)] as const] : []),
     ['bytes', `${formatBytes(serving.bytes)} of ${formatBytes(serving.sourceBytes)}`],
   ];
+}
+
+function alike({ samples, agreement }: { samples: number; agreement: number }): string {
+  return `${Math.round(agreement * samples)} of ${samples} answered as the variant before`;
 }
 
 function recentFacts(recent: NonNullable<DeviceDetail['recent']>): Fact[] {

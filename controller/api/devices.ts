@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
 import { DeviceDetail, DeviceSummary, TelemetryAnswer } from '../../shared/protocol/api.ts';
+import type { VersionComparison } from '../../shared/protocol/comparisons.ts';
 import { Instant, Labels, Name } from '../../shared/protocol/fields.ts';
 import {
   changeLabels,
@@ -29,11 +30,15 @@ const DeviceSettings = v.object({ device: Name, telemetrySeconds: v.number() });
 const Why = v.object({
   device: Name,
   sentence: v.string(),
+  quality: v.nullable(v.string()),
+  proof: v.nullable(v.string()),
   waitsFor: v.nullable(v.string()),
   since: v.nullable(Instant),
 });
 
 export interface DeviceDoors {
+  /** What it serves against the version before. */
+  readonly beforeOf: (device: Device) => Promise<VersionComparison | null>;
   readonly onRemoved: (device: string) => Promise<void>;
   /** Its labels changed: other rollouts may select it now. */
   readonly onLabels: (device: string) => void;
@@ -47,13 +52,14 @@ export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): voi
     if (!device) throw new FettleError('NOT_FOUND', { what: `device ${name}` });
     return device;
   };
-  addReadingRoutes(api, world, find);
+  addReadingRoutes(api, world, { ...doors, find });
+  addHistoryRoutes(api, world, find);
   addChangingRoutes(api, world, { ...doors, find });
 }
 
-type Find = (name: string) => Device;
+type ReadingDoors = Pick<DeviceDoors, 'beforeOf'> & { readonly find: Find };
 
-function addReadingRoutes(api: Api, world: World, find: Find): void {
+function addReadingRoutes(api: Api, world: World, { find, beforeOf }: ReadingDoors): void {
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/devices',
@@ -81,8 +87,29 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
     access: 'viewer',
     params: DevicePath,
     answers: { 200: DeviceDetail },
-    handle: ({ params }) => deviceDetail(world, find(params.device)),
+    async handle({ params }) {
+      const device = find(params.device);
+      return await deviceDetail(world, device, await beforeOf(device));
+    },
   });
+  addRoute(api, {
+    method: 'GET',
+    url: '/api/v1/devices/:device/why',
+    summary: 'What the device runs and why, what it waits for and since when',
+    tag: 'devices',
+    access: 'viewer',
+    params: DevicePath,
+    answers: { 200: Why },
+    async handle({ params }) {
+      const device = find(params.device);
+      return explainDevice(world, device, await beforeOf(device));
+    },
+  });
+}
+
+type Find = (name: string) => Device;
+
+function addHistoryRoutes(api: Api, world: World, find: Find): void {
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/devices/:device/telemetry',
@@ -97,16 +124,6 @@ function addReadingRoutes(api: Api, world: World, find: Find): void {
       const toMs = query.to === undefined ? world.now() : Date.parse(query.to);
       return await telemetryOf(world, device, { fromMs: Date.parse(query.from), toMs });
     },
-  });
-  addRoute(api, {
-    method: 'GET',
-    url: '/api/v1/devices/:device/why',
-    summary: 'What the device runs and why, what it waits for and since when',
-    tag: 'devices',
-    access: 'viewer',
-    params: DevicePath,
-    answers: { 200: Why },
-    handle: ({ params }) => explainDevice(world, find(params.device)),
   });
   addRoute(api, {
     method: 'GET',

@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { Manifest } from '../evaluate/manifest.ts';
+import { VersionComparison } from './comparisons.ts';
 import {
   Count,
   DigestText,
@@ -143,8 +144,9 @@ const Recent = v.nullable(
   v.looseObject({
     requestsPerSecond: v.number(),
     errors: Count,
-    latencyMsP50: v.number(),
-    latencyMsP95: v.number(),
+    /** null where nothing was asked meanwhile. */
+    latencyMsP50: v.nullable(v.number()),
+    latencyMsP95: v.nullable(v.number()),
     memoryMiB: v.number(),
     cores: v.number(),
     temperatureC: v.nullable(v.number()),
@@ -181,6 +183,8 @@ export const DeviceDetail = v.looseObject({
   profile: v.nullable(Profile),
   desired: v.nullable(Desired),
   tuning: v.nullable(Tuning),
+  /** What it serves against the version that served before it. */
+  before: v.optional(v.nullable(VersionComparison), null),
   events: v.array(
     v.looseObject({ at: Instant, level: v.string(), code: v.string(), message: Text }),
   ),

@@ -1,4 +1,7 @@
-/** A version of a model compared with one that it replaces. */
+/**
+ * A version of a model compared with one that it replaces, by the controller; and a variant with the
+ * one that serves, by a device.
+ */
 import * as v from 'valibot';
 import { Count, Text } from './fields.ts';
 
@@ -27,3 +30,23 @@ export const VersionComparison = v.object({
   reason: Text,
 });
 export type VersionComparison = v.InferOutput<typeof VersionComparison>;
+
+/** How far a new variant said the same as the one before it, on requests of that moment. */
+export const LiveAgreement = v.looseObject({
+  /** Runs that both were given. */
+  samples: Count,
+  /** The share that they answered alike. */
+  agreement: v.number(),
+  /** The worst signal-to-noise ratio; 200 where they are equal. */
+  sqnrDb: v.number(),
+});
+export type LiveAgreement = v.InferOutput<typeof LiveAgreement>;
+
+/** The same on the golden inputs of the new variant, which need nobody who asks. */
+export const GoldenAgreement = v.looseObject({
+  ...LiveAgreement.entries,
+  /** What served before. */
+  version: Count,
+  recipeName: v.string(),
+});
+export type GoldenAgreement = v.InferOutput<typeof GoldenAgreement>;

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { FettleError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
+import { GoldenAgreement, LiveAgreement } from './comparisons.ts';
 import {
   Count,
   DigestText,
@@ -71,6 +72,11 @@ export const Desired = v.looseObject({
   ),
   tuningBudgetSeconds: v.number(),
   soakSeconds: v.number(),
+  /**
+   * The least share of requests and golden inputs that it answers as the variant before it; null
+   * asks for none. Absent: as the limits of the model say.
+   */
+  agreement: v.optional(v.nullable(v.number())),
   telemetrySeconds: v.number(),
   /** W3C trace context of what it comes from. */
   traceparent: v.optional(v.string()),
@@ -110,17 +116,6 @@ export const AgentReport = v.looseObject({
 });
 export type AgentReport = v.InferOutput<typeof AgentReport>;
 
-/** How far a new variant said the same as the one before it, on requests of that moment. */
-export const LiveAgreement = v.looseObject({
-  /** Runs that both were given. */
-  samples: Count,
-  /** The share that they answered alike. */
-  agreement: v.number(),
-  /** The worst signal-to-noise ratio; 200 where they are equal. */
-  sqnrDb: v.number(),
-});
-export type LiveAgreement = v.InferOutput<typeof LiveAgreement>;
-
 /** What a device serves: the variant that is loaded and answering. */
 export const Serving = v.looseObject({
   model: Name,
@@ -132,11 +127,17 @@ export const Serving = v.looseObject({
   sourceBytes: Count,
   plan: Plan,
   quality: v.nullable(Quality),
+  /** Of the trial that it was chosen by. */
   latencyMsP50: v.number(),
+  /** One short line. */
   reason: Text,
+  /** What that rests on. */
+  proof: v.optional(v.nullable(Text)),
   since: Instant,
   /** Measured before the switch to it; null where nobody asked meanwhile. */
   live: v.optional(v.nullable(LiveAgreement)),
+  /** Measured before the switch to it; null where nothing served, or the inputs differ. */
+  onGolden: v.optional(v.nullable(GoldenAgreement)),
 });
 export type Serving = v.InferOutput<typeof Serving>;
 

@@ -97,7 +97,10 @@ export const Choice = v.looseObject({
   latencyMsP95: v.number(),
   throughputPerSecond: v.number(),
   memoryMiB: v.number(),
+  /** One short line. */
   reason: Text,
+  /** What it rests on: intervals, the runner-up, what was refused. */
+  proof: v.optional(v.nullable(Text)),
 });
 export type Choice = v.InferOutput<typeof Choice>;
 

@@ -1,10 +1,11 @@
 /** What a device waits for, and since when. */
 import test from 'ava';
 import * as v from 'valibot';
+import { DeviceDetail } from '../../shared/protocol/api.ts';
 import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { startTestController, type TestController } from '../support/controller.ts';
 import { startDevice } from '../support/device.ts';
-import { temporaryFolder } from '../support/fettle.ts';
+import { fettle, temporaryFolder } from '../support/fettle.ts';
 import { pushTiny } from '../support/push.ts';
 import { until } from '../support/until.ts';
 
@@ -26,6 +27,39 @@ async function why({ client }: TestController, wanted: RegExp) {
     throw new Error(`it waits for ${last}`, { cause: thrown });
   });
 }
+
+test('what serves is held against its source and against the version before', async (t) => {
+  const test = await startTestController(t);
+  const { url, adminToken } = test.controller;
+  const { client } = test;
+  const token = await test.enrolmentToken();
+  const device = await startDevice(t, { url, token, name: 'pi-1' });
+  const roll = async (version: number) => {
+    const body = { model: 'tiny', version, force: true, soakSeconds: 0, waves: [{ percent: 100 }] };
+    await client.call(RolloutRecord, '/api/v1/rollouts', { method: 'POST', body });
+    await until(`version ${version}`, async () => {
+      const found = await client.call(DeviceDetail, '/api/v1/devices/pi-1');
+      return found.reported?.serving?.version === version;
+    });
+  };
+  await pushTiny(test, temporaryFolder(t));
+  await roll(1);
+  await pushTiny(test, temporaryFolder(t), { bias: 1 });
+  // What it serves is what counts, not the newest before.
+  await pushTiny(test, temporaryFolder(t), { wrongBy: 1 });
+  await roll(3);
+  const said = 'top1 is 0 % on 24 samples, 100 % with version 1: 100 points of top1 lost';
+  const { before } = await client.call(DeviceDetail, '/api/v1/devices/pi-1');
+  t.like(before, { version: 3, against: 1, state: 'falls', before: 1, after: 0 });
+  const env = { FETTLE_CONTROLLER: url, FETTLE_TOKEN: adminToken };
+  for (const command of ['why', 'show']) {
+    const home = temporaryFolder(t);
+    const { stdout, stderr } = await fettle(['device', command, 'pi-1'], { home, env });
+    t.true(stdout.includes(said), stdout + stderr);
+    t.regex(stdout, /top1( is)? 0 %, 0 points of top1 lost/, 'against its source nothing is lost');
+  }
+  t.is(device.desired.length, 2);
+});
 
 test('a device is explained in every state, with the time since when', async (t) => {
   const controller = await startTestController(t);

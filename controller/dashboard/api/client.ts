@@ -10,6 +10,7 @@ import type {
   TelemetryAnswer,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
+import type { VersionComparison } from '../../../shared/protocol/comparisons.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { TokenBox } from './token.ts';
@@ -40,6 +41,8 @@ export interface Api {
   telemetry(name: string, from: Date): Promise<Answer<TelemetryAnswer>>;
   models(): Promise<Answer<ModelRecord[]>>;
   variants(model: string, version: number): Promise<Answer<VariantRecord[]>>;
+  /** The version against those that it would replace. */
+  comparisons(model: string, version: number): Promise<Answer<VersionComparison[]>>;
   rollouts(): Promise<Answer<RolloutRecord[]>>;
   act(rollout: string, action: RolloutAction): Promise<Answer<RolloutRecord>>;
   /** Replaces the labels that people gave a device. */
@@ -86,6 +89,8 @@ export function createApi(token: TokenBox, baseUrl: string): Api {
     telemetry: (name, from) => one(`devices/${part(name)}/telemetry?from=${from.toISOString()}`),
     models: () => all('models'),
     variants: (model, version) => all(`models/${part(model)}/${version}/variants`),
+    comparisons: (model, version) =>
+      all(`models/${part(model)}/${version}/comparisons?waitSeconds=15`),
     rollouts: () => all('rollouts'),
     act: (rollout, action) => one(`rollouts/${part(rollout)}/${action}`, { method: 'POST' }),
     setLabels: (name, labels) =>
@@ -169,5 +174,5 @@ function refused(message: string): { readonly ok: false; readonly fault: Fault }
 function paged(path: string, cursor: string): string {
   const query = new URLSearchParams({ limit: String(pageSize) });
   if (cursor !== '') query.set('cursor', cursor);
-  return `${path}?${query}`;
+  return `${path}${path.includes('?') ? '&' : '?'}${query}`;
 }

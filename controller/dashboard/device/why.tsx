@@ -2,6 +2,8 @@
 import type { DeviceDetail } from '../../../shared/protocol/api.ts';
 import type { Serving } from '../../../shared/protocol/messages.ts';
 import {
+  alikeLabel,
+  beforeLabel,
   bitsLabel,
   lossLabel,
   modelVersion,
@@ -30,12 +32,24 @@ export function Why({ detail }: { readonly detail: DeviceDetail }) {
             </a>{' '}
             as <span class="accent">{serving.recipeName}</span>
           </h2>
-          <p class="why-reason">{detail.tuning?.chosen?.reason ?? serving.reason}</p>
+          <p class="why-reason">{serving.reason}</p>
+          <Proof text={serving.proof ?? detail.tuning?.chosen?.proof ?? null} />
         </>
       )}
       <Underway detail={detail} />
-      {serving !== null && <Figures serving={serving} endpoint={reported?.endpoint ?? null} />}
+      {serving !== null && <Figures detail={detail} serving={serving} />}
     </section>
+  );
+}
+
+/** Intervals, the runner-up and what was refused, for who asks. */
+function Proof({ text }: { readonly text: string | null }) {
+  if (text === null) return null;
+  return (
+    <details class="missing">
+      <summary>What that rests on</summary>
+      <p>{text}</p>
+    </details>
   );
 }
 
@@ -70,14 +84,14 @@ function Underway({ detail }: { readonly detail: DeviceDetail }) {
   );
 }
 
-function Figures({
-  serving,
-  endpoint,
-}: {
+interface FiguresProps {
+  readonly detail: DeviceDetail;
   readonly serving: Serving;
-  readonly endpoint: string | null;
-}) {
+}
+
+function Figures({ detail, serving }: FiguresProps) {
   const now = useNow();
+  const endpoint = detail.reported?.endpoint ?? null;
   const ratio = serving.bytes / Math.max(1, serving.sourceBytes);
   return (
     <dl class="figures">
@@ -96,12 +110,13 @@ function Figures({
         </dd>
       </div>
       <div>
-        <dt>Quality</dt>
+        <dt>Quality against the source</dt>
         <dd>
           {qualityLabel(serving.quality)}
           {serving.quality && <span class="quiet"> {lossLabel(serving.quality)} lost</span>}
         </dd>
       </div>
+      <Before detail={detail} serving={serving} />
       <div>
         <dt>Plan</dt>
         <dd>
@@ -131,6 +146,36 @@ function Figures({
         </div>
       )}
     </dl>
+  );
+}
+
+/** The version before, and what the device itself measured against it before the switch. */
+function Before({ detail, serving }: FiguresProps) {
+  const { before } = detail;
+  const { onGolden, live } = serving;
+  return (
+    <>
+      {before && (
+        <div>
+          <dt>Against version {before.against}</dt>
+          <dd class={before.state === 'falls' ? 'sign-text-failed' : ''}>
+            {beforeLabel(before)} <span class="quiet">{before.reason}</span>
+          </dd>
+        </div>
+      )}
+      {onGolden && (
+        <div>
+          <dt>As the variant before, on golden inputs</dt>
+          <dd>{alikeLabel(onGolden)}</dd>
+        </div>
+      )}
+      {live && (
+        <div>
+          <dt>As the variant before, on live requests</dt>
+          <dd>{alikeLabel(live)}</dd>
+        </div>
+      )}
+    </>
   );
 }
 

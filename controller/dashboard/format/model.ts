@@ -1,6 +1,7 @@
 /** Models, variants, plans and quality as people name them. */
 import type { Recipe } from '../../../shared/compress/recipe.ts';
 import { own } from '../../../shared/own.ts';
+import type { VersionComparison } from '../../../shared/protocol/comparisons.ts';
 import type { Plan, Quality } from '../../../shared/protocol/tuning.ts';
 import { absent, formatPercent, threeDigits } from './numbers.ts';
 
@@ -41,6 +42,21 @@ export function qualityLabel(quality: Quality | null): string {
 /** What was lost against the source: `0.12 points`, `nothing`, or below zero what was gained. */
 export function lossLabel(quality: Quality): string {
   return lossText(quality.metric, quality.drop);
+}
+
+/** A version against the one before in a word: `0.12 points lost`, `96.50 % alike`. */
+export function beforeLabel(comparison: VersionComparison): string {
+  const { basis, metric, before, after, agreement } = comparison;
+  if (basis === 'quality' && metric !== null && before !== null && after !== null) {
+    return `${lossText(metric, before - after)} lost`;
+  }
+  if (basis === 'agreement' && agreement !== null) return `${formatPercent(agreement, 2)} alike`;
+  return absent;
+}
+
+/** `15 of 16`. */
+export function alikeLabel({ samples, agreement }: { samples: number; agreement: number }): string {
+  return `${Math.round(agreement * samples)} of ${samples}`;
 }
 
 /** A fall of a metric: shares in points of a percent, others in their own unit. */

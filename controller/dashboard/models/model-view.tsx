@@ -7,6 +7,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { ModelRecord, VariantRecord } from '../../../shared/protocol/api.ts';
 import { lossText, metricName, metricValue, modelVersion, qualityLabel } from '../format/model.ts';
 import { counted, formatBytes, formatMs, shortTick } from '../format/numbers.ts';
+import { ComparisonList } from '../parts/comparison-list.tsx';
 import { FrontPicture } from '../parts/front-picture.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { useTitle } from '../parts/use-title.ts';
@@ -15,6 +16,7 @@ import { useTopics, useWorld } from '../state/world.ts';
 import { ClassUses } from './class-uses.tsx';
 import { ModelState, parametersLabel } from './models-view.tsx';
 import { type Usage, usageOf } from './usage.ts';
+import { useComparisons } from './use-comparisons.ts';
 import { useVariants } from './use-variants.ts';
 import { variantPoints } from './variant-points.ts';
 import { VariantsTable } from './variants-table.tsx';
@@ -58,7 +60,8 @@ export function ModelView({ name, version }: { readonly name: string; readonly v
 }
 
 function About({ model }: { readonly model: ModelRecord }) {
-  const { manifest } = model;
+  const { manifest, name, version } = model;
+  const comparisons = useComparisons(name, version);
   return (
     <section class="panel" aria-label="The source">
       {manifest.description && <p class="why-reason">{manifest.description}</p>}
@@ -85,6 +88,7 @@ function About({ model }: { readonly model: ModelRecord }) {
         <Figure name="Outputs">{model.outputs.map(tensorLabel).join(', ')}</Figure>
         {model.opset !== null && <Figure name="Opset">{model.opset}</Figure>}
       </dl>
+      <ComparisonList comparisons={comparisons} />
       {model.notes.length > 0 && (
         <ul class="notes">
           {model.notes.map((note) => (

@@ -7,6 +7,7 @@ import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { modelVersion } from '../format/model.ts';
 import { counted, formatCount } from '../format/numbers.ts';
 import { formatAgo, formatSpan } from '../format/time.ts';
+import { ComparisonList } from '../parts/comparison-list.tsx';
 import { Badge } from '../parts/glyph.tsx';
 import { Notice, Skeleton } from '../parts/notice.tsx';
 import { useTitle } from '../parts/use-title.ts';
@@ -55,6 +56,8 @@ export function RolloutView({ id }: { readonly id: string }) {
         <p class="rollout-reason" aria-live="polite">
           {rollout.reason} <span class="quiet">{waitText(rollout, now)}</span>
         </p>
+        {rollout.forced && <p class="quiet">It was started with --force.</p>}
+        <ComparisonList comparisons={rollout.comparisons} />
         <Actions rollout={rollout} />
         <WaveList progress={progress} />
         <Figures rollout={rollout} progress={progress} />

@@ -40,7 +40,7 @@ test.serial('the digits: 8 bits win, with the reason and its figures', async (t)
   const { tuning, journal } = await tuneUntilFaster();
   t.true(v.is(Tuning, JSON.parse(JSON.stringify(tuning))));
   t.is(tuning.chosen?.recipeName, 'int8');
-  t.regex(tuning.chosen?.reason ?? '', /^int8, .* times as fast as the source's best/);
+  t.regex(tuning.chosen?.proof ?? '', /^int8, .* (as fast as|faster than) the source's best/);
   t.is(tuning.baseline?.recipeName, 'source');
   t.true(tuning.front.length >= 1);
   t.true(tuning.trials.every((trial) => trial.state === 'done'));
@@ -194,7 +194,9 @@ test.serial("a class's result is verified with one trial", async (t) => {
   t.deepEqual(asked, ['8']);
   t.is(tuning.trials.length, 1);
   t.deepEqual(tuning.chosen?.plan, plan(1));
-  t.regex(tuning.reason ?? '', /the choice of another device of class x64-test; verified here/);
+  t.regex(tuning.reason ?? '', /, as its class chose$/);
+  const { proof } = tuning.chosen ?? {};
+  t.regex(proof ?? '', /the choice of another device of class x64-test; verified here/);
   const layers = tuning.layers ?? [];
   t.is(layers.length, 16, 'what it got is said, and costs no measurement');
   t.true(layers.every(({ bits, afterUs }) => bits === 8 && afterUs === null));

@@ -57,7 +57,17 @@ test.serial('a device shows its choice, the reason and the trials', async (t) =>
   const { page, server, troubles } = seen;
   await page.waitForSelector('.front');
   t.regex(await textOf(page.locator('.why-what')), /digits@3 as int8/);
-  t.regex(await textOf(page.locator('.why-reason')), /3\.24 times as fast/);
+  const reason = page.locator('.why-reason');
+  t.regex(await textOf(reason), /3\.24 times as fast as the source$/);
+  const why = page.locator('section.why');
+  t.notRegex(await textOf(reason), /source's best|refused/, 'the proof is for who asks');
+  await why.getByText('What that rests on').click();
+  t.regex(await textOf(why), /source's best[\s\S]*was refused/);
+  t.regex(
+    await textOf(why),
+    /Against version 2[\s\S]*−0\.19 points lost[\s\S]*98\.42 % with version 2/,
+  );
+  t.regex(await textOf(why), /on golden inputs\s*15 of 16/);
   t.is(await page.locator('.point-chosen').count(), 1);
   t.is(await page.locator('.ring').count(), 1);
   t.regex((await page.locator('.front > desc').textContent()) ?? '', /The choice is int8 with 4/);
