@@ -1,6 +1,6 @@
 /**
- * A version of a model compared with one that it replaces, by the controller; and a variant with the
- * one that serves, by a device.
+ * A version of a model compared with one that it replaces, by the controller; and a variant with
+ * the one that serves, by a device.
  */
 import * as v from 'valibot';
 import { Count, Text } from './fields.ts';

@@ -129,9 +129,8 @@ export const Serving = v.looseObject({
   quality: v.nullable(Quality),
   /** Of the trial that it was chosen by. */
   latencyMsP50: v.number(),
-  /** One short line. */
+  /** One short line, and what it rests on. */
   reason: Text,
-  /** What that rests on. */
   proof: v.optional(v.nullable(Text)),
   since: Instant,
   /** Measured before the switch to it; null where nobody asked meanwhile. */
