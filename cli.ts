@@ -7,10 +7,10 @@ import { completionsOf } from './commands/complete.ts';
 import { endingOf, exitTable } from './commands/exit-codes.ts';
 import { type Parsed, parseWords } from './commands/grammar.ts';
 import { commandHelp, overview } from './commands/help.ts';
-import { nearest } from './commands/nearest.ts';
 import { createOutput } from './commands/output.ts';
 import { commandName, commandTable } from './commands/table.ts';
 import { reportError } from './shared/errors.ts';
+import { nearest } from './shared/nearest.ts';
 import { productVersion } from './shared/product.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

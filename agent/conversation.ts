@@ -2,6 +2,7 @@
 import { reportError } from '../shared/errors.ts';
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
+import { formatDuration } from '../shared/terminal/units.ts';
 import { type Goal, judgeDesired } from './desired.ts';
 import { enrolAgain, findBroker, type Identity } from './enrol.ts';
 import { createEvents, type Events } from './events.ts';
@@ -43,6 +44,7 @@ export interface Conversation {
   link(): Link | null;
   identity(): Identity;
   readonly event: Events['add'];
+  readonly note: Events['note'];
   /** Sends the last tuning, if the controller has not stored it yet. */
   sendTuning(): void;
   end(): Promise<void>;
@@ -54,6 +56,8 @@ interface Line extends Omit<Speaking, 'identity' | 'events'> {
   link: Link | null;
   enrolledMs: number;
   askedMs: number;
+  /** Since when there is no connection; null while there is one. */
+  lost: { readonly ms: number; reason: string } | null;
   /** Runs while the newest document could not be stored. */
   unstored: NodeJS.Timeout | null;
 }
@@ -61,6 +65,8 @@ interface Line extends Omit<Speaking, 'identity' | 'events'> {
 const enrolPauseMs = 60_000;
 const askPauseMs = 30_000;
 const storeMs = 5000;
+/** Shorter ones are known to the broker, which says when a device comes and goes. */
+const outageMs = 60_000;
 
 export function openConversation(speaking: Speaking): Conversation {
   const { device } = speaking.settings;
@@ -68,13 +74,14 @@ export function openConversation(speaking: Speaking): Conversation {
   const link = () => line.link;
   const events = createEvents({ device, queue, spool: journal.spoolId, link });
   const never = Number.NEGATIVE_INFINITY;
-  const times = { enrolledMs: never, askedMs: never, unstored: null };
+  const times = { enrolledMs: never, askedMs: never, unstored: null, lost: null };
   const line: Line = { ...speaking, ...times, events, link: null };
   return {
     begin: (hearing) => begin(line, hearing),
     link: () => line.link,
     identity: () => line.identity,
     event: events.add,
+    note: events.note,
     sendTuning: () => sendTuning(line),
     async end() {
       if (line.unstored) clearTimeout(line.unstored);
@@ -85,6 +92,7 @@ export function openConversation(speaking: Speaking): Conversation {
 
 function begin(line: Line, hearing: Hearing): void {
   const { identity, boot, log, signal, settings } = line;
+  line.lost ??= { ms: performance.now(), reason: 'no answer yet' };
   line.link = openLink({
     ...{ identity, boot, tls: settings.mqttTls },
     handlers: {
@@ -94,11 +102,15 @@ function begin(line: Line, hearing: Hearing): void {
       onInfer: hearing.onInfer,
       onConnected() {
         log('info', `connected to ${identity.mqtt.url}`);
+        noteOutage(line);
+        line.lost = null;
         hearing.onReachable();
         sendAll(line, hearing).catch((thrown) => log('warn', faultLine(thrown)));
       },
       onState({ state, reason }) {
         if (state === 'connected' || signal.aborted) return;
+        line.lost ??= { ms: performance.now(), reason };
+        line.lost.reason = reason;
         log('warn', `broker ${identity.mqtt.url}: ${reason}`);
         if (state === 'refused') void renewCredentials(line, hearing);
         else void followBroker(line, hearing);
@@ -106,6 +118,14 @@ function begin(line: Line, hearing: Hearing): void {
       onFault: (thrown) => log('warn', faultLine(thrown)),
     },
   });
+}
+
+/** What only this side knows: how long it was alone, and why. */
+function noteOutage({ events, lost }: Line): void {
+  const outMs = lost ? performance.now() - lost.ms : 0;
+  if (!lost || outMs < outageMs) return;
+  const message = `without the broker for ${formatDuration(outMs)}: ${lost.reason}`;
+  events.note({ kind: 'connection', level: 'warn', code: 'RECONNECTED', message });
 }
 
 /** Everything that the other side may have missed. */

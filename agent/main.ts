@@ -11,6 +11,7 @@ import { deviceProfile } from './device-profile.ts';
 import { startDriftWatch } from './drift-watch.ts';
 import { awaitIdentity, type Identity } from './enrol.ts';
 import { rollBack } from './fallback.ts';
+import { createHistory, started, stopped } from './history.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
 import { keyOf } from './look.ts';
@@ -107,6 +108,7 @@ async function start(options: AgentOptions, identity: Identity): Promise<Agent> 
     onRestart: () => options.onRestart?.(),
   });
   const parts: Parts = { ...made, updater };
+  conversation.note(started(productVersion()));
   reporter = startReporter(parts, http);
   announce(reporter, journal);
   const counting = startCounting(parts);
@@ -127,6 +129,7 @@ async function start(options: AgentOptions, identity: Identity): Promise<Agent> 
     device,
     endpoint: http.url,
     async stop() {
+      conversation.note(stopped);
       ending.abort();
       endDrift();
       const answered = finishServing(settings, { server, http, messages });
@@ -215,6 +218,7 @@ function healthOf({ state, server, conversation }: Omit<Parts, 'updater'>): Heal
 function startReporter(parts: Parts, http: Http): Reporter {
   const { options, state, server, conversation, updater } = parts;
   const { settings, onReport } = options;
+  const history = createHistory(conversation.note);
   return createReporter({
     device: settings.device,
     journal: state.journal,
@@ -222,7 +226,10 @@ function startReporter(parts: Parts, http: Http): Reporter {
     serving: () => server.active()?.serving ?? null,
     endpoint: () => http.url,
     agent: updater.report,
-    ...(onReport && { onReport }),
+    onReport(reported) {
+      history(reported);
+      onReport?.(reported);
+    },
   });
 }
 

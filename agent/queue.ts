@@ -7,6 +7,7 @@ import type { Database } from 'better-sqlite3';
 export interface QueueRow {
   readonly seq: number;
   readonly value: string;
+  readonly atMs: number;
 }
 
 export interface QueueLimits {
@@ -55,7 +56,7 @@ export function queueOf(database: Database, name: Name): Queue {
     `DELETE FROM ${name} WHERE seq <= ? RETURNING ${size} AS bytes`,
   );
   const after = database.prepare<[number, number], QueueRow>(
-    `SELECT seq, value FROM ${name} WHERE seq > ? ORDER BY seq LIMIT ?`,
+    `SELECT seq, value, at AS atMs FROM ${name} WHERE seq > ? ORDER BY seq LIMIT ?`,
   );
   const all = database.prepare<[], { bytes: number; at: number }>(
     `SELECT coalesce(sum(${size}), 0) AS bytes, coalesce(max(at), 0) AS at FROM ${name}`,

@@ -10,6 +10,7 @@ import { recipeName } from '../shared/compress/recipe.ts';
 import { controllerUrl } from '../shared/controller-url.ts';
 import type { Digest } from '../shared/digest.ts';
 import { type ErrorCode, FettleError } from '../shared/errors.ts';
+import { sentenceOf } from '../shared/issues.ts';
 import { VariantRecord } from '../shared/protocol/api.ts';
 import { deviceRoutes } from '../shared/protocol/routes.ts';
 import { type Answer, refusalOf } from '../shared/refusal.ts';
@@ -183,7 +184,7 @@ function readRecord(answer: Answer, recipe: Recipe): VariantRecord {
   }
   const parsed = v.safeParse(VariantRecord, answer.body);
   if (parsed.success) return parsed.output;
-  const reason = `${v.getDotPath(parsed.issues[0]) ?? 'answer'}: ${parsed.issues[0].message}`;
+  const reason = sentenceOf(VariantRecord, parsed.issues, 'the answer');
   throw new FettleError('MESSAGE_INVALID', { topic: 'variant', reason });
 }
 

@@ -9,7 +9,8 @@ import { type AgentInput, type AgentSettings, agentSettings } from '../agent/set
 import { keepHeapSmall } from '../agent/small-heap.ts';
 import { FettleError } from '../shared/errors.ts';
 import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
-import type { Command, CommandContext } from './command.ts';
+import { didYouMean } from '../shared/nearest.ts';
+import type { Command, CommandContext, Option } from './command.ts';
 
 export const command: Command = {
   args: [],
@@ -119,16 +120,37 @@ async function check({ io }: CommandContext): Promise<void> {
 }
 
 /** Options as a service is given them: `FETTLE_AGENT_HTTP_PORT` is `--http-port`. */
-function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, string | string[]> {
-  const prefix = 'FETTLE_AGENT_';
-  const given = new Map<string, string | string[]>();
+function fromEnvironment(env: NodeJS.ProcessEnv): CommandContext['options'] {
+  const known = new Map(command.options.map((option) => [variableOf(option), option]));
+  const given = new Map<string, string | boolean | string[]>();
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || !value) continue;
+    const option = known.get(variable);
+    if (!option) throw unknownVariable(variable, [...known.keys()]);
     const words = variable.slice(prefix.length).toLowerCase();
     const name = words.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    given.set(name, name === 'label' ? value.split(',') : value);
+    if (!option.flags.includes('<')) given.set(name, switchOf(variable, value));
+    else given.set(name, name === 'label' ? value.split(',') : value);
   }
   return Object.fromEntries(given);
+}
+
+const prefix = 'FETTLE_AGENT_';
+
+function variableOf({ flags }: Option): string {
+  const [flag = ''] = flags.split(' ');
+  return `${prefix}${flag.slice(2).replaceAll('-', '_').toUpperCase()}`;
+}
+
+function unknownVariable(setting: string, known: readonly string[]): FettleError {
+  const got = `${setting}${didYouMean(setting, known)}`;
+  return new FettleError('BAD_SETTING', { setting, expected: `one of ${known.join(', ')}`, got });
+}
+
+function switchOf(setting: string, value: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  if (/^(0|false|no|off)$/i.test(value)) return false;
+  throw new FettleError('BAD_SETTING', { setting, expected: 'true or false', got: value });
 }
 
 function serviceLog(device: string): Log {

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { blockSizes, Recipe, Sparsity } from '../shared/compress/recipe.ts';
 import { isTarget, targets } from '../shared/compress/targets.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
+import { sentenceOf } from '../shared/issues.ts';
 import type { Command, CommandContext } from './command.ts';
 
 const widths = [32, 16, 8, 4, 2] as const;
@@ -166,9 +167,8 @@ async function readRecipe(path: string): Promise<Recipe> {
   }
   const result = v.safeParse(Recipe, document);
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  const where = v.getDotPath(issue) ?? 'the document';
-  throw new FettleError('RECIPE_INVALID', { reason: `${path}: ${where}: ${issue.message}` });
+  const reason = `${path}: ${sentenceOf(Recipe, result.issues, 'it')}`;
+  throw new FettleError('RECIPE_INVALID', { reason });
 }
 
 export function required({ options }: CommandContext, name: string, expected: string): string {

@@ -3,8 +3,8 @@
  * of Node's own tokenizer, because a whole library for it costs an idle agent 3 MiB.
  */
 import { parseArgs } from 'node:util';
+import { nearest } from '../shared/nearest.ts';
 import type { Command, CommandContext, Option } from './command.ts';
-import { nearest } from './nearest.ts';
 
 export interface Parsed {
   readonly args: CommandContext['args'];

@@ -162,8 +162,8 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./device/why.ts'),
   },
   'device logs': {
-    help: 'What was said about a device',
-    example: 'fettle device logs pi-1 --last 20',
+    help: 'The log of a device: states, goals, variants, connections, errors',
+    example: 'fettle device logs pi-1 --kind error',
     load: () => import('./device/logs.ts'),
   },
   'device label': {

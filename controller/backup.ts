@@ -11,6 +11,7 @@ import * as v from 'valibot';
 import { syncFolder, writeFileAtomic } from '../shared/atomic-file.ts';
 import { digestOfFile } from '../shared/digest.ts';
 import { FettleError } from '../shared/errors.ts';
+import { sentenceOf } from '../shared/issues.ts';
 import { encodeJson } from '../shared/json.ts';
 import { productVersion } from '../shared/product.ts';
 import { BackupRecord } from '../shared/protocol/backup.ts';
@@ -141,9 +142,10 @@ async function readRecord(backup: string): Promise<BackupRecord> {
   const text = await readFile(path, 'utf8').catch((thrown) => {
     throw new FettleError('FILE_MISSING', { path }, { cause: thrown });
   });
-  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), BackupRecord), text);
+  const schema = v.pipe(v.string(), v.parseJson(), BackupRecord);
+  const result = v.safeParse(schema, text);
   if (result.success) return result.output;
-  const reason = result.issues[0].message;
+  const reason = sentenceOf(BackupRecord, result.issues);
   throw new FettleError('FILE_UNREADABLE', { path, reason });
 }
 

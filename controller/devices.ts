@@ -5,6 +5,7 @@ import type { DeviceDetail } from '../shared/protocol/api.ts';
 import type { VersionComparison } from '../shared/protocol/comparisons.ts';
 import { type Serving, Window } from '../shared/protocol/messages.ts';
 import { Tuning } from '../shared/protocol/tuning.ts';
+import { listEvents } from './events-page.ts';
 import { broughtLabels, type Device, type LabelChanges, type LabelMap } from './fleet.ts';
 import { sayQuality } from './quality-said.ts';
 import { readStored } from './store/database.ts';
@@ -22,8 +23,6 @@ const deviceTables = [
   ...(['events', 'members', 'release_goals', 'devices'] as const),
 ];
 
-type EventRow = DeviceDetail['events'][number];
-
 export async function deviceDetail(
   world: World,
   device: Device,
@@ -32,22 +31,11 @@ export async function deviceDetail(
   const [tuning, windows, events] = await Promise.all([
     lastTuning(world, device.device),
     lastWindows(world, device.device),
-    listEvents(world, device.device, detailEvents),
+    listEvents(world, device.device, { limit: detailEvents }),
   ]);
   const { profile, desired } = device;
-  return { ...summaryOf(device, world.now()), profile, desired, tuning, before, events, windows };
-}
-
-/** Newest first. */
-export async function listEvents(world: World, device: string, limit: number): Promise<EventRow[]> {
-  const rows = await world.db
-    .selectFrom('events')
-    .select(['at_ms', 'level', 'code', 'message'])
-    .where('device', '=', device)
-    .orderBy('id', 'desc')
-    .limit(limit)
-    .execute();
-  return rows.map(({ at_ms, ...event }) => ({ at: instant(at_ms), ...event }));
+  const said = { events: events.items, eventsNext: events.next };
+  return { ...summaryOf(device, world.now()), profile, desired, tuning, before, ...said, windows };
 }
 
 /** These instead of what people gave it; what its token gave goes as well where it is not named. */
@@ -62,7 +50,20 @@ async function storeLabels(world: World, device: Device, labels: LabelChanges): 
     .set({ labels: encodeJson(labels) })
     .where('device', '=', device.device)
     .execute();
+  const pairs = Object.entries(labels).map(([name, value]) =>
+    value === null ? `${name}-` : `${name}=${value}`,
+  );
+  const message = `labels that people gave it: ${pairs.join(' ') || 'none'}`;
+  noteSetting(world, device, { code: 'LABELS', message });
   device.labels = labels;
+}
+
+function noteSetting(
+  { deviceLog }: World,
+  { device }: Device,
+  entry: { readonly code: string; readonly message: string },
+): void {
+  deviceLog.note([{ device, kind: 'settings', level: 'info', ...entry }]);
 }
 
 /** By JSON Merge Patch (RFC 7396): null takes a label away. */
@@ -90,6 +91,9 @@ export async function setTelemetrySeconds(
     .where('device', '=', device.device)
     .execute();
   device.telemetrySeconds = seconds;
+  const every = seconds ?? world.settings.telemetrySeconds;
+  const message = `sends telemetry every ${every} s`;
+  noteSetting(world, device, { code: 'TELEMETRY', message });
 }
 
 /**

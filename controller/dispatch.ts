@@ -8,6 +8,7 @@ import { encodeJson } from '../shared/json.ts';
 import type { Desired, ModelGoal, Release } from '../shared/protocol/messages.ts';
 import { type Channel, retainedChannels } from '../shared/protocol/topics.ts';
 import { sign } from '../shared/signature.ts';
+import type { Noted } from './device-log.ts';
 import type { Device } from './fleet.ts';
 import type { Link } from './link.ts';
 import type { ReleaseGoal } from './releases/releases.ts';
@@ -71,6 +72,9 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
       });
       const now = world.now();
       await storeDesired(world, documents, now);
+      world.deviceLog.note(
+        documents.map((document) => goalEntry(document, world.fleet.get(document.device))),
+      );
       for (const document of documents) {
         const known = world.fleet.get(document.device);
         if (known) remember(known, document, now);
@@ -90,6 +94,7 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
         documents.map(({ document }) => document),
         at_ms,
       );
+      world.deviceLog.note(documents.map(({ document }) => releaseEntry(document)));
       for (const { known, document } of documents) {
         Object.assign(known, { release: document, releaseMs: at_ms });
         publishLater(document);
@@ -121,6 +126,24 @@ export function createDispatcher(world: World, link: () => Link): Dispatcher {
 
 function isGoal(channel: Channel): channel is 'desired' | 'release' {
   return channel === 'desired' || channel === 'release';
+}
+
+function goalEntry({ device, revision, model, rollout }: Desired, known: Device | null): Noted {
+  const before = known?.desired?.model ?? null;
+  const isSame = before?.name === model?.name && before?.version === model?.version;
+  const instead = before && !isSame ? ` instead of ${before.name} ${before.version}` : '';
+  const what = model ? `${model.name} ${model.version}` : 'no model';
+  const message = `revision ${revision}: ${what}${instead}${byRollout(rollout)}`;
+  return { device, kind: 'goal', level: 'info', code: 'GOAL', message };
+}
+
+function releaseEntry({ device, revision, version, rollout }: Release): Noted {
+  const message = `release revision ${revision}: agent ${version}${byRollout(rollout)}`;
+  return { device, kind: 'goal', level: 'info', code: 'AGENT_GOAL', message };
+}
+
+function byRollout(rollout: string | null): string {
+  return rollout === null ? '' : `, by rollout ${rollout}`;
 }
 
 async function storeDesired(

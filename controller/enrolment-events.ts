@@ -1,8 +1,8 @@
 /** What is said of a device when somebody enrols under its name. */
 import { FettleError } from '../shared/errors.ts';
 import type { EnrolRequest } from '../shared/protocol/api.ts';
+import { createComplaints } from './device-log.ts';
 import type { Enrolled } from './enrolment.ts';
-import { createComplaints, noteEvent } from './events.ts';
 import { broughtLabels, type Device } from './fleet.ts';
 import type { World } from './world.ts';
 
@@ -20,7 +20,7 @@ export function tellOfEnrolment(world: World, claim: EnrolRequest, enrolled: Enr
   const name = other ? `, not as ${claim.wanted}, which is another machine's name` : '';
   const message = [`${how}${name}`, ...keptLabels(device)].join('; ');
   const level = joining === 'replaced' ? 'warn' : 'info';
-  noteEvent(world, { device: device.device, level, code, message });
+  world.deviceLog.note([{ device: device.device, kind: 'agent', level, code, message }]);
 }
 
 /** Tells the device of a name that another machine asked for it. */

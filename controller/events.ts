@@ -1,73 +1,100 @@
 /**
- * What is said about a device, by itself or by the controller; the oldest go when there are too
- * many.
+ * The log of each device: what it says of itself and what the controller knows of it, by the time
+ * of happening. What happens over and over is one entry a minute with a count, and of each kind the
+ * oldest go when there are too many: a connection that comes and goes hides no error.
  */
 import { type Kysely, sql } from 'kysely';
 import { cleanText } from '../shared/json.ts';
+import type { LogEntry, LogKind, LogLevel } from '../shared/protocol/device-log.ts';
 import type { Tables } from './store/schema.ts';
-import type { World } from './world.ts';
+import { instant } from './world.ts';
 
 export interface EventRecord {
   readonly device: string;
+  readonly kind: LogKind;
   readonly atMs: number;
-  readonly level: 'info' | 'warn' | 'error';
+  readonly level: LogLevel;
   readonly code: string;
   readonly message: string;
+  /** How often it happened; once where it isn't said. */
+  readonly times?: number;
 }
 
 const messageCharsMax = 4000;
 
-/**
- * The same complaint about a device is recorded once in this time, however often there is cause.
- */
-const quietMs = 60_000;
-/** Complaints remembered; beyond that all are forgotten, and may be recorded again. */
-const remembered = 10_000;
-
-/**
- * Records complaints about devices, each at most once a minute: who misbehaves may do so
- * often.
- */
-export function createComplaints(
-  world: World,
-): (event: Pick<EventRecord, 'device' | 'level' | 'code' | 'message'>) => void {
-  const last = new Map<string, number>();
-  return (given) => {
-    const event = { ...given, message: stored(given.message) };
-    const key = `${event.device} ${event.code} ${event.message}`;
-    const now = world.now();
-    if (now - (last.get(key) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
-    if (last.size >= remembered) last.clear();
-    last.set(key, now);
-    noteEvent(world, event);
-  };
+/** Of a kind, at a time: what a smaller setting leaves over goes bit by bit. */
+const trimmedMax = 1000;
+/** What is the same within this time is one entry. */
+const foldMs = 60_000;
+export interface DeviceEntry {
+  readonly device: string;
+  readonly entry: LogEntry;
 }
 
-/** Records an event of the controller about a device; a failure to do so is logged, not thrown. */
-export function noteEvent(world: World, event: Omit<EventRecord, 'atMs'>): void {
-  const record = { ...event, atMs: world.now() };
-  insertEvents(world.db, [record], world.settings.eventsPerDevice).catch((thrown) =>
-    world.log.error({ err: thrown, event }, 'event not recorded'),
-  );
-}
-
-function stored(message: string): string {
-  return cleanText(message.slice(0, messageCharsMax));
-}
-
-/** Adds the events and keeps the newest `keep` of each device they speak of. */
+/** Adds the events, or counts them, and keeps the newest `keep` of each kind of their devices. */
 export async function insertEvents(
   db: Kysely<Tables>,
   events: readonly EventRecord[],
   keep: number,
-): Promise<void> {
-  for (const { atMs, message, ...event } of events) {
-    const row = { ...event, at_ms: atMs, message: stored(message) };
-    await db.insertInto('events').values(row).execute();
-  }
-  for (const device of new Set(events.map((event) => event.device))) {
-    const oldest = sql`delete from events where device = ${device} and id <=
-      (select id from events where device = ${device} order by id desc limit 1 offset ${keep})`;
+): Promise<readonly DeviceEntry[]> {
+  const entries: DeviceEntry[] = [];
+  for (const event of events) entries.push({ device: event.device, entry: await put(db, event) });
+  for (const key of new Set(events.map(({ device, kind }) => `${kind} ${device}`))) {
+    const [kind, device] = key.split(' ');
+    const oldest = sql`delete from events where id in
+      (select id from events where device = ${device} and kind = ${kind}
+        order by at_ms desc, id desc limit ${trimmedMax} offset ${keep})`;
     await oldest.execute(db);
   }
+  return entries;
+}
+
+type Row = Omit<Tables['events'], 'id'>;
+
+async function put(db: Kysely<Tables>, event: EventRecord): Promise<LogEntry> {
+  const { device, kind, atMs, level, code, times = 1 } = event;
+  const message = stored(event.message);
+  const row: Row = { device, kind, at_ms: atMs, last_ms: atMs, times, level, code, message };
+  const before = await sameBefore(db, row);
+  if (!before) {
+    await db.insertInto('events').values(row).execute();
+    return entryOf(row);
+  }
+  const last_ms = Math.max(before.last_ms, atMs);
+  // Of a connection it is the losses that count.
+  const more = kind === 'connection' && level === 'info' ? 0 : times;
+  const folded = { last_ms, times: before.times + more, level, code, message };
+  await db.updateTable('events').set(folded).where('id', '=', before.id).execute();
+  return entryOf({ ...before, ...folded });
+}
+
+/**
+ * The entry of less than a minute ago that says the same. Of connections it is the one of a loss,
+ * whatever came of it: that one went and came back is one fact.
+ */
+function sameBefore(db: Kysely<Tables>, { device, kind, at_ms, code, message }: Row) {
+  const near = db
+    .selectFrom('events')
+    .selectAll()
+    .where('device', '=', device)
+    .where('kind', '=', kind)
+    .where('at_ms', '>', at_ms - foldMs)
+    .where('at_ms', '<=', at_ms);
+  const same =
+    kind === 'connection'
+      ? near.where((is) => is.or([is('level', '=', 'warn'), is('last_ms', '>', is.ref('at_ms'))]))
+      : near.where('code', '=', code).where('message', '=', message);
+  return same.orderBy('at_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
+}
+
+export function entryOf(row: Row): LogEntry {
+  const { kind, level, code, message, times } = row;
+  return {
+    ...{ at: instant(row.at_ms), lastAt: instant(row.last_ms), times },
+    ...{ kind, level, code, message },
+  };
+}
+
+function stored(message: string): string {
+  return cleanText(message.slice(0, messageCharsMax));
 }

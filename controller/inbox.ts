@@ -1,7 +1,8 @@
 /** What one device sent within a batch. */
-import type { DeviceEvent, Reported, Telemetry } from '../shared/protocol/messages.ts';
+import type { Reported, Telemetry } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
+import type { ArrivedEvent } from './heard-events.ts';
 import type { Queued } from './inbound.ts';
 
 export interface Inbox {
@@ -9,13 +10,14 @@ export interface Inbox {
   profile: Profile | null;
   tunings: Tuning[];
   telemetry: Telemetry[];
-  events: DeviceEvent[];
+  events: ArrivedEvent[];
 }
 
 /** A message with the device whose account it came over. */
 export interface Sent {
   readonly device: string;
   readonly message: Queued;
+  readonly arrivedMs: number;
 }
 
 const eventsMax = 50;
@@ -23,7 +25,7 @@ const eventsMax = 50;
 /** By device. */
 export function sortOut(messages: readonly Sent[]): Map<string, Inbox> {
   const inboxes = new Map<string, Inbox>();
-  for (const { device, message } of messages) {
+  for (const { device, message, arrivedMs } of messages) {
     const inbox = inboxes.get(device) ?? emptyInbox();
     inboxes.set(device, inbox);
     switch (message.channel) {
@@ -40,7 +42,9 @@ export function sortOut(messages: readonly Sent[]): Map<string, Inbox> {
         inbox.telemetry.push(message.document);
         break;
       case 'event':
-        if (inbox.events.length < eventsMax) inbox.events.push(message.document);
+        if (inbox.events.length < eventsMax) {
+          inbox.events.push({ ...message.document, arrivedMs });
+        }
         break;
       case 'presence':
         break;

@@ -3,14 +3,15 @@
  * transaction, and a device is told that something is stored after the commit, never before.
  */
 import { FettleError, reasonOf, reportError } from '../shared/errors.ts';
-import { cleanText } from '../shared/json.ts';
-import type { Ack, DeviceEvent, Presence, Reported } from '../shared/protocol/messages.ts';
+import type { Ack, Presence, Reported } from '../shared/protocol/messages.ts';
 import type { Address } from '../shared/protocol/topics.ts';
 import type { Tuning } from '../shared/protocol/tuning.ts';
 import { storeApart } from './apart.ts';
+import { createComplaints, publishEntries } from './device-log.ts';
 import { createDoubles } from './doubles.ts';
-import { createComplaints, insertEvents } from './events.ts';
+import { type DeviceEntry, insertEvents } from './events.ts';
 import type { Device } from './fleet.ts';
+import { recordsOf } from './heard-events.ts';
 import { decode } from './inbound.ts';
 import { type Inbox, type Sent, sortOut } from './inbox.ts';
 import { createPace } from './pace.ts';
@@ -47,6 +48,7 @@ type IngestCounter = keyof typeof noneYet;
 
 export interface IngestDoors {
   readonly acknowledge: (device: string, ack: Ack) => void;
+  readonly onPresence: (presence: Presence) => void;
   /** Called after each transaction, in their order. */
   readonly onStored: (stored: StoredWindows) => void;
   /** Something that rollouts look at has changed. */
@@ -116,12 +118,12 @@ export function createIngest(world: World, doors: IngestDoors): Ingest {
         const message = decode(address, payload);
         if (message.channel === 'presence') {
           applyPresence(world, device, message.document);
+          doors.onPresence(message.document);
           const fault = doubled(message.document);
           if (fault) complain(address, fault);
-          doors.onChanged();
-          return;
+          return doors.onChanged();
         }
-        queue.push({ device: address.device, message });
+        queue.push({ device: address.device, message, arrivedMs: world.now() });
         waiting.set(address.device, ahead + 1);
         if (message.channel !== 'telemetry' || queue.length >= bounds.batch) pace.hurry();
         running ??= drain();
@@ -162,6 +164,7 @@ async function storeBatch(
 ): Promise<void> {
   const now = world.now();
   const telemetry = [...inboxes.values()].flatMap((inbox) => inbox.telemetry);
+  const entries: DeviceEntry[] = [];
   const stored = await world.db.transaction().execute(async (db) => {
     for (const [name, inbox] of inboxes) {
       const device = world.fleet.get(name);
@@ -169,11 +172,12 @@ async function storeBatch(
       if (isNews(device, inbox.reported)) await storeReported(db, inbox.reported, now);
       if (inbox.profile) await storeProfile(db, inbox.profile, now);
       for (const tuning of inbox.tunings) await storeTuning(db, tuning, now);
-      const events = said.fresh(inbox.events).map((event) => ({ ...event, atMs: now }));
-      await insertEvents(db, events.map(eventOf), world.settings.eventsPerDevice);
+      const events = recordsOf(said.fresh(inbox.events));
+      entries.push(...(await insertEvents(db, events, world.settings.eventsPerDevice)));
     }
     return await storeTelemetry(db, telemetry, now);
   });
+  publishEntries(world, entries);
   doors.onStored(stored);
   const { fresh } = stored;
   counters.batches += 1;
@@ -189,10 +193,6 @@ async function storeBatch(
     if (device) doors.acknowledge(name, { ...settle(world, device, inbox), ...events });
   }
   if ([...inboxes.values()].some(({ reported, profile }) => reported ?? profile)) doors.onChanged();
-}
-
-function eventOf({ device, atMs, level, code, message }: DeviceEvent & { atMs: number }) {
-  return { device, atMs, level, code: cleanText(code.slice(0, 64)), message };
 }
 
 /**

@@ -20,9 +20,10 @@ import { type Server, startServer } from './api/server.ts';
 import { addWebhookRoutes } from './api/webhooks.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { type Comparisons, createComparisons } from './comparisons.ts';
+import { createConnections } from './connections.ts';
+import { createComplaints, createDeviceLog } from './device-log.ts';
 import { removeDevice } from './devices.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
-import { createComplaints } from './events.ts';
 import { loadFleet } from './fleet.ts';
 import { type Announcer, openAnnouncer } from './home-assistant/announce.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -91,16 +92,16 @@ export async function startController(settings: Settings, log?: Logger): Promise
 async function openWorld(settings: Settings, log: Logger, closers: Closers): Promise<World> {
   const db = await openDatabase(settings);
   closers.push(() => db.destroy());
+  const live = createLive((thrown) => log.error({ err: thrown }, 'a change cannot be shown'));
+  const now = Date.now;
+  const deviceLog = createDeviceLog({ db, live, settings, log, now });
+  closers.push(() => deviceLog.settled());
   return {
-    settings,
-    log,
-    now: Date.now,
-    db,
+    ...{ settings, log, now, db, live, deviceLog },
     blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib * 2 ** 20),
     secrets: await openSecrets(join(settings.data, 'secrets')),
     fleet: await loadFleet(db, unreadable(log)),
     people: await loadPeople(db),
-    live: createLive((thrown) => log.error({ err: thrown }, 'a change cannot be shown')),
     spans: createSpans(),
   };
 }
@@ -129,7 +130,9 @@ async function startMessaging(
 ): Promise<Messaging> {
   const broker = await openBroker(world, closers);
   const onChanged = new Set<() => void>();
+  const connections = await createConnections(world);
   const ingest = createIngest(world, {
+    onPresence: connections.hear,
     acknowledge: (device, ack) => {
       // A document without members but its version acknowledges nothing.
       if (Object.keys(ack).length === 1) return;
@@ -160,6 +163,7 @@ async function startMessaging(
     await link.end();
     await ingest.settled();
   });
+  closers.push(connections.end);
   republish(world, dispatcher);
   announcer = openAnnouncer(world, link);
   closers.push(() => announcer?.stop());

@@ -2,7 +2,9 @@
  * Who besides devices may ask: named tokens with a role. A token is shown once; what is kept is its
  * hash.
  */
+
 import { FettleError } from '../shared/errors.ts';
+import { notFound } from '../shared/not-found.ts';
 import type { PersonRole } from '../shared/protocol/people.ts';
 import { hashToken, newToken } from './secrets.ts';
 import type { Database } from './store/database.ts';
@@ -64,7 +66,10 @@ export async function loadPeople(db: Database): Promise<People> {
     },
     async remove(name) {
       const found = find(name);
-      if (!found) throw new FettleError('NOT_FOUND', { what: `token ${name}` });
+      if (!found) {
+        const known = [...byHash.values()].map((person) => person.name);
+        throw notFound({ what: 'token', name, known });
+      }
       await db.deleteFrom('people').where('name', '=', name).execute();
       byHash.delete(found[0]);
     },

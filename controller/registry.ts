@@ -1,6 +1,8 @@
 /** Models as they are pushed: checked before they get a version, measured once they have one. */
+
 import { type Digest, digestOfJson } from '../shared/digest.ts';
 import { FettleError, reportError } from '../shared/errors.ts';
+import { notFound, notNumbered } from '../shared/not-found.ts';
 import type { ModelRecord, PushRequest } from '../shared/protocol/api.ts';
 import { requireNotAgent } from './releases/releases.ts';
 import {
@@ -8,6 +10,7 @@ import {
   findModel,
   insertModel,
   listModels,
+  listNames,
   newestVersion,
   updateModel,
 } from './store/models.ts';
@@ -63,8 +66,7 @@ export function createRegistry(world: World): Registry {
       const wanted = version ?? (await newestVersion(world.db, name));
       const record = wanted === null ? null : await findModel(world.db, name, wanted);
       if (record) return keeper.shown(record);
-      const what = version === undefined ? `model ${name}` : `model ${name} ${version}`;
-      throw new FettleError('NOT_FOUND', { what });
+      throw await missingModel(world.db, name, version);
     },
     async list(name) {
       return (await listModels(world.db, name)).map(keeper.shown);
@@ -141,6 +143,16 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
       await Promise.all(working);
     },
   };
+}
+
+/** The name may be mistyped, or there is no such version of it. */
+async function missingModel(db: World['db'], name: string, version?: number): Promise<FettleError> {
+  const known = await listNames(db);
+  const versions = known.flatMap((model) => (model.name === name ? [String(model.version)] : []));
+  if (versions.length === 0) {
+    return notFound({ what: 'model', name, known: new Set(known.map((model) => model.name)) });
+  }
+  return notNumbered({ what: 'model', name: `${name} ${version}`, known: versions });
 }
 
 interface Sizes {

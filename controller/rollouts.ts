@@ -2,7 +2,9 @@
  * Rollouts as they run: what the planner decides is stored, then done; a restart looks again and
  * goes on.
  */
+
 import { FettleError } from '../shared/errors.ts';
+import { notFound } from '../shared/not-found.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
 import type { VersionComparison } from '../shared/protocol/comparisons.ts';
 import type { ModelGoal } from '../shared/protocol/messages.ts';
@@ -78,8 +80,9 @@ export async function openRollouts(
   const find = (name: string) => {
     const newest = all.findLast(({ record }) => record.model === name);
     const rollout = newest ?? all.find(({ record }) => record.id === name);
-    if (!rollout) throw new FettleError('NOT_FOUND', { what: `rollout ${name}` });
-    return rollout;
+    if (rollout) return rollout;
+    const known = all.toReversed().flatMap(({ record }) => [record.id, record.model]);
+    throw notFound({ what: 'rollout', name, known });
   };
   return {
     preview: (request) => preview(runner, request, comparisons),

@@ -8,7 +8,7 @@ type Mark = NonNullable<Ack['event']>;
 
 export interface Said {
   /** Those that are news. */
-  fresh(events: readonly DeviceEvent[]): readonly DeviceEvent[];
+  fresh<E extends DeviceEvent>(events: readonly E[]): readonly E[];
   /** They are stored now. Returns what the device may forget. */
   store(events: readonly DeviceEvent[]): { readonly event?: Mark };
 }

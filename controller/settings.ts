@@ -4,6 +4,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FettleError } from '../shared/errors.ts';
+import { nearest } from '../shared/nearest.ts';
 import { productRoot } from '../shared/product.ts';
 
 interface Setting {
@@ -75,7 +76,7 @@ export const settingTable = {
   retentionHours: number(24, 'how long telemetry windows are kept', { unit: 'h', min: 1 }),
   minutesDays: number(14, 'how long telemetry by the minute is kept', { unit: 'd', min: 1 }),
   hoursDays: number(730, 'how long telemetry by the hour is kept', { unit: 'd', min: 1 }),
-  eventsPerDevice: number(200, 'events kept of one device', { min: 1 }),
+  eventsPerDevice: number(200, 'entries of each kind kept in the log of one device', { min: 1 }),
 } as const satisfies Record<string, Setting>;
 
 type Table = typeof settingTable;
@@ -85,7 +86,7 @@ type Value<S extends Setting> =
   | (S['type'] extends 'number' ? number : string)
   | (S['default'] extends null ? null : never);
 
-export const environmentPrefix = 'FETTLE_CONTROLLER_';
+const environmentPrefix = 'FETTLE_CONTROLLER_';
 
 /**
  * The settings from flags (by their names in the table; undefined is not given), then the
@@ -104,16 +105,28 @@ export function readSettings(
     if (value !== undefined) given.set(name, { source: flagOf(name), value });
   }
   for (const [name, { source }] of given) {
-    if (!Object.hasOwn(settingTable, name)) {
-      const expected = `one of ${Object.keys(settingTable).join(', ')}`;
-      throw new FettleError('BAD_SETTING', { setting: source, expected, got: name });
-    }
+    if (!Object.hasOwn(settingTable, name)) throw unknownSetting(name, source);
   }
   const entries = Object.entries(settingTable).map(([name, row]) => {
     const source = given.get(name);
     return [name, source ? parse(row, source) : row.default];
   });
   return Object.fromEntries(entries);
+}
+
+function unknownSetting(name: string, source: string): FettleError {
+  const known = Object.keys(settingTable);
+  const isVariable = source.startsWith(environmentPrefix);
+  const written = isVariable ? variableOf : flagOf;
+  const near = nearest(name, known);
+  const got = `${source}${near === null ? '' : ` (did you mean ${written(near)}?)`}`;
+  const expected = `one of ${known.map(written).join(', ')}`;
+  return new FettleError('BAD_SETTING', { setting: source, expected, got });
+}
+
+/** `brokerPort` → `FETTLE_CONTROLLER_BROKER_PORT`. */
+export function variableOf(name: string): string {
+  return `${environmentPrefix}${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
 }
 
 /** `brokerPort` → `--broker-port`. */

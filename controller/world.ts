@@ -1,5 +1,6 @@
 /** What every part of the controller is handed, instead of reaching for globals. */
 import type { Logger } from 'pino';
+import type { DeviceLog } from './device-log.ts';
 import type { Fleet } from './fleet.ts';
 import type { Live } from './live.ts';
 import type { People } from './people.ts';
@@ -20,6 +21,7 @@ export interface World {
   readonly fleet: Fleet;
   readonly people: People;
   readonly live: Live;
+  readonly deviceLog: DeviceLog;
   /** Where spans of traces go. */
   readonly spans: Spans;
 }

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { exitTable } from '../commands/exit-codes.ts';
 import { type CommandRow, commandTable } from '../commands/table.ts';
-import { environmentPrefix, flagOf, settingTable } from '../controller/settings.ts';
+import { flagOf, settingTable, variableOf } from '../controller/settings.ts';
 import { writeFileAtomic } from '../shared/atomic-file.ts';
 import { errorTable } from '../shared/errors.ts';
 import { productRoot } from '../shared/product.ts';
@@ -45,10 +45,10 @@ function anywhere(text: string): string {
 }
 
 function errorPage(): string {
-  const rows = Object.entries(errorTable).map(
-    ([code, { message, hint, retryable }]) =>
-      `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${retryable ? 'yes' : 'no'} |`,
-  );
+  const rows = Object.entries(errorTable).map(([code, { message, hint, retryable }]) => {
+    const says = cell(message.replaceAll(/\{\w+\?\}/g, ''));
+    return `| \`${code}\` | ${says} | ${cell(hint)} | ${retryable ? 'yes' : 'no'} |`;
+  });
   return [
     '# Errors',
     '',
@@ -102,9 +102,7 @@ async function commandSection([name, row]: [string, CommandRow]): Promise<string
 function settingsPage(): string {
   const rows = Object.entries(settingTable).map(([name, setting]) => {
     const usual = setting.default === null ? '–' : `\`${String(setting.default)}\``;
-    const words = flagOf(name).slice(2).toUpperCase();
-    const variable = `${environmentPrefix}${words.replaceAll('-', '_')}`;
-    return `| \`${flagOf(name)}\` | \`${variable}\` | ${usual} | ${cell(setting.help)} |`;
+    return `| \`${flagOf(name)}\` | \`${variableOf(name)}\` | ${usual} | ${cell(setting.help)} |`;
   });
   return [
     ...['# Settings', '', '## The controller', ''],

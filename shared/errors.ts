@@ -4,7 +4,7 @@
  */
 
 interface ErrorKind {
-  /** What went wrong; `{name}` is replaced by the detail of that name. */
+  /** What went wrong; `{name}` is replaced by the detail of that name; `{name?}` may be absent. */
   readonly message: string;
   /** What the reader can do about it. */
   readonly hint: string;
@@ -21,6 +21,10 @@ export const errorTable = {
   TOO_LARGE: kind(
     '{what}: {got} bytes, at most {limit} are accepted',
     'Send something smaller, or raise the limit.',
+  ),
+  ENCODING_UNSUPPORTED: kind(
+    'content-encoding {got}: expected {expected}, or none',
+    'Send the body as it is, or compressed with gzip.',
   ),
   BAD_NAME: kind(
     '{what} {got}: expected lower-case letters, digits, dot, dash or underscore, at most 64',
@@ -186,7 +190,7 @@ export const errorTable = {
     'Correct it (fettle devices --selector tries one), or say --allow-empty: the rollout then ' +
       'begins with the first that matches.',
   ),
-  NOT_FOUND: kind('{what} not found', 'List what there is first.'),
+  NOT_FOUND: kind('{what} not found{near?}', 'List what there is first.'),
   CONFLICT: kind('{reason}', 'Look at the present state first.'),
   TIMEOUT: kind(
     '{what}: no answer within {timeoutMs} ms',
@@ -265,5 +269,7 @@ function kind(message: string, hint: string, retryable = false): ErrorKind {
 }
 
 function fill(template: string, details: Details): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`));
+  return template.replace(/\{(\w+)(\??)\}/g, (_, name: string, optional: string) =>
+    String(details[name] ?? (optional ? '' : `{${name}}`)),
+  );
 }

@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import { controllerUrl } from './controller-url.ts';
 import type { Digest } from './digest.ts';
 import { FettleError, reasonOf } from './errors.ts';
+import { sentenceOf } from './issues.ts';
 import { encodeJson } from './json.ts';
 import { httpFor } from './node-http.ts';
 import { type Answer, refusalOf, strangerError } from './refusal.ts';
@@ -82,7 +83,7 @@ export function createHttpClient(options: ClientOptions): HttpClient {
       if (document === null && !type.includes('json')) {
         throw strangerError(options.url, answerOf(response, document));
       }
-      const reason = `${v.getDotPath(result.issues[0]) ?? 'answer'}: ${result.issues[0].message}`;
+      const reason = sentenceOf(schema, result.issues, 'the answer');
       throw new FettleError('MESSAGE_INVALID', { topic: path, reason });
     },
     async upload(file) {

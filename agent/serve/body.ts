@@ -1,5 +1,7 @@
 /** Reads a request's body so that the raw tensors behind its JSON lie aligned, and need no copy. */
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { encodingFault, inflated, isEncoded } from '../../shared/content-encoding.ts';
 import { FettleError } from '../../shared/errors.ts';
 import { wrong } from './inference/wrong.ts';
 
@@ -12,7 +14,8 @@ export interface Body {
 const alignment = 8;
 
 /**
- * `jsonBytes` is how much of the body is JSON; null is all of it. Throws `TOO_LARGE` as soon as
+ * A compressed body is inflated; limit and `jsonBytes` speak of what it holds. `jsonBytes` is how
+ * much of it is JSON; null is all of it. Throws `TOO_LARGE` as soon as
  * that is known, `BAD_ARGUMENT` where the body ends early.
  */
 export async function readBody(
@@ -23,8 +26,10 @@ export async function readBody(
   const text = request.headers['content-length'];
   const declared = text === undefined ? null : Number(text);
   if (declared !== null && declared > bytesMax) throw tooLarge(declared, bytesMax);
-  const bytes = declared === null ? await collect(request, bytesMax) : null;
-  const length = declared ?? bytes?.length ?? 0;
+  const encoding = request.headers['content-encoding'];
+  const isKnown = declared !== null && !isEncoded(encoding);
+  const bytes = isKnown ? null : await collect(inflated(request, encoding), bytesMax);
+  const length = bytes?.length ?? declared ?? 0;
   const split = jsonBytes ?? length;
   if (split > length) throw wrong('Inference-Header-Content-Length', `at most ${length}`, split);
   const padding = (alignment - (split % alignment)) % alignment;
@@ -43,13 +48,17 @@ async function fill(request: IncomingMessage, all: Uint8Array): Promise<void> {
   if (at < all.length) throw wrong('body', `${all.length} bytes`, at);
 }
 
-async function collect(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+async function collect(body: Readable, bytesMax: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) throw tooLarge(bytes, bytesMax);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > bytesMax) throw tooLarge(bytes, bytesMax);
+      chunks.push(chunk);
+    }
+  } catch (thrown) {
+    throw encodingFault(thrown) ?? thrown;
   }
   return Buffer.concat(chunks);
 }

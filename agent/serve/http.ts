@@ -1,5 +1,6 @@
 /** The Open Inference Protocol, version 2, over HTTP, with metrics and a status page beside it. */
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import { acceptedEncodings } from '../../shared/content-encoding.ts';
 import { type ErrorCode, FettleError, reasonOf, reportError } from '../../shared/errors.ts';
 import { http } from '../../shared/node-http.ts';
 import { busy } from './outcome.ts';
@@ -30,6 +31,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   BAD_ARGUMENT: 400,
   NOT_FOUND: 404,
   TOO_LARGE: 413,
+  ENCODING_UNSUPPORTED: 415,
   BUSY: 503,
   CANCELLED: 503,
   DEADLINE_PASSED: 504,
@@ -81,6 +83,7 @@ async function answer(
     const status = statuses[code] ?? (thrown instanceof URIError ? 400 : 500);
     // What is left of a refused body isn't read: the connection can't be used again.
     if (!request.complete) response.setHeader('connection', 'close');
+    if (status === 415) response.setHeader('accept-encoding', acceptedEncodings);
     if (status === 503) response.setHeader('retry-after', '1');
     send(state, response, { status, body: JSON.stringify({ error: message }) });
   } finally {

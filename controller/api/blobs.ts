@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as v from 'valibot';
+import { isEncoded } from '../../shared/content-encoding.ts';
 import { FettleError } from '../../shared/errors.ts';
 import { DigestText } from '../../shared/protocol/fields.ts';
 import type { Blobs } from '../store/blobs.ts';
@@ -108,6 +109,6 @@ function rangeOf(request: FastifyRequest, size: number): Range | 'unsatisfiable'
 }
 
 function lengthOf(request: FastifyRequest): number | null {
-  const text = request.headers['content-length'];
-  return text === undefined ? null : Number(text);
+  const { 'content-length': text, 'content-encoding': encoding } = request.headers;
+  return text === undefined || isEncoded(encoding) ? null : Number(text);
 }

@@ -1,17 +1,19 @@
 /** The fleet: its list, one device in detail, its labels and its removal. */
+
 import * as v from 'valibot';
-import { FettleError } from '../../shared/errors.ts';
+import { notFound } from '../../shared/not-found.ts';
 import { DeviceDetail, DeviceSummary, TelemetryAnswer } from '../../shared/protocol/api.ts';
 import type { VersionComparison } from '../../shared/protocol/comparisons.ts';
+import { LogEntry, logKinds } from '../../shared/protocol/device-log.ts';
 import { Instant, Labels, Name } from '../../shared/protocol/fields.ts';
 import {
   changeLabels,
   deviceDetail,
   explainDevice,
-  listEvents,
   setLabels,
   setTelemetrySeconds,
 } from '../devices.ts';
+import { listEvents } from '../events-page.ts';
 import { type Device, labelsOf } from '../fleet.ts';
 import { factsOf } from '../rollout/facts.ts';
 import { parseSelector } from '../rollout/selector.ts';
@@ -49,7 +51,7 @@ export interface DeviceDoors {
 export function addDeviceRoutes(api: Api, world: World, doors: DeviceDoors): void {
   const find = (name: string): Device => {
     const device = world.fleet.get(name);
-    if (!device) throw new FettleError('NOT_FOUND', { what: `device ${name}` });
+    if (!device) throw notFound({ what: 'device', name, known: world.fleet.devices.keys() });
     return device;
   };
   addReadingRoutes(api, world, { ...doors, find });
@@ -128,16 +130,17 @@ function addHistoryRoutes(api: Api, world: World, find: Find): void {
   addRoute(api, {
     method: 'GET',
     url: '/api/v1/devices/:device/events',
-    summary: 'What the device and the controller said about it, newest first',
+    summary: 'The log of the device by the time of happening, the newest first',
     tag: 'devices',
     access: 'viewer',
     params: DevicePath,
-    query: v.object({ limit: queryCount(1, 1000) }),
-    answers: { 200: v.object({ items: DeviceDetail.entries.events }) },
-    async handle({ params, query }) {
-      const device = find(params.device);
-      return { items: await listEvents(world, device.device, query.limit ?? 100) };
-    },
+    query: v.object({
+      limit: queryCount(1, 1000),
+      cursor: v.optional(v.string()),
+      kind: v.optional(v.picklist(logKinds)),
+    }),
+    answers: { 200: pageOf(LogEntry) },
+    handle: ({ params, query }) => listEvents(world, find(params.device).device, query),
   });
 }
 

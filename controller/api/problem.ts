@@ -1,6 +1,10 @@
 /** Errors over HTTP: RFC 9457 problem details that carry the product's code, hint and details. */
+import { encodingFault } from '../../shared/content-encoding.ts';
 import { type ErrorCode, FettleError, reasonOf } from '../../shared/errors.ts';
 import type { Problem } from '../../shared/protocol/api.ts';
+
+/** The largest JSON body; files go another way. */
+export const bodyBytesMax = 4 << 20;
 
 /** Codes with a status of their own; the others are the sender's fault, 400. */
 const statuses = {
@@ -13,6 +17,7 @@ const statuses = {
   COMPARISON_PENDING: 409,
   NAME_TAKEN: 409,
   TOO_LARGE: 413,
+  ENCODING_UNSUPPORTED: 415,
   PACKAGE_INVALID: 422,
   ONNX_INVALID: 422,
   ONNX_UNSUPPORTED: 422,
@@ -52,7 +57,12 @@ export function problemOf(thrown: unknown): Problem & { details: Record<string, 
 function fromFramework(thrown: unknown): FettleError {
   const status =
     thrown instanceof Error && 'statusCode' in thrown ? Number(thrown.statusCode) : 500;
+  const fault = encodingFault(thrown);
+  if (fault) return fault;
   const reason = reasonOf(thrown);
+  if (status === 413) {
+    return new FettleError('TOO_LARGE', { what: 'request body', got: 'more', limit: bodyBytesMax });
+  }
   if (status >= 500) return new FettleError('INTERNAL', { reason }, { cause: thrown });
   return new FettleError('BAD_ARGUMENT', { what: 'request', expected: 'valid HTTP', got: reason });
 }

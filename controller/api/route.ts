@@ -7,7 +7,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import * as v from 'valibot';
 import { digestPattern } from '../../shared/digest.ts';
 import { FettleError, reportError } from '../../shared/errors.ts';
+import { faultOf } from '../../shared/issues.ts';
 import { uncleanPath, unsoundOf } from '../../shared/json.ts';
+import { didYouMean } from '../../shared/nearest.ts';
 import { type SpanSink, startSpan } from '../../shared/otlp/tracer.ts';
 import { Problem } from '../../shared/protocol/api.ts';
 import { parseTraceparent, type TraceContext, traceparentOf } from '../../shared/trace-context.ts';
@@ -71,7 +73,7 @@ export function addRoute<
       const principal = api.authenticate(request, route.access);
       const call = {
         params: check('path', route.params, request.params),
-        query: check('query', route.query, request.query),
+        query: check('query', route.query, known(route.query, request.query)),
         body: check('body', route.body, request.body),
         principal,
         request,
@@ -170,18 +172,25 @@ export function pageFrom<T>(
   return { items: page, next: more ? key(last) : null };
 }
 
+/** A parameter that nobody reads would be a wish that nobody hears. */
+function known(schema: Schema | undefined, query: unknown): unknown {
+  if (!schema || !('entries' in schema) || typeof query !== 'object') return query;
+  const names = Object.keys(Object(schema.entries));
+  const other = Object.keys(query ?? {}).find((name) => !names.includes(name));
+  if (other === undefined) return query;
+  const expected = `only ${names.join(', ')}`;
+  const got = `${other}${didYouMean(other, names)}`;
+  throw new FettleError('BAD_ARGUMENT', { what: 'query', expected, got });
+}
+
 /** The one place where what came over HTTP gets its type. */
 function check<S>(where: string, schema: S | undefined, value: unknown): Output<S> {
   if (!isSchema(schema)) return null as Output<S>;
   requireSound(where, value);
   const result = v.safeParse(schema, value);
   if (result.success) return result.output as Output<S>;
-  const issue = result.issues[0];
-  throw new FettleError('BAD_ARGUMENT', {
-    what: `${where} ${v.getDotPath(issue) ?? ''}`.trim(),
-    expected: expectedOf(issue),
-    got: issue.received,
-  });
+  const { path, expected, got } = faultOf(schema, result.issues);
+  throw new FettleError('BAD_ARGUMENT', { what: `${where} ${path}`.trim(), expected, got });
 }
 
 /** What no document of ours may hold, in a member that the schema does not know either. */
@@ -196,11 +205,6 @@ function requireSound(where: string, value: unknown): void {
   const what = `${where} ${unclean}`;
   const expected = 'text without NUL and without half a surrogate pair';
   throw new FettleError('BAD_ARGUMENT', { what, expected, got: 'a text with one' });
-}
-
-function expectedOf(issue: v.BaseIssue<unknown>): string {
-  const own = issue.expected === null || issue.expected === 'unknown';
-  return own ? issue.message.replace(/^expected /, '') : issue.expected;
 }
 
 function describe<P, Q, B>(route: Route<P, Q, B>): Record<string, unknown> {

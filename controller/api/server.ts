@@ -1,6 +1,7 @@
 /** The one door to Fastify: the HTTP server, its error documents and its OpenAPI description. */
 import swagger from '@fastify/swagger';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { acceptedEncodings, inflated } from '../../shared/content-encoding.ts';
 import { FettleError, reasonOf } from '../../shared/errors.ts';
 import { encodeJson } from '../../shared/json.ts';
 import { productVersion } from '../../shared/product.ts';
@@ -8,7 +9,7 @@ import { recordHappening } from '../audit.ts';
 import type { World } from '../world.ts';
 import { createAuthenticator } from './auth.ts';
 import { tagDocument } from './etag.ts';
-import { problemOf } from './problem.ts';
+import { bodyBytesMax, problemOf } from './problem.ts';
 import type { Api } from './route.ts';
 
 export interface Server {
@@ -21,9 +22,6 @@ const description = [
   'Models, variants, devices and rollouts.',
   'Documents have an ETag: with If-None-Match what has not changed is answered with 304.',
 ].join(' ');
-
-/** The largest JSON body; files go another way. */
-const bodyBytesMax = 4 << 20;
 
 /** Throws `PORT_IN_USE` where another process listens there. */
 export async function startServer(
@@ -73,10 +71,14 @@ async function createApp(world: World): Promise<FastifyInstance> {
   app.addContentTypeParser('application/octet-stream', (_request, stream, done) =>
     done(null, stream),
   );
+  app.addHook('preParsing', async ({ headers }, _reply, payload) =>
+    inflated(payload, headers['content-encoding']),
+  );
   app.addHook('onSend', tagDocument);
   app.setErrorHandler((thrown, request, reply) => {
     const problem = problemOf(thrown);
     if (problem.status >= 500) request.log.error({ err: thrown, url: request.url }, 'request');
+    if (problem.status === 415) reply.header('accept-encoding', acceptedEncodings);
     reply.code(problem.status).type('application/problem+json').send(problem);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -1,7 +1,9 @@
 /** Releases of the agent: bundles that were pushed together, and which device may get which. */
+
 import { type Digest, isDigest } from '../../shared/digest.ts';
 import { FettleError } from '../../shared/errors.ts';
 import { encodeJson } from '../../shared/json.ts';
+import { notNumbered } from '../../shared/not-found.ts';
 import { agentModel } from '../../shared/protocol/agent-model.ts';
 import { type BundleRecord, ReleaseRecord } from '../../shared/protocol/releases.ts';
 import type { Device } from '../fleet.ts';
@@ -59,7 +61,8 @@ export async function openReleases(world: World): Promise<Releases> {
     find(release) {
       const found = release === undefined ? all.at(-1) : all.find((one) => one.release === release);
       if (found) return found;
-      throw new FettleError('NOT_FOUND', { what: `release ${release ?? ''} of the agent` });
+      const known = all.toReversed().map((one) => String(one.release));
+      throw notNumbered({ what: 'release', name: `${release ?? ''} of the agent`, known });
     },
     list: () => all.toReversed(),
     withBundle: (digest) => all.findLast(holds(digest)) ?? null,

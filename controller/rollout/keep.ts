@@ -3,6 +3,7 @@
 import { canonicalJson } from '../../shared/canonical-json.ts';
 import type { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { isEnded } from '../../shared/protocol/states.ts';
+import type { Noted } from '../device-log.ts';
 import type { Releases } from '../releases/releases.ts';
 import {
   type LoadedRollout,
@@ -100,10 +101,25 @@ export async function save(
   { record, changed = [], gone = [] }: Progress,
 ): Promise<void> {
   await saveProgress(world.db, record, { changed, gone });
+  world.deviceLog.note(
+    changed.flatMap((member) => entryOf(record, rollout.members.get(member.device), member) ?? []),
+  );
   rollout.record = record;
   for (const member of changed) rollout.members.set(member.device, member);
   for (const device of gone) rollout.members.delete(device);
   publish(world, rollout);
+}
+
+/** What a rollout makes of a device; whom it only waits for has lived through nothing yet. */
+function entryOf(
+  { id }: StoredRollout,
+  before: StoredMember | undefined,
+  { device, state, reason }: StoredMember,
+): Noted | null {
+  if (state === (before?.state ?? 'waiting')) return null;
+  const level = state === 'failed' ? 'error' : state === 'reverted' ? 'warn' : 'info';
+  const message = `rollout ${id}: ${state}: ${reason}`;
+  return { device, kind: 'rollout', level, code: `ROLLOUT_${state.toUpperCase()}`, message };
 }
 
 function publish(world: World, rollout: LoadedRollout): void {

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely';
 import * as v from 'valibot';
 import { FettleError } from '../../shared/errors.ts';
+import { sentenceOf } from '../../shared/issues.ts';
 import { decodeJson } from '../../shared/json.ts';
 import type { Tables } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
@@ -32,9 +33,8 @@ export function decodeStored<S extends v.GenericSchema>(schema: S, text: string)
     new FettleError('INTERNAL', { reason: `stored document: ${reason}` });
   const result = v.safeParse(schema, decodeJson(text, refuse));
   if (result.success) return result.output;
-  const issue = result.issues[0];
-  const where = v.getDotPath(issue) ?? 'document';
-  throw new FettleError('INTERNAL', { reason: `stored ${where}: ${issue.message}` });
+  const reason = `stored ${sentenceOf(schema, result.issues)}`;
+  throw new FettleError('INTERNAL', { reason });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The database's shape, step by step. A released step is never edited; a change is a new step. */
 import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely';
 import { counting, type Dialect } from './counting.ts';
+import { keepLog } from './keep-log.ts';
 import { orderWindows } from './order-windows.ts';
 import type { Tables } from './schema.ts';
 
@@ -263,6 +264,7 @@ const steps: Readonly<Record<string, Step>> = {
         (device text primary key, revision bigint not null, at_ms bigint not null)`.execute(db);
     },
   },
+  '0015-device-log': { up: keepLog },
 };
 
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */

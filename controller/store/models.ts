@@ -43,6 +43,14 @@ export async function newestVersion(db: Database, name: string): Promise<number 
   return row?.version ?? null;
 }
 
+/** Names and versions, the newest first. */
+export function listNames(db: Database): Promise<{ name: string; version: number }[]> {
+  const all = db.selectFrom('models').select(['name', 'version']);
+  return all.orderBy('name').orderBy('version', 'desc').limit(namesMax).execute();
+}
+
+const namesMax = 10_000;
+
 /** By name, the newest version of each first. */
 export async function listModels(db: Database, name?: string): Promise<ModelRecord[]> {
   const all = db.selectFrom('models').select('record');

@@ -2,6 +2,7 @@
  * The tables as Kysely sees them. Documents are JSON text; instants are milliseconds since 1970.
  */
 import type { Generated } from 'kysely';
+import type { LogKind, LogLevel } from '../../shared/protocol/device-log.ts';
 import type { PersonRole } from '../../shared/protocol/people.ts';
 
 /** Roll-ups are written for one part of the fleet at a time, so that nobody waits for long. */
@@ -107,8 +108,12 @@ export interface Tables {
   events: {
     id: Generated<number>;
     device: string;
+    kind: LogKind;
+    /** When it happened first and last, and how often. */
     at_ms: number;
-    level: string;
+    last_ms: number;
+    times: number;
+    level: LogLevel;
     code: string;
     message: string;
   };

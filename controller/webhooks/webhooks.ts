@@ -2,7 +2,9 @@
  * Tells other programs what happens, at least once and each subject's in order: what is to be told
  * is in the database until it was taken, so that neither a restart here nor one there loses it.
  */
+
 import { FettleError } from '../../shared/errors.ts';
+import { notFound } from '../../shared/not-found.ts';
 import {
   type WebhookEvent,
   type WebhookRecord,
@@ -76,7 +78,7 @@ export async function openWebhooks(world: World, rollouts: RolloutStates): Promi
     },
     async remove(name) {
       const hook = hooks.get(name);
-      if (!hook) throw new FettleError('NOT_FOUND', { what: `webhook ${name}` });
+      if (!hook) throw notFound({ what: 'webhook', name, known: hooks.keys() });
       hooks.delete(name);
       await hook.courier.stop();
       await db.deleteFrom('webhooks').where('name', '=', name).execute();

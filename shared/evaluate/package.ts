@@ -6,6 +6,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { FettleError, reasonOf } from '../errors.ts';
+import { sentenceOf } from '../issues.ts';
 import { isName } from '../protocol/topics.ts';
 import { Manifest } from './manifest.ts';
 
@@ -86,9 +87,7 @@ async function readManifest(path: string): Promise<Manifest> {
   const document = await readJson(path);
   const result = v.safeParse(Manifest, document);
   if (result.success) return result.output;
-  const issue = result.issues[0];
-  const where = v.getDotPath(issue);
-  throw invalid(path, `${where === null ? '' : `${where}: `}${issue.message}`);
+  throw invalid(path, sentenceOf(Manifest, result.issues, 'it'));
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { Manifest } from '../evaluate/manifest.ts';
 import { VersionComparison } from './comparisons.ts';
+import { LogEntry } from './device-log.ts';
 import {
   Count,
   DigestText,
@@ -185,9 +186,10 @@ export const DeviceDetail = v.looseObject({
   tuning: v.nullable(Tuning),
   /** What it serves against the version that served before it. */
   before: v.optional(v.nullable(VersionComparison), null),
-  events: v.array(
-    v.looseObject({ at: Instant, level: v.string(), code: v.string(), message: Text }),
-  ),
+  /** The newest of its log, the newest first. */
+  events: v.array(LogEntry),
+  /** The cursor of older ones; null where there are none. */
+  eventsNext: v.nullable(v.string()),
   windows: v.array(Window),
 });
 export type DeviceDetail = v.InferOutput<typeof DeviceDetail>;
@@ -205,6 +207,8 @@ export type TelemetryAnswer = v.InferOutput<typeof TelemetryAnswer>;
 /** Server-sent events: the name is `event:`, and `data:` is an array of such documents. */
 export interface LiveEvents {
   device: DeviceSummary;
+  /** The newest entry of a device's log that is new or happened again. */
+  log: { readonly device: string; readonly entry: LogEntry };
   reading: DeviceReading;
   model: ModelRecord;
   variant: VariantRecord;

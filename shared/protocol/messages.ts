@@ -5,8 +5,10 @@
 import * as v from 'valibot';
 import { Recipe } from '../compress/recipe.ts';
 import { FettleError } from '../errors.ts';
+import { sentenceOf } from '../issues.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import { GoldenAgreement, LiveAgreement } from './comparisons.ts';
+import { happening } from './device-log.ts';
 import {
   Count,
   DigestText,
@@ -227,6 +229,7 @@ export const DeviceEvent = v.looseObject({
   level: v.picklist(['info', 'warn', 'error']),
   code: Key,
   message: Text,
+  ...happening,
   /** Rises by one with every event of this spool; sent again until acknowledged. */
   spool: v.optional(Key),
   seq: v.optional(Count),
@@ -287,10 +290,7 @@ export function decodeMessage<C extends Channel>(
   }
   const document = decodeJson(Buffer.from(payload).toString('utf8'), refuse);
   const result = v.safeParse(messages[address.channel], document);
-  if (!result.success) {
-    const issue = result.issues[0];
-    throw refuse(`${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
-  }
+  if (!result.success) throw refuse(sentenceOf(messages[address.channel], result.issues));
   return result.output as Message<C>;
 }
 

@@ -7,7 +7,12 @@ export type WebhookEvent = (typeof webhookEvents)[number];
 
 export const WebhookRequest = v.strictObject({
   name: Name,
-  url: v.pipe(v.string(), v.maxLength(2000), v.url(), v.regex(/^https?:/, 'expected http(s)://')),
+  url: v.pipe(
+    v.string(),
+    v.maxLength(2000),
+    v.url(),
+    v.regex(/^https?:/, 'expected an address that begins with http:// or https://'),
+  ),
   /** All, where it is absent. */
   events: v.optional(v.pipe(v.array(v.picklist(webhookEvents)), v.minLength(1))),
 });

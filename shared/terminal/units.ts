@@ -17,6 +17,32 @@ export function formatMs(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
+/** The two largest units of a span: `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  const shown = first === -1 ? [[0, 's'] as const] : parts.slice(first, first + 2);
+  return shown
+    .flatMap(([count, unit], at) => (count > 0 || at === 0 ? `${count} ${unit}` : []))
+    .join(' ');
+}
+
+/** Local date and time: `2026-08-30 14:03:27`. */
+export function formatInstant(instant: string): string {
+  const date = new Date(instant);
+  if (Number.isNaN(date.getTime())) return '–';
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())];
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two);
+  return `${day.join('-')} ${clock.join(':')}`;
+}
+
 /** Three significant digits at most, without trailing zeros. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';

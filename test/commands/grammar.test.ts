@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Command } from '../../commands/command.ts';
 import { parseWords } from '../../commands/grammar.ts';
-import { nearest } from '../../commands/nearest.ts';
+import { nearest } from '../../shared/nearest.ts';
 
 const command: Command = {
   args: ['MODEL', '[OUT]'],

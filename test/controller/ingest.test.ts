@@ -75,7 +75,7 @@ test('a report that is older than the last one changes nothing, and is acknowled
 
 const bad: readonly (readonly [string, string | object, RegExp])[] = [
   ['no JSON', '{', /not JSON/],
-  ['no object', '[]', /Invalid/],
+  ['no object', '[]', /v: expected 1, got nothing/],
   ['another version', { ...report(), v: 2 }, /v: /],
   ['an unknown state', { ...report(), state: 'dancing' }, /state: /],
   ['a member of the wrong type', { ...report(), seq: 'many' }, /seq: /],
@@ -94,7 +94,7 @@ for (const [what, document, message] of bad) {
     const topic = topicOf({ device: 'pi-1', channel: 'reported' });
     await device.bus.publish(topic, payload, { qos: 1 });
     const events = await until('the event', async () => {
-      const { events } = await detailOf(test);
+      const events = (await detailOf(test)).events.filter(({ kind }) => kind === 'error');
       return events.length > 0 ? events : null;
     });
     t.like(events[0], { code: 'MESSAGE_INVALID', level: 'error' });
@@ -129,7 +129,10 @@ test('NUL and half a surrogate pair are stored as what every text may hold', asy
   await device.send('telemetry', telemetry(spool, [0, 1]));
   await acked(device, 'a\ufffd\ufffd', 1);
   const { events, windows } = await detailOf(test);
-  t.like(events[0], { code: 'A\ufffd', message: 'b\ufffd' });
+  t.like(
+    events.find(({ code }) => code.startsWith('A')),
+    { code: 'A\ufffd', message: 'b\ufffd' },
+  );
   t.is(windows.length, 2, 'the spool is the same one, and each window counts once');
 });
 

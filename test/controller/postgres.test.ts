@@ -12,7 +12,7 @@ import { temporaryFolder } from '../support/fettle.ts';
 import { newDatabase, startPostgres } from '../support/postgres.ts';
 
 const suites = [
-  ...['ingest', 'rollups', 'housekeeping', 'rollouts', 'webhooks'],
+  ...['ingest', 'device-log', 'rollups', 'housekeeping', 'rollouts', 'webhooks'],
   ...['api/people', 'api/server'],
 ];
 

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import { elementsOf, type RuntimeTensor, type Tensors } from '../../../shared/evaluate/tensor.ts';
+import { faultOf } from '../../../shared/issues.ts';
 import { tensorFromBytes, textsFromBytes } from './binary.ts';
 import { isNumeric } from './datatypes.ts';
 import { axesMax, tensorFromJson } from './json.ts';
@@ -52,9 +53,8 @@ export interface InferenceRequest {
 export function readRequest(document: unknown, tail: Uint8Array<ArrayBuffer>): InferenceRequest {
   const result = v.safeParse(InferBody, document);
   if (!result.success) {
-    const issue = result.issues[0];
-    const expected = 'an inference request of the Open Inference Protocol, version 2';
-    throw wrong(v.getDotPath(issue) ?? 'request', expected, issue.message);
+    const { path, expected, got } = faultOf(InferBody, result.issues);
+    throw wrong(path || 'request', expected, got);
   }
   const { id, inputs, outputs, parameters } = result.output;
   const binary = parameters?.binary_data_output ?? false;

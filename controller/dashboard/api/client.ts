@@ -11,6 +11,7 @@ import type {
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
 import type { VersionComparison } from '../../../shared/protocol/comparisons.ts';
+import type { LogEntry } from '../../../shared/protocol/device-log.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import type { TokenBox } from './token.ts';
@@ -37,6 +38,8 @@ export interface Api {
   /** All devices; `onPage` is handed each part of the list as it arrives. */
   devices(onPage?: (page: readonly DeviceSummary[]) => void): Promise<Answer<DeviceSummary[]>>;
   device(name: string): Promise<Answer<DeviceDetail>>;
+  /** Older entries of the log of a device. */
+  log(name: string, cursor: string): Promise<Answer<Page<LogEntry>>>;
   /** Telemetry since an instant, as fine as makes a chart. */
   telemetry(name: string, from: Date): Promise<Answer<TelemetryAnswer>>;
   models(): Promise<Answer<ModelRecord[]>>;
@@ -53,7 +56,7 @@ export interface Api {
   events(signal: AbortSignal): Promise<Answer<ReadableStream<Uint8Array>>>;
 }
 
-interface Page<T> {
+export interface Page<T> {
   readonly items: readonly T[];
   /** Where the next page begins; null after the last. */
   readonly next: string | null;
@@ -86,6 +89,7 @@ export function createApi(token: TokenBox, baseUrl: string): Api {
     session: () => one('session'),
     devices: (onPage) => all('devices', onPage),
     device: (name) => one(`devices/${part(name)}`),
+    log: (name, cursor) => one(`devices/${part(name)}/events?limit=100&cursor=${part(cursor)}`),
     telemetry: (name, from) => one(`devices/${part(name)}/telemetry?from=${from.toISOString()}`),
     models: () => all('models'),
     variants: (model, version) => all(`models/${part(model)}/${version}/variants`),

@@ -53,7 +53,7 @@ export function DeviceView({ device }: { readonly device: string }) {
       <div class="device-pair">
         <section class="panel" aria-label="Events">
           <h2 class="panel-title">Events</h2>
-          <Events events={detail.events} />
+          <Events key={device} detail={detail} />
         </section>
         <section class="panel" aria-label="Profile">
           <h2 class="panel-title">Profile</h2>

@@ -16,12 +16,13 @@ const refetchMs = 2500;
 
 export function useDetail(device: string): Detail {
   const { api, store } = useWorld();
-  useTopics('devices', 'status');
+  useTopics('devices', 'logs', 'status');
   const [state, setState] = useState<Detail>({ detail: null, fault: null });
   const fetchedMs = useRef(0);
   const summary = store.devices.get(device);
+  const logged = store.logs.get(device);
   const live = store.status().state;
-  // A new summary or a new connection is the reason to fetch.
+  // A new summary, entry of the log or connection is the reason to fetch.
   useEffect(() => {
     let stale = false;
     const waitMs = Math.max(0, fetchedMs.current + refetchMs - Date.now());
@@ -37,7 +38,7 @@ export function useDetail(device: string): Detail {
       stale = true;
       clearTimeout(timer);
     };
-  }, [api, device, summary, live]);
+  }, [api, device, summary, logged, live]);
   const fresh = state.detail && summary ? { ...state.detail, ...summary } : state.detail;
   return { detail: fresh, fault: state.fault };
 }

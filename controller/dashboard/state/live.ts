@@ -149,6 +149,9 @@ function applyEvent(store: Store, { name, data }: SseEvent): void {
     case 'reading':
       store.apply(name, JSON.parse(data));
       break;
+    case 'log':
+      store.apply(name, JSON.parse(data));
+      break;
     case 'model':
       store.apply(name, JSON.parse(data));
       break;

@@ -5,11 +5,12 @@ import type {
   ModelRecord,
   VariantRecord,
 } from '../../../shared/protocol/api.ts';
+import type { LogEntry } from '../../../shared/protocol/device-log.ts';
 import type { PersonRole } from '../../../shared/protocol/people.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { createRoster, type Roster } from './roster.ts';
 
-export const topics = ['devices', 'models', 'variants', 'rollouts', 'status'] as const;
+export const topics = ['devices', 'logs', 'models', 'variants', 'rollouts', 'status'] as const;
 export type Topic = (typeof topics)[number];
 
 /** How the page stands with the controller. */
@@ -26,6 +27,8 @@ export interface Snapshot {
 }
 
 export interface Store extends Pick<Roster, 'devices' | 'trend' | 'overview' | 'ranks'> {
+  /** The newest entry of the log of each device that had one since the page was opened. */
+  readonly logs: ReadonlyMap<string, LogEntry>;
   readonly models: ReadonlyMap<string, ModelRecord>;
   readonly variants: ReadonlyMap<string, VariantRecord>;
   readonly rollouts: ReadonlyMap<string, RolloutRecord>;
@@ -55,6 +58,7 @@ export function modelKey(model: { readonly name: string; readonly version: numbe
 }
 
 export function createStore(schedule: Schedule): Store {
+  const logs = new Map<string, LogEntry>();
   const models = new Map<string, ModelRecord>();
   const variants = new Map<string, VariantRecord>();
   const rollouts = new Map<string, RolloutRecord>();
@@ -66,6 +70,10 @@ export function createStore(schedule: Schedule): Store {
   const put: Puts = {
     device: roster.put,
     reading: roster.read,
+    log({ device, entry }) {
+      logs.set(device, entry);
+      bell.ring('logs');
+    },
     model(document) {
       models.set(modelKey(document), document);
       bell.ring('models');
@@ -81,6 +89,7 @@ export function createStore(schedule: Schedule): Store {
   };
   return {
     ...roster,
+    logs,
     models,
     variants,
     rollouts,

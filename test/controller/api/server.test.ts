@@ -53,7 +53,7 @@ test('errors are problem documents, whatever went wrong', async (t) => {
     ['/api/v1/models/a/x', {}, 400],
     ['/api/v1/rollouts', { method: 'POST', body: '{' }, 400],
     ['/api/v1/rollouts', { method: 'POST', body: '[]' }, 400],
-    ['/api/v1/rollouts', { method: 'POST', body: 'x'.repeat(5 << 20) }, 400],
+    ['/api/v1/rollouts', { method: 'POST', body: 'x'.repeat(5 << 20) }, 413],
   ];
   for (const [path, init, status] of cases) {
     const answer = await fetch(url + path, { ...init, headers });

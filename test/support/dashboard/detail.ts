@@ -28,6 +28,7 @@ export function makeDetail(summary: DeviceSummary): DeviceDetail {
     tuning: tuningOf(summary, at),
     before: beforeOf(),
     events: eventsOf(),
+    eventsNext: null,
     windows: Array.from({ length: 120 }, (_, index) => windowOf(index, random)),
   });
 }
@@ -219,6 +220,9 @@ function eventsOf() {
   ] as const;
   return lines.map(([level, code, message], index) => ({
     at: new Date(startMs - index * 61_000).toISOString(),
+    lastAt: new Date(startMs - index * 61_000).toISOString(),
+    times: index + 1,
+    kind: 'state' as const,
     level,
     code,
     message,

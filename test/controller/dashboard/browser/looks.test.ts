@@ -126,7 +126,7 @@ test.serial('markup in labels, facts, reasons and log lines is text', async (t) 
           ...detail,
           tuning: detail.tuning && { ...detail.tuning, layers },
           events: [
-            { at: detail.lastSeen ?? '', level: injection, code: injection, message: injection },
+            ...detail.events.map((entry) => ({ ...entry, code: injection, message: injection })),
           ],
         };
       },
