@@ -1,5 +1,6 @@
 /** What the agent hears from its controller and tells it, over whichever connection there is. */
-import { reportError } from '../shared/errors.ts';
+import { FettleError, reportError } from '../shared/errors.ts';
+import type { BusState } from '../shared/mqtt.ts';
 import type { Message } from '../shared/protocol/messages.ts';
 import type { Profile } from '../shared/protocol/profile.ts';
 import { formatDuration } from '../shared/terminal/units.ts';
@@ -38,10 +39,20 @@ export interface Hearing {
   readonly onInfer: (request: Message<'infer'>) => void;
 }
 
+export interface Connection {
+  readonly state: BusState['state'];
+  /** Why it is not connected; '' when it is. */
+  readonly reason: string;
+  /** What to do about it; null where there is nothing but to wait. */
+  readonly todo: string | null;
+}
+
 export interface Conversation {
   /** Connects, in the background and for ever. */
   begin(hearing: Hearing): void;
   link(): Link | null;
+  /** How the connection to the broker stands. */
+  connection(): Connection;
   identity(): Identity;
   readonly event: Events['add'];
   readonly note: Events['note'];
@@ -54,6 +65,7 @@ interface Line extends Omit<Speaking, 'identity' | 'events'> {
   readonly events: Events;
   identity: Identity;
   link: Link | null;
+  connection: Connection;
   enrolledMs: number;
   askedMs: number;
   /** Since when there is no connection; null while there is one. */
@@ -75,10 +87,12 @@ export function openConversation(speaking: Speaking): Conversation {
   const events = createEvents({ device, queue, spool: journal.spoolId, link });
   const never = Number.NEGATIVE_INFINITY;
   const times = { enrolledMs: never, askedMs: never, unstored: null, lost: null };
-  const line: Line = { ...speaking, ...times, events, link: null };
+  const connection = { state: 'disconnected', reason: 'not connected yet', todo: null } as const;
+  const line: Line = { ...speaking, ...times, events, link: null, connection };
   return {
     begin: (hearing) => begin(line, hearing),
     link: () => line.link,
+    connection: () => line.connection,
     identity: () => line.identity,
     event: events.add,
     note: events.note,
@@ -107,13 +121,19 @@ function begin(line: Line, hearing: Hearing): void {
         hearing.onReachable();
         sendAll(line, hearing).catch((thrown) => log('warn', faultLine(thrown)));
       },
-      onState({ state, reason }) {
-        if (state === 'connected' || signal.aborted) return;
-        line.lost ??= { ms: performance.now(), reason };
-        line.lost.reason = reason;
-        log('warn', `broker ${identity.mqtt.url}: ${reason}`);
-        if (state === 'refused') void renewCredentials(line, hearing);
-        else void followBroker(line, hearing);
+      onState(state) {
+        line.connection = connectionOf(state, identity);
+        const { reason, todo } = line.connection;
+        if (state.state === 'connected' || signal.aborted) return;
+        line.lost ??= { ms: performance.now(), reason: state.reason };
+        line.lost.reason = state.reason;
+        if (todo === null) {
+          log('warn', reason);
+          void followBroker(line, hearing);
+        } else {
+          log('error', `${reason}. ${todo}`);
+          void renewCredentials(line, hearing);
+        }
       },
       onFault: (thrown) => log('warn', faultLine(thrown)),
     },
@@ -126,6 +146,18 @@ function noteOutage({ events, lost }: Line): void {
   if (!lost || outMs < outageMs) return;
   const message = `without the broker for ${formatDuration(outMs)}: ${lost.reason}`;
   events.note({ kind: 'connection', level: 'warn', code: 'RECONNECTED', message });
+}
+
+function connectionOf(
+  { state, reason }: BusState,
+  { device, mqtt }: Pick<Identity, 'device' | 'mqtt'>,
+): Connection {
+  const broker = `broker ${mqtt.url}`;
+  if (state !== 'refused') {
+    return { state, reason: reason === '' ? '' : `${broker}: ${reason}`, todo: null };
+  }
+  const { message, hint } = new FettleError('CREDENTIALS_VOID', { by: broker, device, reason });
+  return { state, reason: message, todo: hint };
 }
 
 /** Everything that the other side may have missed. */

@@ -192,13 +192,16 @@ function meteredOf({ state, meter, server }: Made, { report, readings }: Known):
 }
 
 async function openDoor(parts: Made, known: Known, spans: SpanSink | null): Promise<Http> {
-  const { options, state, server } = parts;
+  const { options, state, server, conversation } = parts;
   const { httpHost: host, httpPort: port } = options.settings;
   const { report } = known;
   const metrics = () => metricsText(meteredOf(parts, known));
   const version = productVersion();
   try {
-    return await openHttp({ host, port, server, version, bodyBytesMax, report, metrics, spans });
+    return await openHttp({
+      ...{ host, port, server, version, bodyBytesMax, report, metrics, spans },
+      connection: conversation.connection,
+    });
   } catch (thrown) {
     state.close();
     throw thrown;

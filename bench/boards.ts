@@ -36,7 +36,13 @@ async function rowOf(name: string, signal: AbortSignal): Promise<string[]> {
   try {
     unpackBoard(root, boardFiles(name));
     const profile = await profileDevice({ device: 'recorded', root, probes: false, signal });
-    const checks = await examine({ dataFolder: root, controller: null, root, signal });
+    const checks = await examine({
+      dataFolder: root,
+      controller: null,
+      tls: { ca: null, cert: null, key: null },
+      root,
+      signal,
+    });
     const told = checks.filter(({ state }) => state === 'hint' || state === 'failed');
     const missing = profile.missing.filter(({ what }) => what !== 'probes');
     const texts = new Map(profileRows(profile));

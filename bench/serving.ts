@@ -73,7 +73,7 @@ async function measure(subject: Subject, folder: string, { note, signal }: Bench
   const http = await openHttp({
     spans: null,
     ...{ host: '127.0.0.1', port: 0, server, version: '0', bodyBytesMax: 1 << 24 },
-    ...{ report: () => null, metrics: () => '' },
+    ...{ report: () => null, connection: () => null, metrics: () => '' },
   });
   const keepAlive = new Agent({ keepAlive: true, maxSockets: 1 });
   const bare: Way = {

@@ -13,6 +13,9 @@ export const command: Command = {
   options: [
     { flags: '--data <folder>', help: 'where the agent keeps its state' },
     { flags: '--controller <url>', help: 'address of the controller; known from the enrolment' },
+    { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts://, in PEM' },
+    { flags: '--mqtt-cert <file>', help: 'certificate that the agent shows the broker, in PEM' },
+    { flags: '--mqtt-key <file>', help: 'its private key, in PEM' },
     { flags: '--runtime-path <folder>', help: 'try a build of onnxruntime-node of your own' },
     { flags: '--root <folder>', help: 'a recorded device: a folder that stands for /' },
   ],
@@ -25,6 +28,11 @@ export const command: Command = {
     const checks = await examine({
       dataFolder: typeof data === 'string' ? data : usualFolder(),
       controller: typeof controller === 'string' ? controller : null,
+      tls: {
+        ca: tlsFile(options.mqttCa, process.env.FETTLE_AGENT_MQTT_CA),
+        cert: tlsFile(options.mqttCert, process.env.FETTLE_AGENT_MQTT_CERT),
+        key: tlsFile(options.mqttKey, process.env.FETTLE_AGENT_MQTT_KEY),
+      },
       root: typeof root === 'string' ? root : null,
       signal,
     });
@@ -38,6 +46,12 @@ export const command: Command = {
     });
   },
 };
+
+/** As the agent's service is told, where nothing is said here. */
+function tlsFile(given: unknown, told: string | undefined): string | null {
+  const path = typeof given === 'string' ? given : told;
+  return path ? resolve(path) : null;
+}
 
 /** Of the service that is installed here, else where an agent of this user keeps its state. */
 function usualFolder(): string {

@@ -163,6 +163,11 @@ export const errorTable = {
     'Check the broker address, user and password.',
     true,
   ),
+  CREDENTIALS_VOID: kind(
+    '{by} refuses the credentials of {device} ({reason})',
+    'The device was removed, enrolled anew elsewhere, or given another password. Make a token with ' +
+      'fettle device token, and start the agent with --token TOKEN --re-enrol.',
+  ),
   CONTROLLER_UNREACHABLE: kind(
     'controller {url}: {reason}',
     'Is it running? fettle controller',

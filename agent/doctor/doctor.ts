@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { TlsFiles } from '../../shared/mqtt.ts';
 import { profileDevice } from '../profile/profile.ts';
 import type { Check } from './check.ts';
 import { machineChecks } from './machine.ts';
@@ -13,6 +14,8 @@ export interface DoctorOptions {
   readonly dataFolder: string;
   /** The controller's address; the one of the enrolment where null. */
   readonly controller: string | null;
+  /** For a broker at `mqtts:`, as the agent is given them. */
+  readonly tls: TlsFiles;
   /** A recorded device, of which only files can be looked at; null is this one. */
   readonly root: string | null;
   readonly signal: AbortSignal;

@@ -19,6 +19,8 @@ export interface Doors {
   readonly version: string;
   readonly bodyBytesMax: number;
   readonly report: () => Reported | null;
+  /** How the connection to the broker stands. */
+  readonly connection: () => object | null;
   readonly metrics: () => string;
   /** Where spans of traces go; null where nobody keeps them. */
   readonly spans: SpanSink | null;
@@ -45,7 +47,7 @@ type Handle = (doors: Doors, exchange: Exchange, names: Names) => Answer | Promi
 const model = '/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[^/]+))?';
 
 const routes: readonly { method: string; path: RegExp; handle: Handle }[] = [
-  { method: 'GET', path: /^\/$/, handle: ({ report }) => json(report() ?? { state: 'starting' }) },
+  { method: 'GET', path: /^\/$/, handle: statusPage },
   { method: 'GET', path: /^\/metrics$/, handle: metricsPage },
   { method: 'GET', path: /^\/v2\/?$/, handle: serverMetadata },
   { method: 'GET', path: /^\/v2\/health\/live$/, handle: () => json({ live: true }) },
@@ -69,6 +71,11 @@ export function findRoute(method: string, path: string): Handler {
 
 function json(value: unknown, status = 200): Answer {
   return { status, body: JSON.stringify(value) };
+}
+
+function statusPage({ report, connection }: Doors): Answer {
+  const known = report() ?? { state: 'starting' };
+  return json({ ...known, broker: connection() });
 }
 
 function metricsPage({ metrics }: Doors): Answer {

@@ -24,7 +24,7 @@ const Answer = v.object({ outputs: v.array(v.object({ data: v.array(v.number()) 
  */
 export async function startOn(
   t: Owner,
-  station: Station,
+  station: Pick<Station, 'url'>,
   {
     log = () => {},
     profiles = false,

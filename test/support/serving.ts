@@ -56,6 +56,7 @@ export async function serve(
   await switchTo(path, 1);
   const http = await openHttp({
     ...{ host: '127.0.0.1', port: 0, server, version: '0', bodyBytesMax, report: () => null },
+    connection: () => null,
     spans: null,
     metrics: () => metricsText({ meter, spool, server, report: null, readings }),
   });

@@ -183,7 +183,8 @@ test('a port in use is said with the setting that changes it', async (t) => {
   const { url, server } = await serve(t, await doublingModel(t, { dims: [1, 2] }));
   const port = Number(new URL(url).port);
   const options = { host: '127.0.0.1', port, server, version: '0', bodyBytesMax };
-  const opening = openHttp({ ...options, report: () => null, metrics: () => '', spans: null });
+  const doors = { report: () => null, connection: () => null, metrics: () => '', spans: null };
+  const opening = openHttp({ ...options, ...doors });
   await t.throwsAsync(opening, { code: 'PORT_IN_USE', message: new RegExp(String(port)) });
 });
 
