@@ -11,6 +11,7 @@ import { deviceProfile } from './device-profile.ts';
 import { startDriftWatch } from './drift-watch.ts';
 import { awaitIdentity, type Identity } from './enrol.ts';
 import { rollBack } from './fallback.ts';
+import { finishServing } from './finish-serving.ts';
 import { createHistory, started, stopped } from './history.ts';
 import { faultLine } from './link.ts';
 import type { Log } from './log.ts';
@@ -18,7 +19,7 @@ import { keyOf } from './look.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
 import { createReporter, type Reported, type Reporter } from './report.ts';
 import { type Http, openHttp } from './serve/http.ts';
-import { answerMessages, type Messages } from './serve/message.ts';
+import { answerMessages } from './serve/message.ts';
 import { type Metered, metricRows, metricsText } from './serve/metrics.ts';
 import { createServer, type Server } from './serve/server.ts';
 import type { AgentSettings } from './settings.ts';
@@ -59,8 +60,6 @@ interface Parts {
   readonly updater: Updater;
 }
 
-/** For answers that are made to be sent. */
-const lastWordsMs = 2000;
 /** Of one inference request; a batch of images is large. */
 const bodyBytesMax = 64 << 20;
 
@@ -144,23 +143,6 @@ async function start(options: AgentOptions, identity: Identity): Promise<Agent> 
       state.close();
     },
   };
-}
-
-interface Doors {
-  readonly server: Server;
-  readonly http: Http;
-  readonly messages: Messages;
-}
-
-/** Nobody is cut without an answer: first the requests are answered, then the doors are shut. */
-async function finishServing(
-  { stopSeconds }: AgentSettings,
-  { server, http, messages }: Doors,
-): Promise<void> {
-  const endMs = performance.now() + stopSeconds * 1000;
-  await server.finish(stopSeconds * 1000);
-  await messages.settled();
-  await http.close(Math.max(lastWordsMs, endMs - performance.now()));
 }
 
 function profileOnce(

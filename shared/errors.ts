@@ -165,8 +165,8 @@ export const errorTable = {
   ),
   CREDENTIALS_VOID: kind(
     '{by} refuses the credentials of {device} ({reason})',
-    'The device was removed, enrolled anew elsewhere, or given another password. Make a token with ' +
-      'fettle device token, and start the agent with --token TOKEN --re-enrol.',
+    'The device was removed, enrolled anew elsewhere, or given another password. Make a token ' +
+      'with fettle device token, and start the agent with --token TOKEN --re-enrol.',
   ),
   CONTROLLER_UNREACHABLE: kind(
     'controller {url}: {reason}',
