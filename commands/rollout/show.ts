@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpClient } from '../../shared/http-client.ts';
 import { countMembers, describeCounts } from '../../shared/protocol/member-counts.ts';
-import { describeOutlook } from '../../shared/protocol/outlook.ts';
+import { describeOutlook } from '../../shared/protocol/outlook-sentence.ts';
 import { type RolloutPreview, RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { argument, connect } from '../client.ts';
 import type { CommandContext } from '../command.ts';

@@ -1,5 +1,5 @@
 /** The gates of a rollout, a line for each hardware class: measured values against thresholds. */
-import { describeOutlook } from '../../../shared/protocol/outlook.ts';
+import { describeOutlook } from '../../../shared/protocol/outlook-sentence.ts';
 import type { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { Glyph } from '../parts/glyph.tsx';
 import { Bar } from '../parts/meter.tsx';

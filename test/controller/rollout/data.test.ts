@@ -1,7 +1,7 @@
 /** Gates without data: who sees that they are silent, and what an owner may require. */
 import test from 'ava';
 import type { RolloutInput } from '../../../controller/rollout/plan.ts';
-import { describeOutlook } from '../../../shared/protocol/outlook.ts';
+import { describeOutlook } from '../../../shared/protocol/outlook-sentence.ts';
 import { change, memberOf, next, rolloutOf, says, viewsOf } from '../../support/rollout-play.ts';
 
 const usage = {
