@@ -53,8 +53,10 @@ interface Asked {
 async function settled(work: Work): Promise<Asked> {
   const { recipe, maxBytes, speed } = work.request;
   if (speed) return jointRecipe(work, speed);
-  const { nothing, notes } = obstaclesTo(work.canonical.model, recipe);
-  if (nothing && !prunes(recipe)) return { recipe: { v: 1, bits: 32 }, notes };
+  const { nothing, stores, notes } = obstaclesTo(work.canonical.model, recipe);
+  if (nothing && !prunes(recipe)) {
+    return { recipe: stores ? { ...recipe, activations: 32 } : { v: 1, bits: 32 }, notes };
+  }
   const mixed = maxBytes ? await mixedRecipe(work, recipe, maxBytes) : { recipe, notes: [] };
   const timed = await timedRecipe(work, mixed.recipe);
   const faster = await prunedWhereFaster(work, timed.recipe);

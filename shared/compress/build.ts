@@ -18,14 +18,23 @@ import { storedModel } from './narrow/stored.ts';
 import { powerNotes, withExponents } from './pow2/report.ts';
 import { prunedModel } from './prune/apply.ts';
 import { withChannels } from './prune/report.ts';
-import { type QuantizeOptions, quantizeModel, weightedNodes } from './quantize/quantize.ts';
-import { isSource, isWeightOnly, prunes, type Recipe, storesNarrow } from './recipe.ts';
+import { type QuantizeOptions, quantizeModel } from './quantize/quantize.ts';
+import {
+  type BitWidth,
+  isSource,
+  isWeightOnly,
+  prunes,
+  type Recipe,
+  storesNarrow,
+} from './recipe.ts';
 import type { MeasureRecord } from './record.ts';
-import type { Built, LayerReport } from './report.ts';
-import { rewriterOf } from './rewriter.ts';
+import type { Built } from './report.ts';
+import { shareConstants } from './share-constants.ts';
 import { withZeros } from './sparse/report.ts';
 import { floatByRecipe } from './stay-float.ts';
+import { storeWeights } from './stored-weights.ts';
 import { targetOf } from './targets.ts';
+import { withoutText } from './without-text.ts';
 
 /** Whether building needs a record: whether channels go or anything computes in integers. */
 export function needsRecord(recipe: Recipe): boolean {
@@ -95,13 +104,12 @@ function buildWhole(canonical: Canonical, recipe: Recipe, record: MeasureRecord 
   ];
   if (isWeightOnly(recipe)) {
     const narrow = narrowModel(canonical.model, { recipe, target: targetOf(recipe), record });
-    return finish(narrow.model, {
-      layers: narrow.layers,
-      notes: [...notes, ...savingsOf(narrow.layers)],
-    });
+    const layers = storeWeights(narrow.model, { ...narrow, bitsOf: bitsFrom(recipe) });
+    return finish(narrow.model, { layers, notes: [...notes, ...savingsOf(layers)] });
   }
   if (!hasIntegers(recipe)) {
-    return finish(canonical.model, { layers: floatLayers(canonical.model), notes });
+    const layers = storeWeights(canonical.model, { layers: [], bitsOf: () => 32 });
+    return finish(canonical.model, { layers, notes });
   }
   if (!record) {
     throw new FettleError('VARIANT_FAILED', {
@@ -111,13 +119,16 @@ function buildWhole(canonical: Canonical, recipe: Recipe, record: MeasureRecord 
   }
   const equal = equalize(canonical.model, record.equalize ?? {});
   const { model: float, blocks } = storedModel(equal, recipe, record);
-  const { model, layers } = quantizeModel(float, {
+  const { model, layers: computing } = quantizeModel(float, {
     target: targetOf(recipe),
     ...record,
     stored: (layer) => blocks.get(layer),
     wordBits: wordBitsOf(recipe),
     float: { ...floatByRecipe(float, recipe), ...record.float },
   });
+  // In fixed point every scale would have to be a power of two: such layers stay float.
+  const bitsOf = recipe.scheme === 'pow2' ? () => 32 as const : bitsFrom(recipe);
+  const layers = storeWeights(model, { layers: computing, bitsOf });
   if (recipe.scheme !== 'pow2') {
     return finish(model, { layers, notes: [...notes, ...storedNotes(blocks.size)] });
   }
@@ -154,14 +165,8 @@ function storedNotes(layers: number): string[] {
   ];
 }
 
-function floatLayers(model: Model): LayerReport[] {
-  return weightedNodes(rewriterOf(model.graph)).map(({ name, op }) => ({
-    name,
-    op,
-    bits: 32,
-    compute: 'float',
-    reason: 'the recipe keeps it in float',
-  }));
+function bitsFrom({ layers = {}, bits }: Recipe): (layer: string) => BitWidth {
+  return (layer) => (Object.hasOwn(layers, layer) ? layers[layer] : undefined) ?? bits;
 }
 
 function sourceItself(bytes: Uint8Array, note: string): Built {
@@ -169,6 +174,8 @@ function sourceItself(bytes: Uint8Array, note: string): Built {
 }
 
 function finish(model: Model, rest: Pick<Built, 'layers' | 'notes'>): Built {
-  const bytes = writeModel(model);
+  const written = withoutText(model);
+  shareConstants(written.graph);
+  const bytes = writeModel(written);
   return { bytes, digest: digestOf(bytes), ...rest };
 }

@@ -1,5 +1,6 @@
 /** What keeps a model, or parts of it, from what a recipe asks for, as sentences. Pure. */
 import { feeds, type Model } from '../onnx/graph.ts';
+import { weightsOf } from '../onnx/layers.ts';
 import { allNodes, subgraphsOf } from '../onnx/walk.ts';
 import { hasIntegers } from './build.ts';
 import { narrowLayers } from './narrow/layers.ts';
@@ -7,18 +8,27 @@ import { computeLayers, weightedNodes } from './quantize/quantize.ts';
 import { whyNoKernel } from './quantize/roles.ts';
 import { isWeightOnly, type Recipe } from './recipe.ts';
 import { rewriterOf } from './rewriter.ts';
+import { storesAny } from './stored-weights.ts';
 
 export interface Obstacles {
   /** Not one layer can be what the recipe asks for. */
   readonly nothing: boolean;
+  /** Then weights can still be stored in fewer bits, for layers that compute in float. */
+  readonly stores: boolean;
   readonly notes: readonly string[];
 }
 
 export function obstaclesTo(canonical: Model, recipe: Recipe): Obstacles {
   const possible = possibleLayers(canonical, recipe);
   const nothing = possible === 0;
-  const sentence = nothing ? [`${whatFails(recipe)}: ${whyNothing(canonical)}.`] : [];
-  return { nothing, notes: [...sentence, ...insideControlFlow(canonical), ...shapes(canonical)] };
+  const stores = nothing && recipe.scheme !== 'pow2' && storesAny(canonical);
+  const fails = stores ? whatIsLeft : whatFails(recipe);
+  const sentence = nothing ? [`${fails}: ${whyNothing(canonical)}.`] : [];
+  return {
+    nothing,
+    stores,
+    notes: [...sentence, ...insideControlFlow(canonical), ...shapes(canonical)],
+  };
 }
 
 /** null where the recipe asks for no layer. */
@@ -29,6 +39,8 @@ function possibleLayers(model: Model, recipe: Recipe): number | null {
   return narrow ? narrowLayers(model).layers.length : null;
 }
 
+const whatIsLeft = 'No layer can compute in integers, so that fewer bits save bytes alone';
+
 function whatFails(recipe: Recipe): string {
   return hasIntegers(recipe)
     ? 'No layer can compute in integers, so the model stays float'
@@ -37,7 +49,10 @@ function whatFails(recipe: Recipe): string {
 
 function whyNothing(model: Model): string {
   const rewriter = rewriterOf(model.graph);
-  const nodes = weightedNodes(rewriter);
+  const weighted = new Set(weightedNodes(rewriter));
+  const nodes = rewriter.graph.nodes.filter(
+    (node) => weighted.has(node) || weightsOf(node, rewriter.constant).length > 0,
+  );
   if (nodes.length === 0) return 'outside of control flow no layer has constant weights';
   const reasons = nodes.map(
     (node) =>

@@ -15,10 +15,13 @@ const defaultTiming = { threads: 1, seconds: 3 };
 
 export async function takeIfWorth(work: Work, found: Found): Promise<Found> {
   const { source, request } = work;
-  if (savesBytesOnly(found.recipe) && found.built.bytes.length >= source.bytes.length) {
+  const bytes = found.built.bytes.length;
+  const saves = savesBytesOnly(found.recipe) ? bytes < source.bytes.length : true;
+  if (!saves || bytes > source.bytes.length) {
+    const what = savesBytesOnly(found.recipe) ? 'Narrow weights' : 'The variant';
     const notes = [
-      `Narrow weights would take ${found.built.bytes.length} bytes and the source has ` +
-        `${source.bytes.length}: it is left as it is.`,
+      `${what} would take ${bytes} bytes and the source has ${source.bytes.length}: ` +
+        'it is left as it is.',
     ];
     return sourceOf(work, notes);
   }

@@ -11,6 +11,7 @@ import {
 import { quantizableVerdict } from './inspect/quantizable.ts';
 import { type View, viewOf } from './inspect/values.ts';
 import { multiplyAdds, weightInput } from './inspect/weights.ts';
+import { weightsOf } from './layers.ts';
 import { allNodes, allTensors, subgraphsOf } from './walk.ts';
 
 export interface Inspection {
@@ -117,7 +118,8 @@ function countOperators(model: Model): Record<string, number> {
 function layersOf(view: View): Layer[] {
   const dimsOf = (name: string | undefined) => view.shapes.get(name ?? '')?.dims ?? null;
   return view.graph.nodes.flatMap((node) => {
-    const weights = weightInput(node);
+    const [held] = weightsOf(node, view.constantInfo);
+    const weights = held ?? weightInput(node);
     if (weights === undefined) return [];
     return [
       {

@@ -27,7 +27,20 @@ function constantOf(node: Node, { rewriter }: RewriteContext): Tensor | undefine
   if (node.inputs.length === 0) return undefined;
   const inputs = node.inputs.map((name) => rewriter.constant(name));
   const missing = node.inputs.some((name, at) => name !== '' && !inputs[at]);
-  return missing ? undefined : evaluate(node, inputs);
+  const value = missing ? undefined : evaluate(node, inputs);
+  return value && grows(node, value, inputs) ? undefined : value;
+}
+
+/** Constants up to this size may take more bytes than what they are made of. */
+const smallBytes = 1024;
+
+/**
+ * Whether the file would grow: what is made of little is made again when the model is loaded. A
+ * Cast is taken out all the same, as the weights behind it are stored anew by most recipes.
+ */
+function grows(node: Node, value: Tensor, inputs: readonly (Tensor | undefined)[]): boolean {
+  if (node.op === 'Cast' || value.bytes.length <= smallBytes) return false;
+  return value.bytes.length > inputs.reduce((sum, input) => sum + (input?.bytes.length ?? 0), 0);
 }
 
 function storedValue(node: Node): Tensor | undefined {

@@ -4,6 +4,7 @@
  * them: +, −, ×, ÷ and √ are exact in float64 before that one rounding (IEEE 754).
  */
 
+import { fromFloat16 } from '../../evaluate/tensor.ts';
 import { intOf, intsOf } from '../../onnx/attributes.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
 import { elementTypes } from '../../onnx/graph.ts';
@@ -66,13 +67,19 @@ function cast(x: Tensor | undefined, to: number): Tensor | undefined {
   if (!x) return undefined;
   const type = Object.entries(elementTypes).find(([, { code }]) => code === to)?.[0];
   if (type === x.type) return x;
-  const values = floatsOf(x) ?? integersOf(x);
+  const values = floatsOf(x) ?? halvesOf(x) ?? integersOf(x);
   if (!values) return undefined;
   const whole = Array.from(values, Math.trunc);
   if (type === 'float') return floatTensor(x.dims, values);
   const safe = whole.every(Number.isSafeInteger);
   if (type === 'int64' && safe) return int64Tensor(x.dims, whole);
   return type === 'int32' && safe ? int32Tensor(x.dims, whole) : undefined;
+}
+
+function halvesOf(x: Tensor): Float64Array | undefined {
+  if (x.type !== 'float16' || x.external) return undefined;
+  // A copy, as the bytes may lie anywhere in the file and typed arrays must be aligned.
+  return Float64Array.from(new Uint16Array(Uint8Array.from(x.bytes).buffer), fromFloat16);
 }
 
 function reshape(

@@ -1,10 +1,11 @@
 /** Measures how to round each layer behind the rounded layers before it. */
 
 import { availableParallelism } from 'node:os';
+import { digestOf } from '../../digest.ts';
 import { openProducts } from '../../linear/product.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { emptyTable, own as entryOf } from '../../own.ts';
-import type { BlockShape } from '../blockwise/blocks.ts';
+import type { BlockShape, BlockWeights } from '../blockwise/blocks.ts';
 import { copyModel } from '../canonical/copy.ts';
 import type { MeasureOptions } from '../measure.ts';
 import type { Recipe } from '../recipe.ts';
@@ -48,9 +49,10 @@ export async function measureNarrow(
       if (takesBias) biases[layer.node.name] = bias;
     },
   });
+  const count = Object.keys(narrow).length;
   return {
     ...{ v: 1, model: options.source, recipe, samples: limit, ranges: {}, biases },
-    ...{ float: {}, narrow, notes: [roundedNote(Object.keys(narrow).length, limit)] },
+    ...{ float: {}, narrow, notes: count > 0 ? [roundedNote(count, limit)] : [] },
   };
 }
 
@@ -87,17 +89,30 @@ export async function roundLayers(
     ...{ exact: canonical, changed: rounded, dataSet, limit: limitOf(options), threads, products },
     ...{ signal, what: 'rounding weights', alone, onProgress },
   };
+  const rounding = new Map<string, BlockWeights>();
   try {
     await layerwise(jobs, run, async (job, parts) => {
-      const fitted = await fitParts(job.layer.weights, job.shape, parts);
-      keep(job, fitted);
-      const taken = job.takesBias ? fitted : { ...fitted, bias: [] };
-      if (!alone) replaceWeights(rounded, job.layer, taken);
+      const { layer, shape } = job;
+      const key = `${shape.bits} ${shape.blockSize} ${digestOf(bytesOf(layer.weights))}`;
+      const shared = alone ? undefined : rounding.get(key);
+      // Layers that share weights share them rounded; the first one's inputs decide.
+      const own = shared ? { ...job, takesBias: false } : job;
+      const fitted = shared
+        ? { blocks: shared, bias: [] }
+        : await fitParts(layer.weights, shape, parts);
+      rounding.set(key, fitted.blocks);
+      keep(own, fitted);
+      const taken = own.takesBias ? fitted : { ...fitted, bias: [] };
+      if (!alone) replaceWeights(rounded, layer, taken);
     });
   } finally {
     await products.release();
   }
   return rounded;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function weightOnlyJobs(model: Model, recipe: Recipe): NarrowJob[] {

@@ -41,6 +41,7 @@ export function dependenciesOf(model: Model): Dependencies {
     tracker.freeze(tracker.axesOf(name) ?? [], 'its channels are an output of the model');
   }
   freezePacked(tracker);
+  freezeShared(tracker);
   return { groups: groupsOf(tracker), tracker };
 }
 
@@ -62,6 +63,18 @@ function freezePacked({ model, axes, freeze }: Tracker): void {
     const { bits } = elementTypes[tensor.type];
     const whole = bits >= 8 && !tensor.external;
     if (!whole) freeze(axes.get(name) ?? [], 'its weights are packed or in another file');
+  }
+}
+
+/** What is left of shared weights is fitted for each layer, so that they would be shared no more. */
+function freezeShared({ model, axes, freeze }: Tracker): void {
+  const users = new Map<string, number>();
+  for (const { inputs } of model.graph.nodes) {
+    for (const name of new Set(inputs)) users.set(name, (users.get(name) ?? 0) + 1);
+  }
+  for (const [name, { dims }] of model.graph.initializers) {
+    if (dims.length < 2 || (users.get(name) ?? 0) < 2) continue;
+    freeze(axes.get(name) ?? [], 'its weights are shared by several layers');
   }
 }
 

@@ -13,6 +13,7 @@ import type { LayerReport } from '../report.ts';
 import { type Rewriter, rewriterOf } from '../rewriter.ts';
 import type { Target } from '../targets.ts';
 import { emit } from './emit.ts';
+import { plainBounds } from './float-bounds.ts';
 import { type Placement, place } from './place.ts';
 import { roleOf, whyNoKernel } from './roles.ts';
 import { limitReason } from './saturation.ts';
@@ -54,6 +55,7 @@ export function quantizeModel(canonical: Model, options: QuantizeOptions): Quant
     report(node, { ...options, placement, reasons }, rewriter),
   );
   emit(rewriter, { ...options, placement, range: rangeFrom(options.ranges, rewriter) });
+  plainBounds(rewriter, placement);
   dead.apply(contextOf(model));
   return { model, layers };
 }

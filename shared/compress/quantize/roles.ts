@@ -2,9 +2,9 @@
  * What an operator is to 8-bit arithmetic on ONNX Runtime's CPU kernels: the fusions of
  * core/optimizer/qdq_transformer/selectors_actions/qdq_selector_action_transformer.cc.
  */
-
 import { floatOf, intOf, intsOf, textOf } from '../../onnx/attributes.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
+import { whyNoKernel as whyNone } from '../../onnx/layers.ts';
 import { own } from '../../own.ts';
 import type { Rewriter } from '../rewriter.ts';
 import { floatsOf } from '../tensors.ts';
@@ -69,32 +69,17 @@ function isAllFinite(tensor: Tensor): boolean {
   return floatsOf(tensor)?.every(Number.isFinite) ?? false;
 }
 
-/** Why a Conv, Gemm or MatMul cannot be computed in integers; undefined where it can. */
+/** Why a layer cannot be computed in integers; undefined where it can. */
 export function whyNoKernel(node: Node, rewriter: Rewriter): string | undefined {
+  const reason = whyNone(node, rewriter.constant);
   const weight = rewriter.constant(node.inputs[1]);
-  if (!weight) return 'its weights are not constant';
-  if (weight.type !== 'float') return `its weights are ${weight.type}, not float`;
-  if (rewriter.constant(node.inputs[0])) return 'its input is constant';
+  if (reason !== undefined || !weight) return reason;
   if (!isAllFinite(weight)) return 'its weights are not finite';
-  const bias = node.inputs[2] ?? '';
-  const biases = rewriter.constant(bias);
-  if (bias !== '' && biases?.type !== 'float') return 'its bias is not constant';
+  const biases = rewriter.constant(node.inputs[2]);
   if (biases && !isAllFinite(biases)) return 'its bias is not finite';
-  switch (node.op) {
-    case 'Conv':
-      return weight.dims.length === 4 || weight.dims.length === 3
-        ? undefined
-        : 'only maps of one or two dimensions have a kernel';
-    case 'Gemm': {
-      const plain = intOf(node, 'transA', 0) === 0 && intOf(node, 'transB', 0) === 1;
-      const scaled = floatOf(node, 'alpha', 1) !== 1 || floatOf(node, 'beta', 1) !== 1;
-      if (!plain || scaled) return 'its operands are transposed or scaled';
-      const wide = biases && biases.dims.join() !== `${weight.dims[0]}`;
-      return wide ? 'its bias is not one number per output' : undefined;
-    }
-    case 'MatMul':
-      return weight.dims.length === 2 ? undefined : 'its weights are not a matrix';
-    default:
-      return 'its operator has no integer kernel';
-  }
+  if (node.op !== 'Gemm') return undefined;
+  const scaled = floatOf(node, 'alpha', 1) !== 1 || floatOf(node, 'beta', 1) !== 1;
+  if (intOf(node, 'transB', 0) !== 1 || scaled) return 'its operands are transposed or scaled';
+  const wide = biases && biases.dims.join() !== `${weight.dims[0]}`;
+  return wide ? 'its bias is not one number per output' : undefined;
 }

@@ -5,8 +5,8 @@
  */
 import { own } from '../../own.ts';
 import type { Node } from '../graph.ts';
+import { weightsOf, whyNoKernel } from '../layers.ts';
 import type { View } from './values.ts';
-import { weightInput } from './weights.ts';
 
 export interface Verdict {
   readonly can: boolean;
@@ -32,14 +32,10 @@ const abilities: Readonly<Record<Ability, string>> = {
 const explained: Readonly<Record<string, string>> = {
   HardSwish: 'no 8-bit kernel: it stays float between dequantized values',
   HardSigmoid: 'no 8-bit kernel: it stays float between dequantized values',
-  ConvTranspose: 'no 8-bit kernel in the runtime for transposed convolutions',
   ReduceMean: 'no 8-bit kernel; over the whole image it can become GlobalAveragePool',
   InstanceNormalization: 'no 8-bit kernel: it normalises by statistics of each input',
   LayerNormalization: 'no 8-bit kernel: it normalises by statistics of each input',
   Pad: 'no 8-bit kernel; in front of Conv it can be folded into it',
-  LSTM: 'recurrent layers have no static 8-bit kernel',
-  GRU: 'recurrent layers have no static 8-bit kernel',
-  RNN: 'recurrent layers have no static 8-bit kernel',
   If: 'control flow: its branches are left as they are',
   Loop: 'control flow: its body is left as it is',
   Scan: 'control flow: its body is left as it is',
@@ -60,6 +56,7 @@ function entries(ability: Ability): (readonly [string, Ability])[] {
 export function quantizableVerdict(view: View, node: Node): Verdict {
   const told = own(explained, node.op);
   if (told !== undefined) return { can: false, reason: told };
+  if (isLayerWithoutKernel(view, node)) return withWeights(view, node);
   const ability = abilityOf.get(node.op);
   if (ability === 'quantized') return { can: false, reason: 'is quantized already' };
   const reason = whyNotByOperands(view, node);
@@ -71,6 +68,12 @@ export function quantizableVerdict(view: View, node: Node): Verdict {
   if (ability === 'passes') return { can: true, reason: 'hands 8-bit values through' };
   if (ability === 'fuses') return { can: true, reason: 'is folded into the layer before it' };
   return { can: true, reason: 'has an 8-bit kernel' };
+}
+
+/** A layer of an operator for which there is none, whatever its operands are. */
+function isLayerWithoutKernel(view: View, node: Node): boolean {
+  if (abilityOf.get(node.op) === 'weights') return false;
+  return weightsOf(node, view.constantInfo).length > 0;
 }
 
 function whyNotByOperands(view: View, node: Node): string | null {
@@ -86,8 +89,14 @@ function whyNotByOperands(view: View, node: Node): string | null {
 }
 
 function withWeights(view: View, node: Node): Verdict {
-  const weights = view.constant(node.inputs[weightInput(node) ?? 1]);
-  if (weights) return { can: true, reason: 'has an 8-bit kernel and constant weights' };
-  if (node.op === 'MatMul') return { can: true, reason: 'has an 8-bit kernel for two activations' };
-  return { can: false, reason: 'its weights are not constant' };
+  const reason = whyNoKernel(node, view.constantInfo);
+  return reason === undefined
+    ? { can: true, reason: 'has an 8-bit kernel and constant weights' }
+    : { can: false, reason: withStorage(reason, view, node) };
+}
+
+/** What a layer without a kernel can have all the same. */
+function withStorage(reason: string, view: View, node: Node): string {
+  if (weightsOf(node, view.constantInfo).length === 0) return reason;
+  return `${reason}; its weights are stored in 8 bits where that saves bytes`;
 }

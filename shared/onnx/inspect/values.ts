@@ -1,6 +1,7 @@
 /** What inspecting asks of a graph again and again. */
 import { tensorOf } from '../attributes.ts';
 import type { Graph, Model, Node, Tensor, ValueInfo } from '../graph.ts';
+import type { ConstantOf } from '../layers.ts';
 import { inferShapes } from '../shapes.ts';
 import { usesOf } from '../walk.ts';
 
@@ -13,6 +14,8 @@ export interface View {
   isOutput(value: string): boolean;
   /** A value that is the same on every run: an initializer or made of constants by Q/DQ or Cast. */
   constant(value: string | undefined): Tensor | undefined;
+  /** Type and shape of such a value as nodes read it. */
+  readonly constantInfo: ConstantOf;
 }
 
 export function viewOf(model: Model): View {
@@ -30,13 +33,19 @@ export function viewOf(model: Model): View {
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const maker = (value: string) => makers.get(value);
   const search: Search = { graph, maker, found: new Map() };
+  const shapes = inferShapes(model);
+  const constant = (value: string | undefined) => (value ? constantOf(search, value) : undefined);
   return {
     graph,
-    shapes: inferShapes(model),
+    shapes,
     maker,
     readers: (value) => readers.get(value) ?? [],
     isOutput: (value) => outputs.has(value),
-    constant: (value) => (value ? constantOf(search, value) : undefined),
+    constant,
+    constantInfo: (value) => {
+      const tensor = constant(value);
+      return tensor && (shapes.get(value ?? '') ?? tensor);
+    },
   };
 }
 
