@@ -55,7 +55,7 @@ export const command: Command = {
     await requireJudged(measurement, outcome);
     requireFinite(metric, [value, drop, dropUpper]);
     const same = outcome.classes.filter((one, at) => one === source.classes[at]).length;
-    const agreement = same / samples;
+    const agreement = outcome.agreement ?? same / samples;
     const referenceValue = metricValue(source);
     io.result({ metric, value, samples, referenceValue, drop, dropUpper, agreement, ...notes });
     io.line(`${metric} ${say(metric, value)} on ${samples} samples`);

@@ -14,6 +14,7 @@ import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import { own } from '../own.ts';
 import type { Progress } from '../variants.ts';
+import { answeringWith, judgedValues } from './judged.ts';
 import { computeLayers, type QuantizeOptions, quantizeModel } from './quantize/quantize.ts';
 
 export interface SensitivityOptions {
@@ -57,11 +58,13 @@ export async function outputNoises(
   options: SensitivityOptions,
 ): Promise<number[]> {
   const noises: number[] = [];
-  const exact = await openExact(writeModel(reference), options);
+  const judged = judgedValues(reference);
+  const bytesOf = (model: Model) => writeModel(answeringWith(model, judged));
+  const exact = await openExact(bytesOf(reference), options);
   try {
     for (const change of changes) {
       options.signal.throwIfAborted();
-      noises.push(await noiseOf(writeModel(change()), exact, options));
+      noises.push(await noiseOf(bytesOf(change()), exact, options));
       const counts = { done: noises.length, total: changes.length };
       options.onProgress?.({ what: 'judging layers', ...counts, unit: 'layers' });
     }

@@ -2,6 +2,7 @@
 import { type DataSet, openDataSet } from '../evaluate/dataset.ts';
 import type { Quality } from '../protocol/tuning.ts';
 import { buildVariant } from './build.ts';
+import { obstaclesTo } from './obstacles.ts';
 import { timerOf } from './pays.ts';
 import { isSource, isWeightOnly, type Recipe, sourceRecipe } from './recipe.ts';
 import { inputsOf } from './source.ts';
@@ -20,6 +21,7 @@ export async function takeIfWorth(work: Work, found: Found): Promise<Found> {
   if (!saves || bytes > source.bytes.length) {
     const what = savesBytesOnly(found.recipe) ? 'Narrow weights' : 'The variant';
     const notes = [
+      ...obstaclesTo(work.canonical.model, request.recipe).notes,
       `${what} would take ${bytes} bytes and the source has ${source.bytes.length}: ` +
         'it is left as it is.',
     ];

@@ -18,6 +18,10 @@ export const Outcome = v.looseObject({
   scores: v.array(v.number()),
   /** The class answered for each sample: index of the largest element of the first output. */
   classes: v.array(Count),
+  /** From where on an answer of one number is the second of two classes. */
+  threshold: v.optional(v.number()),
+  /** The share of all samples that the source answers alike, where it was run beside. */
+  agreement: v.optional(v.number()),
 });
 export type Outcome = v.InferOutput<typeof Outcome>;
 
@@ -72,7 +76,10 @@ export function requireLabels(metric: Metric, labels: boolean): void {
 
 function dropOf(variant: Outcome, source: Outcome): PairedDrop {
   if (metricTable[variant.metric].reference !== 'output') {
-    return pairedProportions(source.scores, variant.scores);
+    const whole = variant.scores.every((score) => score === 0 || score === 1);
+    if (whole || variant.samples < 2) return pairedProportions(source.scores, variant.scores);
+    // Shares of a sample: positions that agree, boxes that are in both.
+    return pairedMeans(source.scores.map((score, at) => score - (variant.scores[at] ?? 0)));
   }
   if (variant.samples < 2) {
     const reason = 'at least two samples are needed to say how certain it is';

@@ -1,23 +1,16 @@
 /** Runs a model over a data set and says how good it is, alone or against its source. */
-
-import { FettleError } from '../errors.ts';
 import { own as entryOf } from '../own.ts';
+import type { TensorInfo } from '../protocol/fields.ts';
 import type { Quality } from '../protocol/tuning.ts';
 import type { Progress } from '../variants.ts';
+import { answerOf, isMany } from './answer.ts';
 import { type Batch, batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
-import {
-  argmax,
-  isAmongTop,
-  type Metric,
-  meanSquaredDifference,
-  metricTable,
-  noiseRatio,
-  splitSamples,
-} from './metrics.ts';
+import { type Metric, metricTable, splitSamples } from './metrics.ts';
 import { type Outcome, qualityOf, requireLabels, sourceQuality } from './outcome.ts';
 import type { Session } from './runtime.ts';
+import { type Sample, type Scoring, scoringOf } from './scoring.ts';
 
 export interface Measurement {
   readonly modelPath: string;
@@ -63,64 +56,57 @@ export async function measureQuality(
 
 async function measure(measurement: Measurement, reference: Reference | null): Promise<Outcome> {
   const { metric, modelPath, threads } = measurement;
-  const compared = reference !== null && metricTable[metric].reference === 'output';
   const sessions = [await openExact(modelPath, { threads })];
   try {
-    if (compared) sessions.push(await openExact(reference.path, { threads }));
-    const [session, other = null] = sessions;
+    const [session] = sessions;
     if (session === undefined) throw new TypeError('no session');
     const dataSet = await openDataSet(measurement.dataPath, {
       inputs: session.inputs,
       preparation: measurement.preparation,
     });
-    requireLabels(metric, dataSet.labels !== null);
-    return await score({ measurement, dataSet, session, other, source: reference?.outcome });
+    const { labels, path } = dataSet;
+    requireLabels(metric, labels !== null);
+    const answer = answerOf(numeric(session), dataSet);
+    // Classes of a whole sample are kept with the source's outcome; more than one are not.
+    const beside = metricTable[metric].reference === 'output' || isMany(answer);
+    if (reference !== null && beside) sessions.push(await openExact(reference.path, { threads }));
+    const source = reference === null ? null : (reference.outcome ?? null);
+    const scoring = scoringOf({ metric, answer, labels, path, source });
+    return await score(scoring, { measurement, dataSet, session, other: sessions[1] ?? null });
   } finally {
     for (const session of sessions) await session.release();
   }
 }
 
-interface Scoring {
+/** Outputs that hold numbers, as `samplesOf` hands them over. */
+function numeric({ outputs }: Session): TensorInfo[] {
+  return outputs.filter(({ type }) => type !== 'string');
+}
+
+interface Run {
   readonly measurement: Measurement;
   readonly dataSet: DataSet;
   readonly session: Session;
   readonly other: Session | null;
-  readonly source: Outcome | undefined;
 }
 
-async function score(scoring: Scoring): Promise<Outcome> {
-  const { measurement, dataSet } = scoring;
+async function score(scoring: Scoring, run: Run): Promise<Outcome> {
+  const { measurement, dataSet } = run;
   const total = Math.min(dataSet.samples, measurement.limit ?? dataSet.samples);
   const step = Math.max(1, Math.floor(total / 100));
-  const scores: number[] = [];
-  const classes: number[] = [];
   for await (const batch of batches(dataSet, { limit: total })) {
     measurement.signal?.throwIfAborted();
-    for (const sample of await runBatch(scoring, batch)) {
-      const index = scores.length;
-      scores.push(scoreOf(scoring, sample, index));
-      classes.push(argmax(sample.outputs[0] ?? []));
-      if (scores.length % step === 0 || scores.length === total) {
-        const progress = {
-          what: 'evaluating',
-          done: scores.length,
-          total,
-          unit: 'samples',
-        } as const;
-        measurement.onProgress?.(progress);
-      }
+    for (const sample of await runBatch(run, batch)) {
+      scoring.add(sample);
+      const done = scoring.count;
+      if (done % step !== 0 && done !== total) continue;
+      measurement.onProgress?.({ what: 'evaluating', done, total, unit: 'samples' });
     }
   }
-  return { v: 1, metric: measurement.metric, samples: scores.length, scores, classes };
+  return scoring.outcome();
 }
 
-/** The outputs of one sample, in the order of the model's outputs. */
-interface Sample {
-  readonly outputs: readonly ArrayLike<number>[];
-  readonly reference: readonly ArrayLike<number>[];
-}
-
-async function runBatch({ session, other, dataSet }: Scoring, batch: Batch): Promise<Sample[]> {
+async function runBatch({ session, other, dataSet }: Run, batch: Batch): Promise<Sample[]> {
   const outputs = await samplesOf(session, batch, dataSet);
   const reference = other === null ? null : await samplesOf(other, batch, dataSet);
   return outputs.map((sample, at) => ({ outputs: sample, reference: reference?.[at] ?? [] }));
@@ -136,35 +122,4 @@ export async function samplesOf(session: Session, batch: Batch, dataSet: DataSet
     return [splitSamples(tensor, { count: batch.count, batch: size })];
   });
   return Array.from({ length: batch.count }, (_, at) => split.map((parts) => parts[at] ?? []));
-}
-
-function scoreOf(scoring: Scoring, { outputs, reference }: Sample, index: number): number {
-  const { measurement, source, dataSet } = scoring;
-  const values = outputs[0] ?? [];
-  switch (measurement.metric) {
-    case 'top1':
-      return argmax(values) === labelOf(dataSet, index, values.length) ? 1 : 0;
-    case 'top5':
-      return isAmongTop(values, labelOf(dataSet, index, values.length), 5) ? 1 : 0;
-    case 'agreement':
-      return source === undefined || source.classes[index] === argmax(values) ? 1 : 0;
-    case 'sqnr':
-      return Math.max(0, ...reference.map((own, at) => noiseRatio(outputs[at] ?? [], own)));
-    case 'mse':
-      return Math.max(
-        0,
-        ...reference.map((own, at) => meanSquaredDifference(outputs[at] ?? [], own)),
-      );
-  }
-}
-
-function labelOf(dataSet: DataSet, index: number, classes: number): number {
-  const label = dataSet.labels?.[index] ?? -1;
-  if (label >= 0 && label < classes) return label;
-  throw new FettleError('DATA_MISMATCH', {
-    path: dataSet.path,
-    name: 'labels',
-    expected: `classes from 0 to ${classes - 1}`,
-    got: `${label} for sample ${index}`,
-  });
 }

@@ -2,10 +2,8 @@
  * Whether this processor's kernels saturate sums of 8-bit products, as x86 without VNNI does, and
  * what that makes of a variant here.
  */
-import type { Model } from '../onnx/graph.ts';
-import { writeModel } from '../onnx/write.ts';
 import { batches, openDataSet } from './dataset.ts';
-import { openExact } from './exact.ts';
+import { kernelsSaturate, openExact } from './exact.ts';
 import type { InputPreparation } from './manifest.ts';
 import { noiseRatio, toDecibel } from './metrics.ts';
 import { openSession } from './runtime.ts';
@@ -34,42 +32,6 @@ export async function saturationHere(request: SaturationRequest): Promise<string
     'Build with --target x64 for such devices.'
   );
 }
-
-const depth = 32;
-const columns = 16;
-
-/** Sums of 255 × 127, two of which do not fit 16 bits. */
-export async function kernelsSaturate(): Promise<boolean> {
-  const session = await openSession(writeModel(product), { threads: 1 });
-  try {
-    const data = new Uint8Array(depth).fill(255);
-    const { y } = await session.run({ x: { type: 'uint8', dims: [1, depth], data } });
-    return y === undefined || numbersOf(y)[0] !== depth * 255 * 127;
-  } finally {
-    await session.release();
-  }
-}
-
-const weights = new Uint8Array(depth * columns).fill(127);
-
-const product: Model = {
-  irVersion: 8,
-  opsets: new Map([['', 13]]),
-  producer: '',
-  graph: {
-    name: 'product',
-    nodes: [
-      {
-        ...{ name: 'y', op: 'MatMulInteger', domain: '', attributes: new Map() },
-        ...{ inputs: ['x', 'w'], outputs: ['y'] },
-      },
-    ],
-    inputs: [{ name: 'x', type: 'uint8', dims: [1, depth] }],
-    outputs: [{ name: 'y', type: 'int32', dims: [1, columns] }],
-    initializers: new Map([['w', { type: 'int8', dims: [depth, columns], bytes: weights }]]),
-    values: new Map(),
-  },
-};
 
 /** Mean over samples of noise power over signal power, of the output that differs most. */
 async function noiseHere(request: SaturationRequest): Promise<number> {

@@ -13,6 +13,7 @@ import type { Model } from '../../onnx/graph.ts';
 import { inferShapes } from '../../onnx/shapes.ts';
 import { writeModel } from '../../onnx/write.ts';
 import { own } from '../../own.ts';
+import { answeringWith, judgedValues } from '../judged.ts';
 import type { Recipe } from '../recipe.ts';
 
 export type Corrections = NonNullable<Recipe['corrections']>;
@@ -65,11 +66,12 @@ export async function chooseCorrections(model: Model, options: ChooseOptions): P
     { limit, every: 2, from: 0 },
     { limit, every: 2, from: 1 },
   ];
-  const expected = await answersOf(model, judge, options);
-  const tried = await tryGreedily(possible, async (corrections) => {
-    const got = await answersOf(await options.build(corrections, fit), judge, options);
-    return scoreOf(got, expected);
-  });
+  const judged = judgedValues(model);
+  const answers = (of: Model) => answersOf(answeringWith(of, judged), judge, options);
+  const expected = await answers(model);
+  const tried = await tryGreedily(possible, async (corrections) =>
+    scoreOf(await answers(await options.build(corrections, fit)), expected),
+  );
   const corrections = tried.reduce(better).corrections;
   const figures = tried.map(
     (one) => `${named(one.corrections)} ${percent(one.noise)} (${percent(one.agreement)} agree)`,

@@ -38,6 +38,8 @@ const table: Readonly<Record<string, Said>> = {
   'resnet8-ort-qoperator': all(already),
   'light-resnet50': all(filled),
   'light-squeezenet': all(filled),
+  'zoo/attention-series/model.onnx': { ...float, at4: packed, at4WithData: packed },
+  'zoo/boosted-trees/model.onnx': all(filled),
   'magika-v3_3': { ...float, at4: packed, at4WithData: packed },
   'iris-mlp': { ...float, at4: packed, at4WithData: packed },
 };
