@@ -10,9 +10,16 @@ import {
 } from '../shared/evaluate/metrics.ts';
 import { findNotFinite } from '../shared/evaluate/not-finite.ts';
 import { openNpz } from '../shared/evaluate/npz.ts';
-import { chooseMetric, metricValue, type Outcome } from '../shared/evaluate/outcome.ts';
+
+import { metricValue, type Outcome } from '../shared/evaluate/outcome.ts';
+
 import { type Package, packageOfModel } from '../shared/evaluate/package.ts';
-import { type Measurement, measureQuality, measureSource } from '../shared/evaluate/quality.ts';
+import {
+  type Measurement,
+  measureQuality,
+  measureSource,
+  metricFor,
+} from '../shared/evaluate/quality.ts';
 import { sayDrop } from '../shared/evaluate/quality-budget.ts';
 import { saturationHere } from '../shared/evaluate/saturation.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -89,7 +96,7 @@ async function measurementOf(context: CommandContext, found: Package): Promise<M
 
 async function metricOf(
   { options }: CommandContext,
-  { manifest }: Package,
+  { manifest, modelPath }: Package,
   dataPath: string,
 ): Promise<Metric> {
   const asked = text(options.metric);
@@ -100,7 +107,8 @@ async function metricOf(
     throw new FettleError('BAD_ARGUMENT', { what: '--metric', expected, got: asked });
   }
   const { arrays } = await openNpz(dataPath);
-  return chooseMetric(manifest, arrays.has('labels')).metric;
+  const labels = arrays.has('labels');
+  return (await metricFor(manifest, { labels, modelPath })).metric;
 }
 
 async function measureAlone(measurement: Measurement) {

@@ -4,8 +4,8 @@
 import { availableParallelism } from 'node:os';
 import { FettleError } from '../../shared/errors.ts';
 import { openDataSet } from '../../shared/evaluate/dataset.ts';
-import { chooseMetric, sourceQuality } from '../../shared/evaluate/outcome.ts';
-import { measureSource } from '../../shared/evaluate/quality.ts';
+import { sourceQuality } from '../../shared/evaluate/outcome.ts';
+import { measureSource, metricFor } from '../../shared/evaluate/quality.ts';
 import { openSession } from '../../shared/evaluate/runtime.ts';
 import { readModelFile } from '../../shared/onnx/read.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
@@ -22,7 +22,7 @@ export async function measureModel(files: Files, send: Send): Promise<void> {
     await send({ type: 'measured', quality: null, outcome: null });
     return;
   }
-  const { metric } = chooseMetric(manifest, labels);
+  const { metric } = await metricFor(manifest, { labels, modelPath });
   const outcome = await measureSource({
     modelPath,
     dataPath: evaluationPath,

@@ -5,9 +5,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Metric } from '../evaluate/metrics.ts';
 import { openNpz } from '../evaluate/npz.ts';
-import { chooseMetric } from '../evaluate/outcome.ts';
-import { measureQuality } from '../evaluate/quality.ts';
+
+import { measureQuality, metricFor } from '../evaluate/quality.ts';
 import { own as entryOf } from '../own.ts';
+
 import type { Quality } from '../protocol/tuning.ts';
 import { paretoFront } from './allocate/front.ts';
 import { unitsOf } from './allocate/mixed.ts';
@@ -57,7 +58,8 @@ export async function holdBudget(
 async function metricOf({ request }: Work, { evaluationPath }: QualityBudget) {
   const { manifest, modelPath } = request;
   const { arrays } = await openNpz(evaluationPath);
-  return chooseMetric(manifest ?? { name: 'model', model: modelPath }, arrays.has('labels'));
+  const labels = arrays.has('labels');
+  return metricFor(manifest ?? { name: 'model', model: modelPath }, { labels, modelPath });
 }
 
 async function evaluate(

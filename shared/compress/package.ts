@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../digest.ts';
 import { writeGolden } from '../evaluate/golden.ts';
 import { openNpz } from '../evaluate/npz.ts';
-import { chooseMetric } from '../evaluate/outcome.ts';
-import { measureQuality } from '../evaluate/quality.ts';
+import { measureQuality, metricFor } from '../evaluate/quality.ts';
 import { compressFile } from './file.ts';
 import { isSource } from './recipe.ts';
 import type { CompressRequest, CompressResult } from './request.ts';
@@ -39,7 +38,7 @@ async function qualityOf(path: string, request: CompressRequest) {
   const { evaluationPath, manifest, modelPath, signal, onProgress } = request;
   if (evaluationPath === null || manifest === null) return null;
   const { arrays } = await openNpz(evaluationPath);
-  const { metric } = chooseMetric(manifest, arrays.has('labels'));
+  const { metric } = await metricFor(manifest, { labels: arrays.has('labels'), modelPath });
   return measureQuality({
     // The source is compared with itself under its own name: nothing is lost.
     modelPath: isSource(request.recipe) ? modelPath : path,

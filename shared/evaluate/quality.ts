@@ -6,9 +6,9 @@ import type { Progress } from '../variants.ts';
 import { answerOf, isMany } from './answer.ts';
 import { type Batch, batches, type DataSet, openDataSet } from './dataset.ts';
 import { openExact } from './exact.ts';
-import type { InputPreparation } from './manifest.ts';
+import type { InputPreparation, Manifest } from './manifest.ts';
 import { type Metric, metricTable, splitSamples } from './metrics.ts';
-import { type Outcome, qualityOf, requireLabels, sourceQuality } from './outcome.ts';
+import { chooseMetric, type Outcome, qualityOf, requireLabels, sourceQuality } from './outcome.ts';
 import type { Session } from './runtime.ts';
 import { type Sample, type Scoring, scoringOf } from './scoring.ts';
 
@@ -52,6 +52,23 @@ export async function measureQuality(
   }
   const outcome = await measure(rest, { ...reference, outcome: source });
   return { quality: qualityOf(outcome, source), outcome, source };
+}
+
+/**
+ * The metric a package is judged by: as `chooseMetric`, but that a model of one number without
+ * labels is judged by its noise, as it names no class to agree on.
+ */
+export async function metricFor(
+  manifest: Manifest,
+  { labels, modelPath }: { readonly labels: boolean; readonly modelPath: string },
+): Promise<ReturnType<typeof chooseMetric>> {
+  const chosen = chooseMetric(manifest, labels);
+  if (manifest.quality !== undefined || labels) return chosen;
+  const session = await openExact(modelPath, { threads: 1 });
+  const { kind } = answerOf(numeric(session), { batch: 1, batchVaries: true });
+  await session.release();
+  if (kind !== 'number') return chosen;
+  return { metric: 'sqnr', reason: 'the data set has no labels, and the model answers one number' };
 }
 
 async function measure(measurement: Measurement, reference: Reference | null): Promise<Outcome> {
