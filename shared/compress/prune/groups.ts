@@ -66,7 +66,7 @@ function freezePacked({ model, axes, freeze }: Tracker): void {
   }
 }
 
-/** What is left of shared weights is fitted for each layer, so that they would be shared no more. */
+/** What is left of shared weights is fitted for each layer: they would be shared no more. */
 function freezeShared({ model, axes, freeze }: Tracker): void {
   const users = new Map<string, number>();
   for (const { inputs } of model.graph.nodes) {
