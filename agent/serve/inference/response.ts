@@ -21,7 +21,10 @@ export interface Answered {
   readonly outputs: Tensors;
 }
 
-/** Throws `BAD_ARGUMENT` where an output is asked for that the model doesn't have. */
+/**
+ * Throws `BAD_ARGUMENT` where an output is asked for that the model doesn't have, and where one is
+ * asked for in JSON, which has no NaN and no infinity, and holds one.
+ */
 export function writeAnswer(request: InferenceRequest, answered: Answered): InferenceAnswer {
   const { outputs } = answered;
   const wanted =
@@ -32,7 +35,7 @@ export function writeAnswer(request: InferenceRequest, answered: Answered): Infe
     if (!tensor) throw wrong('outputs', Object.keys(outputs).join(', '), name);
     const datatype = datatypeOf(tensor.type);
     const head = `"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${tensor.dims}]`;
-    if (!binary) return `{${head},"data":${jsonOf(tensor)}}`;
+    if (!binary) return `{${head},"data":${jsonOf(name, tensor)}}`;
     const bytes = bytesOf(tensor);
     tail.push(bytes);
     return `{${head},"parameters":{"binary_data_size":${bytes.length}}}`;
@@ -46,11 +49,15 @@ export function writeAnswer(request: InferenceRequest, answered: Answered): Infe
   return { json: `{${members.join(',')}}`, tail };
 }
 
-function jsonOf(tensor: RuntimeTensor): string {
+function jsonOf(name: string, tensor: RuntimeTensor): string {
   const { data, type } = tensor;
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return `[${data.join(',')}]`;
   if (Array.isArray(data)) return JSON.stringify(data);
   if (type === 'bool') return JSON.stringify(Array.from(data, Boolean));
-  // What is no number in JSON (an infinity) becomes null.
-  return JSON.stringify(Array.from(numbersOf(tensor)));
+  const numbers = Array.from(numbersOf(tensor));
+  const at = numbers.findIndex((one) => !Number.isFinite(one));
+  if (at >= 0) throw wrong(`output ${name}`, inBinary, `${numbers[at]} as element ${at}`);
+  return JSON.stringify(numbers);
 }
+
+const inBinary = 'finite numbers, or to be asked for in binary (binary_data)';
