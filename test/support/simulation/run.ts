@@ -37,7 +37,8 @@ export interface Story {
 
 const model = 'tiny';
 const canaries = 8;
-const timeoutMs = 60_000;
+/** Of one thing that is waited for, on a machine that does much else. */
+const timeoutMs = 240_000;
 
 export async function runFleet(run: FleetRun): Promise<Story[]> {
   const behaviours = new Map<number, Behaviour>([[1, { flaw: null }]]);
@@ -121,7 +122,7 @@ async function release(
   await push(client, path);
   const body = {
     ...{ model, version, waves: [{ count: canaries }, { percent: 100 }], soakSeconds: 2 },
-    ...{ onBreach: 'rollback', timeoutSeconds: 60, breachScope },
+    ...{ onBreach: 'rollback', timeoutSeconds: 180, breachScope },
   };
   return await client.call(RolloutRecord, '/api/v1/rollouts', { method: 'POST', body });
 }
