@@ -6,12 +6,15 @@ import { own } from '../shared/own.ts';
 
 interface NameList {
   readonly path: string;
+  readonly query?: string;
   readonly member: string;
 }
 
 /** The shell waits meanwhile. */
 const timeoutMs = 1_000;
 const namesMax = 1_000;
+/** A release has a number. */
+const Shown = v.union([v.string(), v.number()]);
 
 const devices: NameList = { path: 'devices', member: 'device' };
 const models: NameList = { path: 'models', member: 'name' };
@@ -21,7 +24,13 @@ const lists: Readonly<Record<string, NameList>> = {
   DEVICE: devices,
   MODEL: models,
   ROLLOUT: rollouts,
+  RELEASE: { path: 'releases', query: 'archived=true&', member: 'release' },
   'models NAME': models,
+  'model archive NAME': models,
+  'model remove NAME': retired(models),
+  'model restore NAME': retired(models),
+  'rollout remove ROLLOUT': retired(rollouts),
+  'rollout restore ROLLOUT': retired(rollouts),
   'token revoke NAME': { path: 'tokens', member: 'name' },
   'webhook remove NAME': { path: 'webhooks', member: 'name' },
 };
@@ -33,11 +42,17 @@ export async function namesFor(command: string, argument: string): Promise<strin
   if (list === undefined) return [];
   try {
     const client = createHttpClient({ ...(await findController({})), timeoutMs });
-    const page = v.object({ items: v.array(v.looseObject({ [list.member]: v.string() })) });
-    const found = await client.call(page, `/api/v1/${list.path}?limit=${namesMax}`);
+    const page = v.object({ items: v.array(v.looseObject({ [list.member]: Shown })) });
+    const query = `${list.query ?? ''}limit=${namesMax}`;
+    const found = await client.call(page, `/api/v1/${list.path}?${query}`);
     return [...new Set(found.items.map((item) => String(item[list.member])))];
   } catch {
     // Who types has asked for nothing yet: there is nothing to refuse.
     return [];
   }
+}
+
+/** With those that are archived. */
+function retired(list: NameList): NameList {
+  return { ...list, query: 'archived=true&' };
 }

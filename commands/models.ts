@@ -6,6 +6,7 @@ import type { HttpClient } from '../shared/http-client.ts';
 import { ModelRecord, VariantRecord } from '../shared/protocol/api.ts';
 import type { Quality } from '../shared/protocol/tuning.ts';
 import { formatBytes, formatNumber } from '../shared/terminal/units.ts';
+import { archivedOption, archivedQuery } from './archived.ts';
 import { clientOptions, connect } from './client.ts';
 import type { Command } from './command.ts';
 import { fetchAll } from './pages.ts';
@@ -13,11 +14,12 @@ import { printTable } from './rows.ts';
 
 export const command: Command = {
   args: ['[NAME]'],
-  options: clientOptions,
+  options: [archivedOption, ...clientOptions],
   async run(context) {
     const { io, signal } = context;
     const client = await connect(context);
-    const all = await fetchAll(client, ModelRecord, { path: '/api/v1/models', signal });
+    const query = archivedQuery(context);
+    const all = await fetchAll(client, ModelRecord, { path: '/api/v1/models', query, signal });
     const { NAME: name } = context.args;
     const models = all.filter((model) => name === undefined || model.name === name);
     const header = ['MODEL', 'VERSION', 'STATE', 'BYTES', 'QUALITY', 'PUSHED'];
@@ -44,8 +46,8 @@ function variantsOf(
 }
 
 function modelRow(model: ModelRecord): string[] {
-  const { name, version, bytes, quality, createdAt, state, error } = model;
-  const shown = error ? `${state}: ${error.message}` : state;
+  const { name, version, bytes, quality, createdAt, state, error, archivedAt } = model;
+  const shown = `${error ? `${state}: ${error.message}` : state}${archivedAt ? ', archived' : ''}`;
   return [name, String(version), shown, formatBytes(bytes), qualityText(quality), createdAt];
 }
 

@@ -91,6 +91,21 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     example: 'fettle models digits',
     load: () => import('./models.ts'),
   },
+  'model archive': {
+    help: 'Takes a version, or all of a model out of the lists; nothing may need it',
+    example: 'fettle model archive digits 3',
+    load: () => import('./model/archive.ts'),
+  },
+  'model restore': {
+    help: 'Takes a version, or all of a model back into the lists',
+    example: 'fettle model restore digits 3',
+    load: () => import('./model/restore.ts'),
+  },
+  'model remove': {
+    help: 'Removes a version, or all of a model with its variants and files; nothing may need it',
+    example: 'fettle model remove digits 3',
+    load: () => import('./model/remove.ts'),
+  },
   'release push': {
     help: 'Bring bundles of the agent to the controller, to be installed and rolled out',
     example: 'fettle release push fettle-0.1.0-linux-arm64.tar.zst fettle-0.1.0-linux-x64.tar.zst',
@@ -100,6 +115,21 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     help: 'The releases of the agent; rollout start fettle-agent rolls one out',
     example: 'fettle release list',
     load: () => import('./release/list.ts'),
+  },
+  'release archive': {
+    help: 'Takes a release of the agent out of the lists; nothing may need it',
+    example: 'fettle release archive 4',
+    load: () => import('./release/archive.ts'),
+  },
+  'release restore': {
+    help: 'Takes a release of the agent back into the lists',
+    example: 'fettle release restore 4',
+    load: () => import('./release/restore.ts'),
+  },
+  'release remove': {
+    help: 'Removes a release of the agent with its bundles; nothing may need it',
+    example: 'fettle release remove 4',
+    load: () => import('./release/remove.ts'),
   },
   'rollout start': {
     help: 'Roll a model out in waves to the devices that a selector names',
@@ -140,6 +170,21 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     help: 'End it; devices get back what they were to run before',
     example: 'fettle rollout rollback digits-1-3fa2b1',
     load: () => import('./rollout/rollback.ts'),
+  },
+  'rollout archive': {
+    help: 'Takes a rollout out of the lists; nothing may need it',
+    example: 'fettle rollout archive digits-1-3fa2b1',
+    load: () => import('./rollout/archive.ts'),
+  },
+  'rollout restore': {
+    help: 'Takes a rollout back into the lists',
+    example: 'fettle rollout restore digits-1-3fa2b1',
+    load: () => import('./rollout/restore.ts'),
+  },
+  'rollout remove': {
+    help: 'Removes a rollout; nothing may need it',
+    example: 'fettle rollout remove digits-1-3fa2b1',
+    load: () => import('./rollout/remove.ts'),
   },
   devices: {
     help: 'The fleet, one line a device',

@@ -67,7 +67,8 @@ export function createComparisons(world: World, registry: Registry): Comparisons
   };
   return {
     async replaced(next, { devices, least, waitMs }) {
-      const versions = await registry.list(next.name);
+      const all = await registry.list(next.name);
+      const versions = all.filter(({ archivedAt }) => !archivedAt);
       const over = AbortSignal.timeout(waitMs);
       const terms = termsOf(next, least);
       const found: VersionComparison[] = [];

@@ -15,6 +15,7 @@ import { addInstallRoutes } from './api/install.ts';
 import { addModelRoutes } from './api/models.ts';
 import { addPeopleRoutes } from './api/people.ts';
 import { addReleaseRoutes } from './api/releases.ts';
+import { addRemovalRoutes } from './api/removal.ts';
 import { addRolloutRoutes } from './api/rollouts.ts';
 import { type Server, startServer } from './api/server.ts';
 import { addWebhookRoutes } from './api/webhooks.ts';
@@ -285,6 +286,7 @@ function serve(
     addComparisonRoutes(api, { registry, comparisons, fleet: world.fleet });
     addRolloutRoutes(api, rollouts);
     addReleaseRoutes(api, releases);
+    addRemovalRoutes(api, world, { registry, releases, rollouts });
     addInstallRoutes(api, world, { releases, rollouts });
     addEventRoutes(api, world.live);
     addPeopleRoutes(api, world);

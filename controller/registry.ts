@@ -11,13 +11,14 @@ import {
   insertModel,
   listModels,
   listNames,
-  newestVersion,
+  newestListed,
+  setRecord,
   updateModel,
 } from './store/models.ts';
 import { type Patience, patiently } from './store/patience.ts';
 import { createMeasuring } from './work/inspect.ts';
 import type { Files, Measured } from './work/messages.ts';
-import { createStarts } from './work/starts.ts';
+import { createStarts, measuringJob } from './work/starts.ts';
 import { instant, type World } from './world.ts';
 
 export interface Registry {
@@ -30,6 +31,10 @@ export interface Registry {
   /** Throws `NOT_FOUND`. Without a version it is the newest. */
   find(name: string, version?: number): Promise<ModelRecord>;
   list(name?: string): Promise<ModelRecord[]>;
+  /** Since when it is out of the lists; null takes it back. */
+  archive(record: ModelRecord, archivedAt: string | null): Promise<ModelRecord>;
+  /** Pushes under way: no row names their files yet. */
+  held(): readonly PushRequest[];
   /** Goes on with what was being measured when the controller ended. */
   resume(): Promise<void>;
   stop(): Promise<void>;
@@ -41,29 +46,49 @@ export function createRegistry(world: World): Registry {
   const measuring = createMeasuring(world, ending.signal);
   const start = (files: Files, record: () => ModelRecord | null) =>
     measuring.start(files, (progress) => keeper.step(record(), progress));
+  const archive = async (record: ModelRecord, archivedAt: string | null) => {
+    const next = { ...record, archivedAt };
+    await setRecord(world.db, next);
+    keeper.publish(next);
+    return next;
+  };
+  const push = async (request: PushRequest) => {
+    const sizes = await requireFiles(world, request);
+    const content = contentOf(request);
+    const known = await findContent(world.db, request.manifest.name, content);
+    if (known && known.state !== 'failed') {
+      // Whoever pushes it again wants it back.
+      return keeper.shown(known.archivedAt ? await archive(known, null) : known);
+    }
+    let stored: ModelRecord | null = known;
+    const { inspected, measured } = await start(filesOf(world, request), () => stored);
+    const { type: _, ...facts } = inspected;
+    const record = { ...newRecord(world, request, sizes), ...facts };
+    if (known) {
+      stored = { ...record, version: known.version, createdAt: known.createdAt };
+      await updateModel(world.db, stored);
+    } else stored = await insertModel(world.db, record, content);
+    keeper.follow(
+      stored,
+      keeper.begin(stored).then(() => measured),
+    );
+    return keeper.shown(stored);
+  };
+  const held = new Set<PushRequest>();
   return {
+    archive,
+    held: () => [...held],
     async push(request) {
       requireNotAgent(request.manifest.name);
-      const sizes = await requireFiles(world, request);
-      const content = contentOf(request);
-      const known = await findContent(world.db, request.manifest.name, content);
-      if (known && known.state !== 'failed') return keeper.shown(known);
-      let stored: ModelRecord | null = known;
-      const { inspected, measured } = await start(filesOf(world, request), () => stored);
-      const { type: _, ...facts } = inspected;
-      const record = { ...newRecord(world, request, sizes), ...facts };
-      if (known) {
-        stored = { ...record, version: known.version, createdAt: known.createdAt };
-        await updateModel(world.db, stored);
-      } else stored = await insertModel(world.db, record, content);
-      keeper.follow(
-        stored,
-        keeper.begin(stored).then(() => measured),
-      );
-      return keeper.shown(stored);
+      held.add(request);
+      try {
+        return await push(request);
+      } finally {
+        held.delete(request);
+      }
     },
     async find(name, version) {
-      const wanted = version ?? (await newestVersion(world.db, name));
+      const wanted = version ?? (await newestListed(world.db, name));
       const record = wanted === null ? null : await findModel(world.db, name, wanted);
       if (record) return keeper.shown(record);
       throw await missingModel(world.db, name, version);
@@ -94,6 +119,7 @@ interface Keeper {
   begin(record: ModelRecord): Promise<void>;
   /** Keeps how the measurement ends; a controller that is stopping leaves it to be resumed. */
   follow(record: ModelRecord, measured: Promise<Measured>): void;
+  publish(record: ModelRecord): void;
   settled(): Promise<void>;
 }
 
@@ -108,7 +134,6 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
   const publish = (record: ModelRecord) =>
     world.live.publish('model', keyOf(record), () => shown(record));
   const starts = createStarts(world.db);
-  const jobOf = ({ name, version }: ModelRecord) => `measuring ${name} ${version}`;
   const patience: Patience = {
     signal: ending,
     onFault: (thrown) => world.log.error({ err: thrown }, 'model not stored; tried again'),
@@ -120,12 +145,13 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
   };
   return {
     shown,
+    publish,
     step(record, progress) {
       if (!record) return;
       steps.set(keyOf(record), progress);
       publish(record);
     },
-    begin: (record) => patiently(() => starts.begin(jobOf(record)), patience),
+    begin: (record) => patiently(() => starts.begin(measuringJob(record)), patience),
     follow(record, measured) {
       publish(record);
       const work = measured
@@ -134,7 +160,7 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
           if (ending.aborted) return;
           await save({ ...record, state: 'failed', error: { ...reportError(thrown) } });
         })
-        .then(() => starts.end(jobOf(record)))
+        .then(() => starts.end(measuringJob(record)))
         .catch((thrown) => world.log.error({ err: thrown }, 'model not stored'))
         .finally(() => working.delete(work));
       working.add(work);
@@ -149,6 +175,10 @@ function createKeeper(world: World, ending: AbortSignal): Keeper {
 async function missingModel(db: World['db'], name: string, version?: number): Promise<FettleError> {
   const known = await listNames(db);
   const versions = known.flatMap((model) => (model.name === name ? [String(model.version)] : []));
+  if (versions.length > 0 && version === undefined) {
+    const back = `fettle model restore ${name} ${versions[0]} brings one back`;
+    return new FettleError('CONFLICT', { reason: `every version of ${name} is archived; ${back}` });
+  }
   if (versions.length === 0) {
     return notFound({ what: 'model', name, known: new Set(known.map((model) => model.name)) });
   }

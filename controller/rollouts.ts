@@ -31,7 +31,12 @@ import { governingOf, lookAtAll, type Runner, viewsOf } from './rollout/run.ts';
 import { parseSelector } from './rollout/selector.ts';
 import { newRollout } from './rollout/terms.ts';
 import { governed } from './rollout/view.ts';
-import { loadRollouts, putRollout, type StoredRollout } from './store/rollouts.ts';
+import {
+  type LoadedRollout,
+  loadRollouts,
+  putRollout,
+  type StoredRollout,
+} from './store/rollouts.ts';
 import type { World } from './world.ts';
 
 export interface Rollouts {
@@ -50,6 +55,8 @@ export interface Rollouts {
   previousOf(device: Device): ModelGoal | null;
   /** The newest first. */
   list(): RolloutRecord[];
+  /** Runs what changes the list, or must find it unchanged: no other change goes on meanwhile. */
+  exclusive<T>(work: (all: LoadedRollout[]) => Promise<T>): Promise<T>;
   /** Something that rollouts look at may have changed. */
   poke(): void;
   stop(): Promise<void>;
@@ -78,7 +85,7 @@ export async function openRollouts(
   });
   looker.poke();
   const find = (name: string) => {
-    const newest = all.findLast(({ record }) => record.model === name);
+    const newest = all.findLast(({ record }) => record.model === name && !record.archivedAt);
     const rollout = newest ?? all.find(({ record }) => record.id === name);
     if (rollout) return rollout;
     const known = all.toReversed().flatMap(({ record }) => [record.id, record.model]);
@@ -94,6 +101,8 @@ export async function openRollouts(
       if (!request.allowEmpty) requireSomebody(plain.selector, [...world.fleet.devices.values()]);
       if (!request.force) requireNoFall(model, compared);
       return looker.exclusive(async () => {
+        // It may have been archived or removed while it was compared.
+        await subjectOf(runner, { ...request, version: model.version });
         const order = (all.at(-1)?.record.order ?? 0) + 1;
         const notes = pastOf(runner, model);
         const beginning = { ...began, order, comparisons: compared, notes };
@@ -123,6 +132,11 @@ export async function openRollouts(
       const own = all.find(({ record }) => record.id === rollout);
       return own?.members.get(device)?.previous?.model ?? null;
     },
+    async exclusive(work) {
+      const done = await looker.exclusive(() => work(all));
+      looker.poke();
+      return done;
+    },
     list: () => all.toReversed().map(shown),
     poke: looker.poke,
     stop: looker.stop,
@@ -148,6 +162,7 @@ async function subjectOf(
 ): Promise<Subject> {
   if (isOfAgent(request)) {
     const record = releases.find(request.version);
+    requireListed(`release ${record.release}`, record);
     return { type: 'agent', name: request.model, version: record.release, record };
   }
   const record = await readyModel(registry, request);
@@ -156,8 +171,15 @@ async function subjectOf(
 
 async function readyModel(registry: Registry, request: RolloutRequest): Promise<ModelRecord> {
   const model = await registry.find(request.model, request.version);
+  requireListed(`model ${model.name} ${model.version}`, model);
   if (model.state === 'ready') return model;
   const reason = `model ${model.name} ${model.version} is ${model.state}, not ready`;
+  throw new FettleError('CONFLICT', { reason });
+}
+
+function requireListed(what: string, { archivedAt }: { archivedAt?: string | null | undefined }) {
+  if (!archivedAt) return;
+  const reason = `${what} is archived; fettle ${what.split(' ')[0]} restore brings it back`;
   throw new FettleError('CONFLICT', { reason });
 }
 

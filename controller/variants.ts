@@ -11,7 +11,7 @@ import { type Patience, patiently } from './store/patience.ts';
 import type { Built, Job } from './work/messages.ts';
 import { createPool } from './work/pool.ts';
 import { runJob } from './work/run.ts';
-import { createStarts } from './work/starts.ts';
+import { buildingJob, createStarts } from './work/starts.ts';
 import { createWaiters, type Waiters } from './work/waiters.ts';
 import { instant, type World } from './world.ts';
 
@@ -120,7 +120,7 @@ function createBuilder(world: World): Builder {
   };
   const build = async (queued: VariantRecord) => {
     const building: VariantRecord = { ...queued, state: 'building' };
-    const job = jobOf(queued);
+    const job = buildingJob(queued);
     try {
       await patiently(() => starts.begin(job), patience);
       await patiently(() => save(building), patience);
@@ -166,11 +166,6 @@ function createBuilder(world: World): Builder {
       await Promise.all(working);
     },
   };
-}
-
-/** Recipes that differ may share a name. */
-function jobOf({ id, recipeName: name, model, version }: VariantRecord): string {
-  return `building ${name} of ${model} ${version} (${id.slice(7, 19)})`;
 }
 
 interface BuildOptions {

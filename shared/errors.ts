@@ -196,6 +196,10 @@ export const errorTable = {
       'begins with the first that matches.',
   ),
   NOT_FOUND: kind('{what} not found{near?}', 'List what there is first.'),
+  NEEDED: kind(
+    '{what} is needed: {needs}',
+    'Change what needs it first, or wait until that is over.',
+  ),
   CONFLICT: kind('{reason}', 'Look at the present state first.'),
   TIMEOUT: kind(
     '{what}: no answer within {timeoutMs} ms',

@@ -2,6 +2,7 @@
 
 import { countMembers } from '../../shared/protocol/member-counts.ts';
 import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
+import { archivedOption, archivedQuery } from '../archived.ts';
 import { clientOptions, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { fetchAll } from '../pages.ts';
@@ -14,6 +15,7 @@ export const command: Command = {
   args: ['[ROLLOUT]'],
   options: [
     { flags: '--watch', help: 'show its progress until it ends or needs a person' },
+    archivedOption,
     ...clientOptions,
   ],
   async run(context) {
@@ -28,10 +30,17 @@ export const command: Command = {
       printRollout(shown, context);
       return watch ? endingOfRollout(shown) : 'done';
     }
-    const rollouts = await fetchAll(client, RolloutRecord, { path: '/api/v1/rollouts', signal });
-    const rows = rollouts.map(({ id, model, version, state, members, reason }) => {
+    const listing = { path: '/api/v1/rollouts', query: archivedQuery(context), signal };
+    const rollouts = await fetchAll(client, RolloutRecord, listing);
+    const rows = rollouts.map(({ id, model, version, state, members, reason, archivedAt }) => {
       const done = countMembers(members).succeeded;
-      return [id, `${model} ${version}`, state, `${done}/${members.length}`, reason];
+      return [
+        id,
+        `${model} ${version}`,
+        archivedAt ? `${state}, archived` : state,
+        `${done}/${members.length}`,
+        reason,
+      ];
     });
     printTable(io, [['ROLLOUT', 'MODEL', 'STATE', 'DONE', 'REASON'], ...rows]);
     io.result(rollouts);

@@ -104,7 +104,7 @@ function offered(
     .list()
     .filter(({ model, state }) => model === agentModel && state === 'succeeded')
     .map(({ version }) => version);
-  const known = releases.list();
+  const known = releases.list().filter(({ archivedAt }) => !archivedAt);
   const inOrder = [...known.filter(({ release }) => proven.includes(release)), ...known];
   for (const release of inOrder) {
     const bundle = release.bundles.find((one) => one.arch === arch);

@@ -6,7 +6,16 @@ import { ModelRecord, PushRequest, VariantRecord } from '../../shared/protocol/a
 import { DigestText, Name } from '../../shared/protocol/fields.ts';
 import type { Registry } from '../registry.ts';
 import type { Variants } from '../variants.ts';
-import { type Api, addRoute, PageQuery, pageFrom, pageOf, queryNumber } from './route.ts';
+import {
+  type Api,
+  Archived,
+  addRoute,
+  listed,
+  PageQuery,
+  pageFrom,
+  pageOf,
+  queryNumber,
+} from './route.ts';
 
 const Version = v.pipe(
   v.string(),
@@ -35,10 +44,14 @@ export function addModelRoutes(api: Api, registry: Registry, variants: Variants)
     summary: 'Every version of every model',
     tag: 'models',
     access: 'viewer',
-    query: v.object(PageQuery),
+    query: v.object({ ...PageQuery, archived: Archived }),
     answers: { 200: pageOf(ModelRecord) },
     async handle({ query }) {
-      return pageFrom(await registry.list(), query, ({ name, version }) => `${name} ${version}`);
+      return pageFrom(
+        listed(await registry.list(), query),
+        query,
+        ({ name, version }) => `${name} ${version}`,
+      );
     },
   });
   addRoute(api, {

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { ReleaseRecord, ReleaseRequest } from '../../shared/protocol/releases.ts';
 import type { Releases } from '../releases/releases.ts';
-import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
+import { type Api, Archived, addRoute, listed, PageQuery, pageFrom, pageOf } from './route.ts';
 
 export function addReleaseRoutes(api: Api, releases: Releases): void {
   addRoute(api, {
@@ -22,8 +22,9 @@ export function addReleaseRoutes(api: Api, releases: Releases): void {
     summary: 'Every release of the agent, the newest first',
     tag: 'releases',
     access: 'viewer',
-    query: v.object(PageQuery),
+    query: v.object({ ...PageQuery, archived: Archived }),
     answers: { 200: pageOf(ReleaseRecord) },
-    handle: ({ query }) => pageFrom(releases.list(), query, ({ release }) => `${release}`),
+    handle: ({ query }) =>
+      pageFrom(listed(releases.list(), query), query, ({ release }) => `${release}`),
   });
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { RolloutPreview, RolloutRecord, RolloutRequest } from '../../shared/protocol/rollouts.ts';
 import { actionTable, type RolloutAction } from '../rollout/act.ts';
 import type { Rollouts } from '../rollouts.ts';
-import { type Api, addRoute, PageQuery, pageFrom, pageOf } from './route.ts';
+import { type Api, Archived, addRoute, listed, PageQuery, pageFrom, pageOf } from './route.ts';
 
 const RolloutPath = v.object({ id: v.string() });
 
@@ -41,9 +41,9 @@ export function addRolloutRoutes(api: Api, rollouts: Rollouts): void {
     summary: 'Every rollout, the newest first',
     tag: 'rollouts',
     access: 'viewer',
-    query: v.object(PageQuery),
+    query: v.object({ ...PageQuery, archived: Archived }),
     answers: { 200: pageOf(RolloutRecord) },
-    handle: ({ query }) => pageFrom(rollouts.list(), query, ({ id }) => id),
+    handle: ({ query }) => pageFrom(listed(rollouts.list(), query), query, ({ id }) => id),
   });
   addRoute(api, {
     method: 'GET',

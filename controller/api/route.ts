@@ -152,6 +152,16 @@ export function queryCount(min: number, max: number) {
 /** The `limit` and `cursor` of a list; a cursor is the key of the last item that was sent. */
 export const PageQuery = { limit: queryCount(1, 10_000), cursor: v.optional(v.string()) };
 
+/** Whether a list holds what is archived too. */
+export const Archived = v.optional(v.picklist(['true', 'false']));
+
+export function listed<T extends { readonly archivedAt?: string | null | undefined }>(
+  items: readonly T[],
+  { archived }: { readonly archived?: 'true' | 'false' | undefined },
+): readonly T[] {
+  return archived === 'true' ? items : items.filter(({ archivedAt }) => !archivedAt);
+}
+
 /**
  * One page of a list. Throws `BAD_ARGUMENT` for a cursor that names nothing in it: an empty page
  * would read as the end.

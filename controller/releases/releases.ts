@@ -8,6 +8,7 @@ import { agentModel } from '../../shared/protocol/agent-model.ts';
 import { type BundleRecord, ReleaseRecord } from '../../shared/protocol/releases.ts';
 import type { Device } from '../fleet.ts';
 import { decodeStored } from '../store/database.ts';
+import { deleteRelease, highestRemoved } from '../store/removal.ts';
 import { instant, type World } from '../world.ts';
 import { readBundle } from './manifest.ts';
 
@@ -28,6 +29,10 @@ export interface Releases {
   find(release?: number): ReleaseRecord;
   /** The newest first. */
   list(): readonly ReleaseRecord[];
+  /** Since when it is out of the lists; null takes it back. */
+  archive(record: ReleaseRecord, archivedAt: string | null): Promise<ReleaseRecord>;
+  /** Its number is not given out again. */
+  remove(record: ReleaseRecord): Promise<void>;
   /** The release that this bundle belongs to. */
   withBundle(digest: string): ReleaseRecord | null;
 }
@@ -37,9 +42,20 @@ const healthySecondsMax = 300;
 
 export async function openReleases(world: World): Promise<Releases> {
   const rows = await world.db.selectFrom('releases').selectAll().orderBy('release').execute();
+  let removed = await highestRemoved(world.db, { kind: 'release', name: '' });
   const all = rows.map(({ record }) => decodeStored(ReleaseRecord, record));
   const holds = (digest: string) => (release: ReleaseRecord) =>
     release.bundles.some((bundle) => bundle.digest === digest);
+  const archive = async (record: ReleaseRecord, archivedAt: string | null) => {
+    const next = { ...record, archivedAt };
+    await world.db
+      .updateTable('releases')
+      .set({ record: encodeJson(next) })
+      .where('release', '=', record.release)
+      .execute();
+    all.splice(all.indexOf(record), 1, next);
+    return next;
+  };
   return {
     async add(digests) {
       const read = await Promise.all(digests.map((digest) => readUploaded(world, digest)));
@@ -50,16 +66,25 @@ export async function openReleases(world: World): Promise<Releases> {
           release.bundles.length === digests.length &&
           digests.every((digest) => holds(digest)(release)),
       );
-      if (known) return known;
-      const release = (all.at(-1)?.release ?? 0) + 1;
+      if (known) return known.archivedAt ? await archive(known, null) : known;
+      const release = Math.max(all.at(-1)?.release ?? 0, removed) + 1;
       const record = { release, version, bundles, createdAt: instant(world.now()) };
       const row = { release, record: encodeJson(record) };
       await world.db.insertInto('releases').values(row).execute();
       all.push(record);
       return record;
     },
+    archive,
+    async remove(record) {
+      await deleteRelease(world.db, record.release);
+      removed = Math.max(removed, record.release);
+      all.splice(all.indexOf(record), 1);
+    },
     find(release) {
-      const found = release === undefined ? all.at(-1) : all.find((one) => one.release === release);
+      const found =
+        release === undefined
+          ? all.findLast(({ archivedAt }) => !archivedAt)
+          : all.find((one) => one.release === release);
       if (found) return found;
       const known = all.toReversed().map((one) => String(one.release));
       throw notNumbered({ what: 'release', name: `${release ?? ''} of the agent`, known });

@@ -21,8 +21,17 @@ export type RolloutAction = keyof typeof actionTable;
 type Act = (world: World, rollout: LoadedRollout) => Promise<void>;
 
 /** Throws `CONFLICT` where the state doesn't allow it. The next look does what follows. */
-export function act(runner: Runner, rollout: LoadedRollout, action: RolloutAction): Promise<void> {
-  return acts[action](runner.world, rollout);
+export async function act(
+  runner: Runner,
+  rollout: LoadedRollout,
+  action: RolloutAction,
+): Promise<void> {
+  if (rollout.record.archivedAt) {
+    const { id } = rollout.record;
+    const reason = `rollout ${id} is archived; fettle rollout restore ${id} brings it back`;
+    throw new FettleError('CONFLICT', { reason });
+  }
+  await acts[action](runner.world, rollout);
 }
 
 const acts: Readonly<Record<RolloutAction, Act>> = {

@@ -7,13 +7,14 @@ import { goalsFor } from '../goals.ts';
 import type { Registry } from '../registry.ts';
 import type { Releases } from '../releases/releases.ts';
 import { variantDigests } from '../store/models.ts';
-import type { LoadedRollout, StoredMember, StoredRollout } from '../store/rollouts.ts';
+import type { LoadedRollout, StoredRollout } from '../store/rollouts.ts';
 import { recentMs } from '../summary.ts';
 import type { World } from '../world.ts';
 import { agentGoals, agentGoalsBack, agentViewOf, canTake, isOfAgent } from './agent-lane.ts';
 import type { Hearing } from './hearing.ts';
 import { keep } from './keep.ts';
 import { isAdmitted } from './member.ts';
+import { owedBack } from './owed.ts';
 import { type DeviceView, planRollout, type RolloutInput, type RolloutPlan } from './plan.ts';
 import { parseSelector } from './selector.ts';
 import { takenFrom } from './taken.ts';
@@ -67,7 +68,7 @@ function takenOf(
 function groupsOf({ world, all, releases }: Runner): ReadonlyMap<string, readonly Device[]> {
   const standing = all
     .map(({ record }) => record)
-    .filter(({ state }) => !isStopped(state) && state !== 'failed')
+    .filter(({ state, archivedAt }) => !isStopped(state) && state !== 'failed' && !archivedAt)
     .toReversed();
   const lanes = [standing.filter(isOfAgent), standing.filter((record) => !isOfAgent(record))];
   const groups = lanes.flatMap((lane) => {
@@ -112,19 +113,11 @@ async function catchUp({ world, dispatcher }: Runner): Promise<void> {
 }
 
 /** Nothing will change by looking: it ended, and nobody came since. */
-function isOver(
-  { fleet, now }: World,
-  { record, members }: LoadedRollout,
-  wanted: readonly Device[],
-): boolean {
+function isOver({ fleet, now }: World, rollout: LoadedRollout, wanted: readonly Device[]): boolean {
+  const { record, members } = rollout;
+  if (record.archivedAt) return true;
   if (isStopped(record.state)) {
-    const governor = (name: string) => {
-      const device = fleet.get(name);
-      return isOfAgent(record) ? device?.release?.rollout : device?.rollout;
-    };
-    const isDone = ({ device, state, ranSame }: StoredMember) =>
-      state === 'reverted' || ranSame || governor(device) !== record.id;
-    return !record.reverting || [...members.values()].every(isDone);
+    return !record.reverting || owedBack(rollout, (name) => fleet.get(name)).length === 0;
   }
   const isIn = ({ device, online }: Device) => {
     const member = members.get(device);

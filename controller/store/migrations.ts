@@ -265,6 +265,12 @@ const steps: Readonly<Record<string, Step>> = {
     },
   },
   '0015-device-log': { up: keepLog },
+  '0016-removed-numbers': {
+    async up(db: Kysely<unknown>) {
+      await sql`create table removed_numbers (kind text not null, name text not null,
+        number integer not null, primary key (kind, name))`.execute(db);
+    },
+  },
 };
 
 /** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */

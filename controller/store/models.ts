@@ -4,6 +4,7 @@ import { Outcome } from '../../shared/evaluate/outcome.ts';
 import { encodeJson } from '../../shared/json.ts';
 import { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
 import { type Database, decodeStored } from './database.ts';
+import { highestRemoved } from './removal.ts';
 
 export async function findModel(
   db: Database,
@@ -33,8 +34,14 @@ export async function findContent(
   return row ? decodeStored(ModelRecord, row.record) : null;
 }
 
+/** The highest version of a model that is in the lists; null where there is none. */
+export async function newestListed(db: Database, name: string): Promise<number | null> {
+  const listed = (await listModels(db, name)).find(({ archivedAt }) => !archivedAt);
+  return listed?.version ?? null;
+}
+
 /** The highest version of a model; null where there is none. */
-export async function newestVersion(db: Database, name: string): Promise<number | null> {
+async function newestVersion(db: Database, name: string): Promise<number | null> {
   const row = await db
     .selectFrom('models')
     .select((eb) => eb.fn.max('version').as('version'))
@@ -71,7 +78,8 @@ export async function insertModel(
   return await db.transaction().execute(async (tx) => {
     const known = await findContent(tx, record.name, content);
     if (known) return known;
-    const version = ((await newestVersion(tx, record.name)) ?? 0) + 1;
+    const removed = await highestRemoved(tx, { kind: 'model', name: record.name });
+    const version = Math.max((await newestVersion(tx, record.name)) ?? 0, removed) + 1;
     const numbered = { ...record, version };
     await tx
       .insertInto('models')
@@ -101,6 +109,16 @@ export async function findOutcome(
     .where('version', '=', version)
     .executeTakeFirst();
   return row?.outcome == null ? null : decodeStored(Outcome, row.outcome);
+}
+
+/** What is said of it; what was measured stays. */
+export async function setRecord(db: Database, record: ModelRecord): Promise<void> {
+  await db
+    .updateTable('models')
+    .set({ record: encodeJson(record) })
+    .where('name', '=', record.name)
+    .where('version', '=', record.version)
+    .execute();
 }
 
 export async function updateModel(

@@ -117,6 +117,13 @@ export interface Tables {
     code: string;
     message: string;
   };
+  /** The highest numbers that were given out and removed: they are not given out again. */
+  removed_numbers: {
+    kind: 'model' | 'release';
+    /** Of the model; '' for releases. */
+    name: string;
+    number: number;
+  };
   models: {
     name: string;
     version: number;

@@ -3,6 +3,7 @@
  * ends the controller each time is not begun for ever.
  */
 import { FettleError } from '../../shared/errors.ts';
+import type { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
 import type { Database } from '../store/database.ts';
 
 export interface Starts {
@@ -13,6 +14,15 @@ export interface Starts {
 }
 
 const startsMax = 3;
+
+export function measuringJob({ name, version }: Pick<ModelRecord, 'name' | 'version'>): string {
+  return `measuring ${name} ${version}`;
+}
+
+/** Recipes that differ may share a name. */
+export function buildingJob({ id, recipeName: name, model, version }: VariantRecord): string {
+  return `building ${name} of ${model} ${version} (${id.slice(7, 19)})`;
+}
 
 export function createStarts(db: Database): Starts {
   return {

@@ -98,6 +98,8 @@ export const ModelRecord = v.looseObject({
   /** What the package lacks and what follows from it, one sentence each. */
   notes: v.array(Text),
   createdAt: Instant,
+  /** Since when it is out of the lists; it is not rolled out. */
+  archivedAt: v.optional(v.nullable(Instant)),
 });
 export type ModelRecord = v.InferOutput<typeof ModelRecord>;
 
@@ -213,4 +215,6 @@ export interface LiveEvents {
   model: ModelRecord;
   variant: VariantRecord;
   rollout: RolloutRecord;
+  /** It was removed. */
+  gone: { readonly kind: 'model' | 'rollout'; readonly key: string };
 }

@@ -19,6 +19,8 @@ export const ReleaseRecord = v.looseObject({
   version: v.string(),
   bundles: v.array(BundleRecord),
   createdAt: Instant,
+  /** Since when it is out of the lists; it is not rolled out. */
+  archivedAt: v.optional(v.nullable(Instant)),
 });
 export type ReleaseRecord = v.InferOutput<typeof ReleaseRecord>;
 

@@ -222,6 +222,8 @@ export const RolloutRecord = v.looseObject({
   outlook: v.optional(v.array(WaveOutlook), []),
   createdAt: Instant,
   endedAt: v.nullable(Instant),
+  /** Since when it is out of the lists; it gives nothing to anybody. */
+  archivedAt: v.optional(v.nullable(Instant)),
   /** W3C trace context of who started it, or did something to it since. */
   traceparent: v.optional(v.nullable(v.string()), null),
 });

@@ -152,6 +152,9 @@ function applyEvent(store: Store, { name, data }: SseEvent): void {
     case 'log':
       store.apply(name, JSON.parse(data));
       break;
+    case 'gone':
+      store.apply(name, JSON.parse(data));
+      break;
     case 'model':
       store.apply(name, JSON.parse(data));
       break;

@@ -75,7 +75,8 @@ export function createStore(schedule: Schedule): Store {
       bell.ring('logs');
     },
     model(document) {
-      models.set(modelKey(document), document);
+      if (document.archivedAt) models.delete(modelKey(document));
+      else models.set(modelKey(document), document);
       bell.ring('models');
     },
     variant(document) {
@@ -83,8 +84,13 @@ export function createStore(schedule: Schedule): Store {
       bell.ring('variants');
     },
     rollout(document) {
-      rollouts.set(document.id, document);
+      if (document.archivedAt) rollouts.delete(document.id);
+      else rollouts.set(document.id, document);
       bell.ring('rollouts');
+    },
+    gone({ kind, key }) {
+      (kind === 'model' ? models : rollouts).delete(key);
+      bell.ring(kind === 'model' ? 'models' : 'rollouts');
     },
   };
   return {

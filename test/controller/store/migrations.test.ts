@@ -19,7 +19,7 @@ const earlier = `
   alter table devices drop column key_hash; alter table devices drop column device_labels;
   alter table devices drop column token_labels; drop table removed;
   alter table enrolment_tokens drop column replaces; drop table comparisons;
-  drop table starts;
+  drop table starts; drop table removed_numbers;
   drop index deliveries_by_subject; alter table deliveries drop column subject;
   alter table deliveries drop column attempts; alter table deliveries drop column next_ms;
   alter table deliveries drop column refused;
