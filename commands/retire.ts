@@ -5,12 +5,13 @@ import { formatBytes } from '../shared/terminal/units.ts';
 import { clientOptions, connect } from './client.ts';
 import type { Command, CommandContext } from './command.ts';
 
-const kinds = {
+export type Kind = 'model' | 'rollout' | 'release';
+
+const kinds: Readonly<Record<Kind, { path: string; args: readonly string[] }>> = {
   model: { path: 'models', args: ['NAME', '[VERSION]'] },
   rollout: { path: 'rollouts', args: ['ROLLOUT'] },
   release: { path: 'releases', args: ['RELEASE'] },
-} as const;
-export type Kind = keyof typeof kinds;
+};
 
 /** Without a version it is all of the model. */
 export function removing(kind: Kind): Command {

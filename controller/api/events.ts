@@ -18,7 +18,7 @@ export function addEventRoutes(api: Api, live: Live): void {
     url: '/api/v1/events',
     schema: {
       summary:
-        'Server-sent events device, reading, log, model, variant, rollout, gone: arrays of documents',
+        'Server-sent events device, reading, log, model, variant, rollout, gone: each an array',
       tags: ['events'],
       security: [{ token: [] }],
     },

@@ -8,59 +8,89 @@ import type { World } from '../world.ts';
 import { ModelPath } from './models.ts';
 import { type Api, addRoute } from './route.ts';
 
-const ReleasePath = v.object({
-  release: v.pipe(v.string(), v.regex(/^\d{1,9}$/, 'expected a number'), v.transform(Number)),
-});
-
-interface Resource<P extends v.GenericSchema> {
+interface Resource {
   readonly url: string;
   readonly tag: string;
   readonly what: string;
-  readonly params: P;
-  readonly named: (params: v.InferOutput<P>) => Named;
+  /** The path as what it names. */
+  readonly params: v.GenericSchema<unknown, Named>;
 }
+
+const ReleaseNumber = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,9}$/, 'expected a number'),
+  v.transform(Number),
+);
+
+const resources: readonly Resource[] = [
+  {
+    url: '/api/v1/models/:name',
+    tag: 'models',
+    what: 'every version of a model',
+    params: v.pipe(
+      v.object({ name: Name }),
+      v.transform(({ name }): Named => ({ kind: 'model', name })),
+    ),
+  },
+  {
+    url: '/api/v1/models/:name/:version',
+    tag: 'models',
+    what: 'a version of a model',
+    params: v.pipe(
+      ModelPath,
+      v.transform((path): Named => ({ kind: 'model', ...path })),
+    ),
+  },
+  {
+    url: '/api/v1/rollouts/:id',
+    tag: 'rollouts',
+    what: 'a rollout',
+    params: v.pipe(
+      v.object({ id: v.string() }),
+      v.transform(({ id }): Named => ({ kind: 'rollout', id })),
+    ),
+  },
+  {
+    url: '/api/v1/releases/:release',
+    tag: 'releases',
+    what: 'a release of the agent',
+    params: v.pipe(
+      v.object({ release: ReleaseNumber }),
+      v.transform(({ release }): Named => ({ kind: 'release', release })),
+    ),
+  },
+];
 
 export function addRemovalRoutes(api: Api, world: World, doors: RemovalDoors): void {
   const removal = createRemoval(world, doors);
-  addResource(api, removal, {
-    ...{ url: '/api/v1/models/:name', tag: 'models', what: 'every version of a model' },
-    params: v.object({ name: Name }),
-    named: ({ name }) => ({ kind: 'model', name }),
-  });
-  addResource(api, removal, {
-    ...{ url: '/api/v1/models/:name/:version', tag: 'models', what: 'a version of a model' },
-    params: ModelPath,
-    named: ({ name, version }) => ({ kind: 'model', name, version }),
-  });
-  addResource(api, removal, {
-    ...{ url: '/api/v1/rollouts/:id', tag: 'rollouts', what: 'a rollout' },
-    params: v.object({ id: v.string() }),
-    named: ({ id }) => ({ kind: 'rollout', id }),
-  });
-  addResource(api, removal, {
-    ...{ url: '/api/v1/releases/:release', tag: 'releases', what: 'a release of the agent' },
-    params: ReleasePath,
-    named: ({ release }) => ({ kind: 'release', release }),
-  });
+  for (const resource of resources) {
+    addRemoving(api, removal, resource);
+    addArchiving(api, removal, resource);
+  }
 }
 
-function addResource<P extends v.GenericSchema>(
-  api: Api,
-  removal: Removal,
-  { url, tag, what, params, named }: Resource<P>,
-): void {
-  addRoute<P>(api, {
-    ...{ method: 'GET', url: `${url}/removal`, tag, access: 'viewer', params },
+function addRemoving(api: Api, removal: Removal, { url, tag, what, params }: Resource): void {
+  addRoute(api, {
+    method: 'GET',
+    url: `${url}/removal`,
     summary: `What would go with ${what}, and who needs it`,
+    tag,
+    access: 'viewer',
+    params,
     answers: { 200: RemovalPlan },
-    handle: ({ params: path }) => removal.plan(named(path)),
+    handle: (call) => removal.plan(call.params),
   });
-  addRoute<P>(api, {
-    ...{ method: 'DELETE', url, tag, access: 'admin', params },
+  addRoute(api, {
+    method: 'DELETE',
+    url,
     summary: `Removes ${what} with its files; nothing may need it, and the error names what does`,
+    tag,
+    access: 'admin',
+    params,
     answers: { 200: Removed },
-    async handle({ params: path, principal, request }) {
-      const removed = await removal.remove(named(path));
+    async handle(call) {
+      const { principal, request } = call;
+      const removed = await removal.remove(call.params);
       // The request is in the log already; this says what went.
       if (principal && principal.role !== 'device') {
         const action = `REMOVED ${request.url}`;
@@ -69,12 +99,23 @@ function addResource<P extends v.GenericSchema>(
       return removed;
     },
   });
-  const archiving = { archive: `Takes ${what} out of the lists`, restore: `Takes ${what} back` };
-  for (const [action, summary] of Object.entries(archiving)) {
-    addRoute<P>(api, {
-      ...{ method: 'POST', url: `${url}/${action}`, tag, access: 'operator', params, summary },
+}
+
+function addArchiving(api: Api, removal: Removal, { url, tag, what, params }: Resource): void {
+  const summaries = {
+    archive: `Takes ${what} out of the lists; nothing may need it, and the error names what does`,
+    restore: `Takes ${what} back into the lists`,
+  };
+  for (const [action, summary] of Object.entries(summaries)) {
+    addRoute(api, {
+      method: 'POST',
+      url: `${url}/${action}`,
+      summary,
+      tag,
+      access: 'operator',
+      params,
       answers: { 200: Archived },
-      handle: ({ params: path }) => removal.archive(named(path), action === 'archive'),
+      handle: (call) => removal.archive(call.params, action === 'archive'),
     });
   }
 }

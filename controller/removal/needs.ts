@@ -61,7 +61,7 @@ export function needsOfRollout(rollout: LoadedRollout, devices: Known['devices']
   return byDevices(devices, waits, [`has ${verb}`, `have ${verb}`]);
 }
 
-/** What a rollout may yet give: to further devices, and back to those that have their goal of it. */
+/** What a rollout may yet give: to further devices, and back to those that have its goal. */
 export interface Gifts {
   readonly to: readonly Version[];
   readonly back: readonly Version[];
@@ -89,7 +89,7 @@ const gives = {
 } as const satisfies Record<RolloutState, { to: boolean; back: boolean }>;
 
 function beforeOf({ previous, previousRelease }: StoredMember): Version[] {
-  const { model } = previous ?? {};
+  const model = previous?.model;
   return [
     ...(model ? [{ name: model.name, version: model.version }] : []),
     ...(previousRelease === null ? [] : [{ name: agentModel, version: previousRelease }]),

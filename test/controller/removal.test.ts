@@ -50,7 +50,11 @@ test('what a device or a rollout needs stays, and the error names who needs it',
   const second = await rollOut(2);
   await t.throwsAsync(remove('models/tiny/2'), {
     code: 'NEEDED',
-    message: `tiny 2 is needed: pi-1 serves it; pi-1 is to run it; rollout ${second} (succeeded) rolls it out`,
+    message: [
+      'tiny 2 is needed: pi-1 serves it',
+      'pi-1 is to run it',
+      `rollout ${second} (succeeded) rolls it out`,
+    ].join('; '),
   });
   const { needs } = await plan('models/tiny/1');
   t.deepEqual(needs, [
