@@ -92,17 +92,17 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     load: () => import('./models.ts'),
   },
   'model archive': {
-    help: 'Takes a version, or all of a model out of the lists; nothing may need it',
+    help: 'Takes a version or a whole model out of the lists; nothing may need it',
     example: 'fettle model archive digits 3',
     load: () => import('./model/archive.ts'),
   },
   'model restore': {
-    help: 'Takes a version, or all of a model back into the lists',
+    help: 'Takes a version or a whole model back into the lists',
     example: 'fettle model restore digits 3',
     load: () => import('./model/restore.ts'),
   },
   'model remove': {
-    help: 'Removes a version, or all of a model with its variants and files; nothing may need it',
+    help: 'Removes a version or a whole model with its variants and files; nothing may need it',
     example: 'fettle model remove digits 3',
     load: () => import('./model/remove.ts'),
   },

@@ -1,7 +1,7 @@
 /** Models, versions and rollouts that go: not while something needs them. */
 import test from 'ava';
 import * as v from 'valibot';
-import { ModelRecord } from '../../shared/protocol/api.ts';
+import { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
 import { Archived, RemovalPlan, Removed } from '../../shared/protocol/removal.ts';
 import { RolloutRecord } from '../../shared/protocol/rollouts.ts';
 import { startTestController, type TestController } from '../support/controller.ts';
@@ -10,7 +10,11 @@ import { fettle, temporaryFolder } from '../support/fettle.ts';
 import { pushTiny } from '../support/push.ts';
 import { until } from '../support/until.ts';
 
+/** A machine that is busy builds variants slowly. */
+const patience = { timeoutMs: 240_000 };
+
 const Models = v.object({ items: v.array(ModelRecord) });
+const Variants = v.object({ items: v.array(VariantRecord) });
 const Rollouts = v.object({ items: v.array(RolloutRecord) });
 const Audit = v.object({ items: v.array(v.looseObject({ action: v.string() })) });
 
@@ -18,10 +22,8 @@ function doorsOf({ client }: TestController) {
   return {
     remove: (path: string) => client.call(Removed, `/api/v1/${path}`, { method: 'DELETE' }),
     plan: (path: string) => client.call(RemovalPlan, `/api/v1/${path}/removal`),
-    archive: (path: string) =>
-      client.call(Archived, `/api/v1/${path}/archive`, { method: 'POST' }),
-    restore: (path: string) =>
-      client.call(Archived, `/api/v1/${path}/restore`, { method: 'POST' }),
+    archive: (path: string) => client.call(Archived, `/api/v1/${path}/archive`, { method: 'POST' }),
+    restore: (path: string) => client.call(Archived, `/api/v1/${path}/restore`, { method: 'POST' }),
     async versions(query = '') {
       const { items } = await client.call(Models, `/api/v1/models${query}`);
       return items.map(({ version }) => version);
@@ -29,10 +31,25 @@ function doorsOf({ client }: TestController) {
     async rollOut(version: number) {
       const body = { model: 'tiny', version, soakSeconds: 0, watchSeconds: 0, force: true };
       const { id } = await client.call(RolloutRecord, '/api/v1/rollouts', { method: 'POST', body });
-      await until(`rollout of ${version}`, async () => {
-        const { state } = await client.call(RolloutRecord, `/api/v1/rollouts/${id}`);
-        return state === 'succeeded';
-      });
+      await until(
+        `rollout of ${version}`,
+        async () => {
+          const { state } = await client.call(RolloutRecord, `/api/v1/rollouts/${id}`);
+          return state === 'succeeded';
+        },
+        patience,
+      );
+      // Variants are built ahead of the devices that ask for them.
+      const path = `/api/v1/models/tiny/${version}/variants`;
+      await until(
+        `variants of ${version}`,
+        async () => {
+          const { items } = await client.call(Variants, path);
+          const open = items.filter(({ state }) => state === 'queued' || state === 'building');
+          return items.length > 0 && open.length === 0;
+        },
+        patience,
+      );
       return id;
     },
   };
