@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../support/fettle.ts';
 
 /** The two tables as they were before windows had an order, and no word of the steps since. */
 const earlier = `
-  drop table windows; drop table rolled; drop table spools; drop table comparisons;
+  drop table windows; drop table rolled; drop table spools;
   create table windows (
     device text not null, spool text not null, seq bigint not null, start_ms bigint not null,
     document text not null, rolled integer not null default 0, primary key (device, spool, seq));
@@ -24,6 +24,9 @@ const earlier = `
   alter table deliveries drop column attempts; alter table deliveries drop column next_ms;
   alter table deliveries drop column refused;
   create index deliveries_in_order on deliveries (webhook, seq);
+  drop index events_in_order; drop index events_by_kind;
+  alter table events drop column kind; alter table events drop column last_ms;
+  alter table events drop column times; create index events_by_device on events (device, id);
   delete from kysely_migration where name >= '0009';`;
 
 test('windows keep their order, gaps their numbers, and what is rolled up stays so', async (t) => {
