@@ -12,6 +12,7 @@ import { type Behaviour, type Flaw, flawOn, windowOfServing } from './behaviour.
 export interface SimulatedAgent {
   readonly name: string;
   readonly hardwareClass: string;
+  /** Another one after each time that it was off. */
   readonly device: SimulatedDevice;
   /** The version that answers now; null where none does. */
   version(): number | null;
@@ -19,6 +20,11 @@ export interface SimulatedAgent {
   readonly told: ReadonlySet<number>;
   /** Looks, and does what is due. */
   tick(nowMs: number): Promise<void>;
+  /** Whether it comes no further than to take goals up, as where a download hangs. */
+  stall(stalled: boolean): void;
+  /** Says that it goes, and is gone. */
+  switchOff(): Promise<void>;
+  switchOn(): Promise<void>;
 }
 
 export interface AgentOptions {
@@ -28,11 +34,15 @@ export interface AgentOptions {
   readonly enrolment: EnrolAnswer;
   readonly random: () => number;
   readonly behaviours: ReadonlyMap<number, Behaviour>;
+  /** Nobody asks it anything. */
+  readonly quiet?: boolean;
 }
 
 const tuningMs = 200;
 const crashMs = 300;
 const telemetryMs = 500;
+/** Of one start: the next one numbers its reports above them. */
+const reportsMax = 10_000;
 
 type Model = NonNullable<Desired['model']>;
 
@@ -45,33 +55,67 @@ interface Life {
   previous: Model | null;
   windowMs: number;
   windows: number;
+  starts: number;
 }
 
 export async function startAgent(options: AgentOptions): Promise<SimulatedAgent> {
-  const { name, hardwareClass, enrolment, url } = options;
-  const identity = { url, token: '', name, hardwareClass, behaviour: 'manual' } as const;
-  const device = await connectDevice(identity, enrolment);
+  const { name, hardwareClass } = options;
   const told = new Set<number>();
   const life: Life = {
     ...{ revision: 0, phase: 'resting', sinceMs: 0, model: null, previous: null },
-    ...{ servesSinceMs: 0, windowMs: 0, windows: 0 },
+    ...{ servesSinceMs: 0, windowMs: 0, windows: 0, starts: 0 },
   };
-  const self = { device, life, told, options };
+  const device = await connect(options, life);
+  const self: Self = { device, life, told, options, on: true, stalled: false };
+  let work: Promise<void> = Promise.resolve();
   return {
-    ...{ name, hardwareClass, device, told },
+    ...{ name, hardwareClass, told },
+    get device() {
+      return self.device;
+    },
     version: () => life.model?.version ?? null,
-    async tick(nowMs) {
-      await step(self, nowMs);
-      await measure(self, nowMs);
+    tick(nowMs) {
+      work = self.on ? live(self, nowMs) : Promise.resolve();
+      return work;
+    },
+    stall(stalled) {
+      self.stalled = stalled;
+    },
+    async switchOff() {
+      self.on = false;
+      // What it was about to send is said; whether that arrived is the same to one that goes.
+      await work.catch(() => {});
+      const boot = 'one';
+      await self.device.send('presence', { v: 1, device: name, online: false, boot });
+      await self.device.end();
+    },
+    async switchOn() {
+      self.device = await connect(options, life);
+      self.on = true;
     },
   };
 }
 
 interface Self {
-  readonly device: SimulatedDevice;
+  device: SimulatedDevice;
   readonly life: Life;
   readonly told: Set<number>;
   readonly options: AgentOptions;
+  on: boolean;
+  stalled: boolean;
+}
+
+function connect(options: AgentOptions, life: Life): Promise<SimulatedDevice> {
+  const { name, hardwareClass, enrolment, url } = options;
+  const identity = { url, token: '', name, hardwareClass, behaviour: 'manual' } as const;
+  const seq = reportsMax * life.starts;
+  life.starts += 1;
+  return connectDevice({ ...identity, seq }, enrolment);
+}
+
+async function live(self: Self, nowMs: number): Promise<void> {
+  await step(self, nowMs);
+  await measure(self, nowMs);
 }
 
 async function step(self: Self, nowMs: number): Promise<void> {
@@ -85,12 +129,13 @@ async function step(self: Self, nowMs: number): Promise<void> {
   }
   const { model } = goal;
   const forMs = nowMs - life.sinceMs;
+  if (self.stalled) return;
   if (life.phase === 'tuning' && forMs >= tuningMs) await tuned(self, goal, nowMs);
   if (life.phase !== 'soaking' || !model) return;
   if (flawOf(self, model) === 'crashing' && forMs >= crashMs) return await crash(self, nowMs);
   if (forMs < goal.soakSeconds * 1000) return;
   life.phase = 'resting';
-  await device.report('serving', serves(model));
+  await device.report('serving', servesNow(self));
 }
 
 async function tuned(self: Self, goal: Desired, nowMs: number): Promise<void> {
@@ -114,7 +159,19 @@ async function tuned(self: Self, goal: Desired, nowMs: number): Promise<void> {
   const previous = life.model;
   Object.assign(life, { phase: 'soaking', sinceMs: nowMs, previous });
   Object.assign(life, { model, servesSinceMs: nowMs });
-  await device.report('proving', serves(model));
+  await device.report('proving', servesNow(self));
+}
+
+/** What it serves, and how far that answered golden inputs as the one before it did. */
+function servesNow(self: Self): Pick<Reported, 'serving'> {
+  const { model, previous } = self.life;
+  const { serving } = serves(model);
+  if (!serving || !model || !previous) return { serving };
+  const same = flawOf(self, model) !== 'other answers';
+  const against = { version: previous.version, recipeName: recipeName(sourceRecipe) };
+  const found = same ? { agreement: 1, sqnrDb: 200 } : { agreement: 0, sqnrDb: 0 };
+  const onGolden = { ...against, ...found, samples: 16 };
+  return { serving: { ...serving, onGolden } };
 }
 
 /** The server goes down twice; what served before takes over again. */
@@ -132,6 +189,7 @@ async function measure({ device, life, options }: Self, nowMs: number): Promise<
   const window = windowOfServing({
     ...{ seq: life.windows, model: model.name, version: model.version },
     ...{ hardwareClass: options.hardwareClass, random: options.random },
+    quiet: options.quiet === true,
     flaw: flawOn(options.behaviours.get(model.version), options.hardwareClass),
     seconds: (nowMs - life.servesSinceMs) / 1000,
   });

@@ -2,7 +2,15 @@
 import { emptyHistogram, record } from '../../../shared/histogram.ts';
 import type { Window } from '../../../shared/protocol/messages.ts';
 
-export const flaws = ['slower', 'wrong', 'crashing', 'leaking', 'failing', 'too big'] as const;
+export const flaws = [
+  'slower',
+  'wrong',
+  'crashing',
+  'leaking',
+  'failing',
+  'too big',
+  'other answers',
+] as const;
 export type Flaw = (typeof flaws)[number];
 
 /** A version that is good has no flaw; one may be bad on one hardware class only. */
@@ -19,6 +27,7 @@ export const causes: Readonly<Record<Flaw, RegExp>> = {
   leaking: /memory .* × its baseline, at most/,
   failing: /% of \d+ requests fail/,
   'too big': /failed, the limit is \d+; .*no variant fits/i,
+  'other answers': /agreement with the variant before on golden inputs 0,/,
 };
 
 /** Median milliseconds of a request, by hardware class. */
@@ -34,7 +43,7 @@ export function flawOn(behaviour: Behaviour | undefined, hardwareClass: string):
   return onlyClass === hardwareClass ? flaw : null;
 }
 
-const requests = 20;
+const requestsUsual = 20;
 
 interface Serving {
   readonly seq: number;
@@ -45,11 +54,14 @@ interface Serving {
   /** How long it has served this. */
   readonly seconds: number;
   readonly random: () => number;
+  /** Nobody asks it anything. */
+  readonly quiet: boolean;
 }
 
 /** Half a second in the life of a device, the requests spread as latencies are. */
 export function windowOfServing(serving: Serving): Window {
-  const { seq, model, version, hardwareClass, flaw, seconds, random } = serving;
+  const { seq, model, version, hardwareClass, flaw, seconds, random, quiet } = serving;
+  const requests = quiet ? 0 : requestsUsual;
   const median = (hardware[hardwareClass] ?? 10) * (flaw === 'slower' ? 3 : 1);
   const latencyMs = emptyHistogram();
   for (let request = 0; request < requests; request += 1) {

@@ -7,75 +7,114 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as v from 'valibot';
 import { freePort } from '../../../commands/up/ports.ts';
 import { createHttpClient, type HttpClient } from '../../../shared/http-client.ts';
+import type { EnrolAnswer } from '../../../shared/protocol/api.ts';
 import { createRandom } from '../../../shared/random.ts';
 import { enrolDevice } from '../device.ts';
-import { startFettle } from '../fettle.ts';
+import { fettle, type Run, startFettle } from '../fettle.ts';
 import { until } from '../until.ts';
 import { type SimulatedAgent, startAgent } from './agent.ts';
 import { type Behaviour, hardware } from './behaviour.ts';
 
 export interface SimulatedFleet {
+  readonly url: string;
   readonly client: HttpClient;
+  readonly folder: string;
+  /** With which its agents have enrolled. */
+  readonly token: string;
   readonly agents: readonly SimulatedAgent[];
+  /** Enrols an agent, unless it is enrolled already, and lets it live. */
+  add(joining: Joining): Promise<SimulatedAgent>;
+  newToken(): Promise<string>;
+  /** A command of the owner, as a process of its own. */
+  run(...words: readonly string[]): Promise<Run>;
   act(rollout: string, action: string): Promise<void>;
   stop(): Promise<void>;
 }
 
+export interface Joining {
+  readonly name: string;
+  readonly hardwareClass: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly quiet?: boolean;
+  readonly enrolment?: EnrolAnswer;
+}
+
 export interface FleetOptions {
   readonly seed: number;
+  /** At most so many enrol. */
   readonly agents: number;
+  /** Empty; for the controller's state and the packages. */
   readonly folder: string;
   readonly behaviours: ReadonlyMap<number, Behaviour>;
 }
 
 const tickMs = 100;
 /** On a machine that does much else. */
-const [startMs, healthMs] = [240_000, 10_000];
+const [startMs, healthMs, commandMs] = [240_000, 10_000, 300_000];
+const Token = v.object({ token: v.string() });
 /** Enrolments under way at once. */
 const lanes = 20;
 
+/** A controller, and nobody else yet. */
 export async function startSimulatedFleet(options: FleetOptions): Promise<SimulatedFleet> {
-  const { url, client, end } = await startController(join(options.folder, 'controller'));
-  const Token = v.object({ token: v.string() });
-  const body = { maxUses: options.agents };
-  const path = '/api/v1/enrolment-tokens';
-  const { token } = await client.call(Token, path, { method: 'POST', body });
-  const classes = Object.keys(hardware);
-  const agents: SimulatedAgent[] = [];
-  const start = async (index: number) => {
-    const hardwareClass = classes[index % classes.length] ?? 'x64-avx2';
-    const name = `${hardwareClass}-${String(index).padStart(3, '0')}`;
-    const enrolment = await enrolDevice({ url, token, name });
-    const random = createRandom(options.seed * 1000 + index);
-    const { behaviours } = options;
-    agents.push(await startAgent({ url, name, hardwareClass, enrolment, random, behaviours }));
+  const { seed, behaviours, folder } = options;
+  const { url, client, adminToken, end } = await startController(join(folder, 'controller'));
+  const newToken = async (maxUses = 1) => {
+    const asked = { method: 'POST', body: { maxUses } } as const;
+    return (await client.call(Token, '/api/v1/enrolment-tokens', asked)).token;
   };
-  const indices = Array.from({ length: options.agents }, (_, index) => index);
-  for (let at = 0; at < indices.length; at += lanes) {
-    await Promise.all(indices.slice(at, at + lanes).map(start));
-  }
+  const token = await newToken(options.agents);
+  const agents: SimulatedAgent[] = [];
   const stopped = new AbortController();
-  const running = ticking(agents, stopped.signal);
+  let joined = 0;
   return {
-    client,
-    agents,
+    ...{ url, client, folder, token, agents, newToken: () => newToken() },
+    async add({ name, hardwareClass, labels = {}, quiet = false, enrolment }) {
+      const random = createRandom(seed * 1000 + joined);
+      joined += 1;
+      const known = enrolment ?? (await enrolDevice({ url, token, name, labels }));
+      const given = { url, name, hardwareClass, random, behaviours, quiet, enrolment: known };
+      const agent = await startAgent(given);
+      agents.push(agent);
+      ticking(agent, stopped.signal);
+      return agent;
+    },
+    run(...words) {
+      const whom = ['--controller', url, '--token', adminToken];
+      return fettle([...words, ...whom], { home: folder, timeoutMs: commandMs });
+    },
     async act(rollout, action) {
       await client.call(v.unknown(), `/api/v1/rollouts/${rollout}/${action}`, { method: 'POST' });
     },
     async stop() {
       stopped.abort();
-      await running;
       await Promise.all(agents.map(({ device }) => device.end()));
       await end();
     },
   };
 }
 
-async function ticking(agents: readonly SimulatedAgent[], signal: AbortSignal): Promise<void> {
+/** As many agents as it may have, of each hardware class in turn. */
+export async function fill(fleet: SimulatedFleet, count: number): Promise<void> {
+  const joining = Array.from({ length: count }, (_, index) => {
+    const hardwareClass = classAt(index);
+    return { name: `${hardwareClass}-${String(index).padStart(3, '0')}`, hardwareClass };
+  });
+  for (let at = 0; at < joining.length; at += lanes) {
+    await Promise.all(joining.slice(at, at + lanes).map((one) => fleet.add(one)));
+  }
+}
+
+export function classAt(index: number): string {
+  const classes = Object.keys(hardware);
+  return classes[index % classes.length] ?? 'x64-avx2';
+}
+
+/** Each by itself: one that is cut off waits in the middle of a word. */
+async function ticking(agent: SimulatedAgent, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const nowMs = performance.now();
     // What can't be sent now is sent again by the next tick or is no longer true then.
-    await Promise.all(agents.map((agent) => agent.tick(nowMs).catch(() => {})));
+    await agent.tick(performance.now()).catch(() => {});
     await pause(tickMs, undefined, { signal }).catch(() => {});
   }
 }
@@ -95,7 +134,8 @@ async function startController(folder: string) {
   });
   child.stderr?.pipe(process.stderr);
   const path = join(folder, 'secrets', 'admin-token');
-  const client = () => createHttpClient({ url, token: readFileSync(path, 'utf8').trim() });
+  const adminToken = () => readFileSync(path, 'utf8').trim();
+  const client = () => createHttpClient({ url, token: adminToken() });
   await until(
     'the controller',
     async () => {
@@ -115,5 +155,5 @@ async function startController(folder: string) {
     child.kill('SIGTERM');
     await once(child, 'exit');
   };
-  return { url, client: client(), end };
+  return { url, client: client(), adminToken: adminToken(), end };
 }

@@ -8,12 +8,14 @@
  * flaw, and what is expected does not depend on time.
  */
 import { join } from 'node:path';
+import { exitTable } from '../../../commands/exit-codes.ts';
 import { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { push } from '../push.ts';
 import { writeTinyPackage } from '../tiny-package.ts';
 import { until } from '../until.ts';
 import { type Behaviour, causes, type Flaw, hardware } from './behaviour.ts';
-import { type SimulatedFleet, startSimulatedFleet } from './fleet.ts';
+import { fill, type SimulatedFleet, startSimulatedFleet } from './fleet.ts';
+import type { Row } from './table.ts';
 
 export interface FleetRun {
   readonly seed: number;
@@ -30,6 +32,8 @@ export interface Story {
   readonly record: RolloutRecord;
   /** Devices that were ever told to run it. */
   readonly reached: number;
+  /** Of the command that shows how it ended. */
+  readonly exitCode: number | null;
   /** What went otherwise than it must; empty is right. */
   readonly faults: readonly string[];
   readonly seconds: number;
@@ -44,6 +48,7 @@ export async function runFleet(run: FleetRun): Promise<Story[]> {
   const behaviours = new Map<number, Behaviour>([[1, { flaw: null }]]);
   const fleet = await startSimulatedFleet({ ...run, behaviours });
   try {
+    await fill(fleet, run.agents);
     const first = await release(fleet, run.folder, { version: 1 });
     await settled(fleet, first, 'succeeded');
     run.say(`${run.agents} agents serve version 1`);
@@ -83,16 +88,20 @@ async function tell(
   });
   const reached = fleet.agents.filter(({ told }) => told.has(version)).length;
   const seconds = (performance.now() - startedMs) / 1000;
-  const story = { version, behaviour, record, reached, seconds, faults: [] };
+  const { code: exitCode } = await fleet.run('rollout', 'status', record.id, '--watch');
+  const story = { version, behaviour, record, reached, exitCode, seconds, faults: [] };
   const faults = faultsOf(story, fleet);
   // Good devices of this one would have the next version compared with it: all go back.
   if (oneClass) await fleet.act(record.id, 'rollback');
   return { ...story, faults };
 }
 
-function faultsOf({ version, behaviour, record, reached }: Story, fleet: SimulatedFleet): string[] {
+function faultsOf(story: Story, fleet: SimulatedFleet): string[] {
+  const { version, behaviour, record, reached, exitCode } = story;
   const { flaw, onlyClass } = behaviour;
   const faults: string[] = [];
+  const { code } = exitTable[onlyClass === undefined ? 'rolledBack' : 'done'];
+  if (exitCode !== code) faults.push(`exit code ${exitCode}, expected ${code}`);
   if (flaw && !causes[flaw].test(record.reason)) faults.push(`names no cause: ${record.reason}`);
   if (onlyClass === undefined) {
     if (reached > canaries) faults.push(`${reached} devices were told, ${canaries} are canaries`);
@@ -146,9 +155,14 @@ async function settled(
   throw new Error(`rollout ${id} is ${ended.state}, expected ${state}: ${ended.reason}`);
 }
 
-function describe({ behaviour, record, reached, faults, seconds }: Story): string {
+function describe({ behaviour, reached, record }: Story): string {
   const { flaw, onlyClass = 'every class' } = behaviour;
-  const end = faults.length > 0 ? `WRONG: ${faults.join('; ')}` : 'as it must be';
-  const took = `${seconds.toFixed(1)} s`;
-  return `${flaw} on ${onlyClass}: ${reached} devices reached, ${took}, ${end}\n  ${record.reason}`;
+  return `${flaw} on ${onlyClass}: ${reached} devices reached\n  ${record.reason}`;
+}
+
+export function rowOf({ behaviour, record, exitCode, seconds, faults }: Story): Row {
+  const { flaw, onlyClass = 'every class' } = behaviour;
+  const name = `${flaw} on ${onlyClass}`;
+  const { state, members } = record;
+  return { name, devices: members.length, state, exitCode, seconds, faults };
 }
