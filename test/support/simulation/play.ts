@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path';
 import { exitTable } from '../../../commands/exit-codes.ts';
+import { reasonOf } from '../../../shared/errors.ts';
 import { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
 import { push } from '../push.ts';
 import { writeTinyPackage } from '../tiny-package.ts';
@@ -49,6 +50,7 @@ export async function playScenarios(play: Play): Promise<Row[]> {
         return { scenario, stage: { fleet, scene: `s${index}`, version, agents, last } };
       }),
     );
+    play.say(`${fleet.agents.length} agents have enrolled`);
     await serveFirst(fleet);
     play.say(`${fleet.agents.length} agents serve version 1`);
     const rows: Row[] = [];
@@ -108,11 +110,11 @@ async function serveFirst({ client, agents }: SimulatedFleet): Promise<void> {
 
 async function playOne(scenario: Scenario, stage: Stage): Promise<Row> {
   const startedMs = performance.now();
-  const faults: string[] = [...((await scenario.before?.(stage)) ?? [])];
+  const faults: string[] = [...(await tried(stage, scenario.before))];
   const command = ['rollout', 'start', model, '--model-version', String(stage.version)];
   const whom = ['--selector', selectorOf(stage)];
   const waits = stage.fleet.run(...command, ...whom, ...terms, ...scenario.words);
-  faults.push(...((await scenario.during?.(stage)) ?? []));
+  faults.push(...(await tried(stage, scenario.during)));
   const { code: exitCode, stderr } = await waits;
   const record = await rolloutOf(stage);
   const state = record?.state ?? 'refused';
@@ -121,10 +123,15 @@ async function playOne(scenario: Scenario, stage: Stage): Promise<Row> {
   if (state !== scenario.state) faults.push(`${state}, expected ${scenario.state}: ${said}`);
   else if (!scenario.says.test(said)) faults.push(`it says: ${said}`);
   if (exitCode !== expected) faults.push(`exit code ${exitCode}, expected ${expected}`);
-  faults.push(...((await scenario.after?.(stage)) ?? []));
+  faults.push(...(await tried(stage, scenario.after)));
   faults.push(...(await served(scenario, stage)));
   const seconds = (performance.now() - startedMs) / 1000;
   return { name: scenario.name, devices: stage.agents.length, state, exitCode, seconds, faults };
+}
+
+/** What does not come about is a fault of this scenario, and of no other. */
+async function tried(stage: Stage, act: Scenario['before']): Promise<readonly string[]> {
+  return (await act?.(stage).catch((thrown) => [reasonOf(thrown)])) ?? [];
 }
 
 /** Every device that is there serves what it must in the end. */
