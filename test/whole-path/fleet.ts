@@ -27,6 +27,7 @@ const seed = Number(values.seed);
 const folder = mkdtempSync(join(tmpdir(), 'fettle-fleet-'));
 const inFolder = (name: string) => ({ seed, folder: join(folder, name), say: console.log });
 const startedMs = performance.now();
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const stories =
   only === undefined
     ? await runFleet({ ...inFolder('versions'), agents: Number(values.agents), flaws })
@@ -36,7 +37,6 @@ const played = await playScenarios({
   devices: Math.max(2, Number(values.devices)),
   scenarios: scenarios.filter(({ name }) => name.includes(only ?? '')),
 });
-rmSync(folder, { recursive: true, force: true });
 const rows = [...stories.map(rowOf), ...played];
 console.log(`\n${tableOf(rows)}\n`);
 const wrong = rows.filter(({ faults }) => faults.length > 0).length;

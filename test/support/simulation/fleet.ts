@@ -136,6 +136,11 @@ async function startController(folder: string) {
   const path = join(folder, 'secrets', 'admin-token');
   const adminToken = () => readFileSync(path, 'utf8').trim();
   const client = () => createHttpClient({ url, token: adminToken() });
+  const end = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  };
   await until(
     'the controller',
     async () => {
@@ -149,11 +154,9 @@ async function startController(folder: string) {
         );
     },
     { timeoutMs: startMs },
-  );
-  const end = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  };
+  ).catch(async (thrown) => {
+    await end();
+    throw thrown;
+  });
   return { url, client: client(), adminToken: adminToken(), end };
 }
