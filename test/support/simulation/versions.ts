@@ -17,7 +17,3 @@ export const versions = {
 } as const satisfies Record<string, Version>;
 
 export type VersionName = keyof typeof versions;
-
-export function isVersionName(name: string): name is VersionName {
-  return name in versions;
-}
