@@ -1,4 +1,4 @@
-/** A group of agents that one scenario has for itself, and the owner's command that it waits for. */
+/** A group of agents that one scenario has for itself, and what is waited for on it. */
 import * as v from 'valibot';
 import { DeviceDetail } from '../../../shared/protocol/api.ts';
 import { RolloutRecord } from '../../../shared/protocol/rollouts.ts';
