@@ -4,6 +4,7 @@ import type { Quality } from '../protocol/tuning.ts';
 import { buildVariant } from './build.ts';
 import { obstaclesTo } from './obstacles.ts';
 import { timerOf } from './pays.ts';
+import { randomOperators } from './random-operators.ts';
 import { isSource, isWeightOnly, type Recipe, sourceRecipe } from './recipe.ts';
 import { inputsOf } from './source.ts';
 import { calibrationOf, type Made, makeVariant, type Work } from './work.ts';
@@ -20,7 +21,9 @@ export async function takeIfWorth(work: Work, found: Found): Promise<Found> {
   const saves = savesBytesOnly(found.recipe) ? bytes < source.bytes.length : true;
   if (!saves || bytes > source.bytes.length) {
     const what = savesBytesOnly(found.recipe) ? 'Narrow weights' : 'The variant';
+    const random = randomOperators(source.model);
     const notes = [
+      ...(random === null ? [] : [random]),
       ...obstaclesTo(work.canonical.model, request.recipe).notes,
       `${what} would take ${bytes} bytes and the source has ${source.bytes.length}: ` +
         'it is left as it is.',

@@ -73,7 +73,7 @@ const model = 'model.onnx';
 const refused: [string, unknown, RegExp][] = [
   ['no JSON', '{ name: ', /fettle\.json: not JSON: /],
   ['a name with a path', { name: '../x', model }, /name: expected a name of lower-case letters/],
-  ['no model', { name: 'm' }, /fettle\.json: model: .*"model"/],
+  ['no model', { name: 'm' }, /fettle\.json: model: expected a text, got nothing/],
   ['a missing model', { name: 'm', model: 'no.onnx' }, /model no\.onnx: no such file/],
   [
     'a missing data set',
@@ -84,7 +84,7 @@ const refused: [string, unknown, RegExp][] = [
   [
     'an unknown metric',
     { name: 'm', model, quality: { metric: 'map', maxDrop: 0.1 } },
-    /quality\.metric: .*"map"/,
+    /quality\.metric: expected one of .*, got map/,
   ],
   [
     'one file for calibration and evaluation',
