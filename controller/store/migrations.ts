@@ -273,8 +273,11 @@ const steps: Readonly<Record<string, Step>> = {
   },
 };
 
-/** Brings a database of any earlier shape to the newest one; what fails is thrown as it came. */
-export async function migrate(db: Kysely<Tables>, dialect: Dialect): Promise<void> {
+/**
+ * Brings a database of any earlier shape to the newest one, or to that of one step; what fails is
+ * thrown as it came.
+ */
+export async function migrate(db: Kysely<Tables>, dialect: Dialect, last?: string): Promise<void> {
   const migrations = Object.fromEntries(
     Object.entries(steps).map(([name, step]): [string, Migration] => [
       name,
@@ -282,6 +285,7 @@ export async function migrate(db: Kysely<Tables>, dialect: Dialect): Promise<voi
     ]),
   );
   const provider: MigrationProvider = { getMigrations: async () => migrations };
-  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  const migrator = new Migrator({ db, provider });
+  const { error } = await (last ? migrator.migrateTo(last) : migrator.migrateToLatest());
   if (error) throw error;
 }
