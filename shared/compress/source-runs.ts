@@ -19,19 +19,35 @@ export interface SourceRuns {
  * Throws `MODEL_UNRUNNABLE` where the runtime does not open it or the samples fail.
  */
 export async function sourceRuns(
-  { bytes, model }: Source,
+  source: Source,
   { modelPath, calibrationPath, manifest }: FileRequest,
 ): Promise<SourceRuns | string> {
+  const { bytes } = source;
   const session = await openSession(bytes, { threads: 1, spinning: false, name: modelPath });
   try {
-    if (calibrationPath === null) return await onMadeInputs(session);
-    const inputs = inputsOf(model);
-    const dataSet = await openDataSet(calibrationPath, { inputs, preparation: manifest?.inputs });
-    const samples: Tensors[] = [];
-    for await (const { feeds } of batches(dataSet, { limit: samplesMax })) samples.push(feeds);
-    return { samples, results: await runEach(session, samples) };
+    const given = calibrationPath && (await samplesOf(source, calibrationPath, manifest));
+    if (!given) return await onMadeInputs(session);
+    return { samples: given, results: await runEach(session, given) };
   } finally {
     await session.release();
+  }
+}
+
+/** null where the data does not fit: a recipe that needs it says so, the others do without. */
+async function samplesOf(
+  { model }: Source,
+  path: string,
+  manifest: FileRequest['manifest'],
+): Promise<readonly Tensors[] | null> {
+  try {
+    const inputs = inputsOf(model);
+    const dataSet = await openDataSet(path, { inputs, preparation: manifest?.inputs });
+    const samples: Tensors[] = [];
+    for await (const { feeds } of batches(dataSet, { limit: samplesMax })) samples.push(feeds);
+    return samples;
+  } catch (thrown) {
+    if (thrown instanceof FettleError && thrown.code === 'DATA_MISMATCH') return null;
+    throw thrown;
   }
 }
 

