@@ -27,6 +27,8 @@ const half = /No layer can .* its weights are no float constant/;
 const filled = /No layer can .* no layer has constant weights/;
 const calibrated = /Calibrated with \d+ sample/;
 const unpacked = /unpacked to float when the model is loaded: that saves bytes only/;
+/** Its state has the batch on the second axis. */
+const otherAxis = /DATA_MISMATCH .* array state/;
 const packed = /compute with packed weights: that saves bytes and memory/;
 
 const float: Said = { at8: noData, at8WithData: calibrated, at4: unpacked, at4WithData: unpacked };
@@ -40,7 +42,11 @@ const table: Readonly<Record<string, Said>> = {
   'light-squeezenet': all(filled),
   'zoo/attention-series/model.onnx': { ...float, at4: packed, at4WithData: packed },
   'zoo/boosted-trees/model.onnx': all(filled),
-  'zoo/silero-vad-v5-16k/model.onnx': { ...float, at8WithData: /DATA_MISMATCH .* array state/ },
+  'zoo/silero-vad-v5-16k/model.onnx': {
+    ...float,
+    at8WithData: otherAxis,
+    at4WithData: otherAxis,
+  },
   'zoo/wake-word/model.onnx': { ...float, at4: packed, at4WithData: packed },
   'magika-v3_3': { ...float, at4: packed, at4WithData: packed },
   'iris-mlp': { ...float, at4: packed, at4WithData: packed },
