@@ -5,7 +5,25 @@
  * lie outside.
  */
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/** By then an agent is connected and profiled. */
+const settledMs = 10_000;
+
+/**
+ * What the start allocated is garbage, and an idle process allocates too little for V8 to collect
+ * it: one collection gives back 5 MiB (Node 24.21, measured).
+ */
+export function collectAfterStart(): void {
+  const collect = () => {
+    setFlagsFromString('--expose-gc');
+    const gc: unknown = runInNewContext('gc');
+    setFlagsFromString('--no-expose-gc');
+    if (typeof gc === 'function') gc();
+  };
+  setTimeout(collect, settledMs).unref();
 }

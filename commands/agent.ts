@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { isLogLevel, jsonLog, type Log, lineLog } from '../agent/log.ts';
 import { tellServiceManager } from '../agent/service.ts';
 import { type AgentInput, type AgentSettings, agentSettings } from '../agent/settings.ts';
-import { keepHeapSmall } from '../agent/small-heap.ts';
+import { collectAfterStart, keepHeapSmall } from '../agent/small-heap.ts';
 import { FettleError } from '../shared/errors.ts';
 import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
 import { didYouMean } from '../shared/nearest.ts';
@@ -72,6 +72,7 @@ async function serve(settings: AgentSettings, { io, signal }: CommandContext): P
   const agent = await startAgent({ settings, log, signal, onRestart });
   const { device } = agent;
   log('info', `${device} answers at ${agent.endpoint}`, { endpoint: agent.endpoint });
+  collectAfterStart();
   const silence = tellServiceManager(process.env, log);
   if (!signal.aborted && !ending.signal.aborted) await once(ending.signal, 'abort');
   silence();
