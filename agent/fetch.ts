@@ -11,6 +11,7 @@ import { type Digest, digestOfFile } from '../shared/digest.ts';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import { countSocket } from '../shared/network-bytes.ts';
 import { httpFor } from '../shared/node-http.ts';
+import { agentFor } from '../shared/proxy.ts';
 import { openInbox } from './inbox.ts';
 
 export interface FetchRequest {
@@ -134,7 +135,7 @@ function ask(request: FetchRequest, { have, signal, idleMs }: Asking): Promise<I
     ...(have > 0 ? { range: `bytes=${have}-`, 'if-range': `"${request.digest}"` } : {}),
   };
   const client = httpFor(request.url);
-  const call = client.get(request.url, { headers, signal });
+  const call = client.get(request.url, { headers, signal, agent: agentFor(request.url) });
   call.setTimeout(idleMs, () => call.destroy(new Error(`nothing came for ${idleMs} ms`)));
   call.on('socket', countSocket);
   call.on('response', resolve);

@@ -7,6 +7,7 @@ import { FettleError, reasonOf } from '../shared/errors.ts';
 import { encodeJson } from '../shared/json.ts';
 import { countSocket } from '../shared/network-bytes.ts';
 import { httpFor } from '../shared/node-http.ts';
+import { agentFor } from '../shared/proxy.ts';
 import { type Answer, strangerError } from '../shared/refusal.ts';
 
 export interface JsonCall {
@@ -58,7 +59,10 @@ function send(
       ? {}
       : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
   };
-  const request = client.request(call.url, { method: call.method, headers, signal });
+  const request = client.request(call.url, {
+    ...{ method: call.method, headers, signal },
+    agent: agentFor(call.url),
+  });
   request.on('socket', countSocket);
   request.on('response', resolve);
   request.on('error', reject);

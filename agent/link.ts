@@ -1,6 +1,7 @@
 /** The agent's side of the MQTT topics: documents in, checked at the door, and documents out. */
 import { reasonOf, reportError } from '../shared/errors.ts';
-import { type Bus, type BusState, openMqtt, type TlsFiles } from '../shared/mqtt.ts';
+import { type Bus, type BusState, openMqtt } from '../shared/mqtt.ts';
+import type { TlsFiles } from '../shared/mqtt-streams.ts';
 import { decodeMessage, encodeMessage, type Message } from '../shared/protocol/messages.ts';
 import { type Channel, parseTopic, retainedChannels, topicOf } from '../shared/protocol/topics.ts';
 import type { Identity } from './enrol.ts';

@@ -5,7 +5,7 @@ import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { FettleError } from '../shared/errors.ts';
 import { ownRuntime, runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
-import type { TlsFiles } from '../shared/mqtt.ts';
+import type { TlsFiles } from '../shared/mqtt-streams.ts';
 import { isName } from '../shared/protocol/topics.ts';
 
 export interface AgentSettings {
@@ -15,6 +15,8 @@ export interface AgentSettings {
   readonly named: boolean;
   /** The controller's address, `http://host:port`. Known from the enrolment when null. */
   readonly controller: string | null;
+  /** A file with the authority of its certificate, beside the usual ones, in PEM. */
+  readonly controllerCa: string | null;
   /** Enrolment token; needed once. */
   readonly token: string | null;
   readonly dataFolder: string;
@@ -26,7 +28,7 @@ export interface AgentSettings {
   readonly memoryMiB: number | null;
   /** Processor cores that trials and serving may use; null is all that this process may run on. */
   readonly cores: number | null;
-  /** For a broker at `mqtts:` with an authority of its own: files in PEM. */
+  /** For a broker over TLS with an authority of its own: files in PEM. */
   readonly mqttTls: TlsFiles;
   /** At the end requests under way are answered for so long; then they are refused. */
   readonly stopSeconds: number;
@@ -53,6 +55,7 @@ export function agentSettings(input: AgentInput): AgentSettings {
     device: input.device ?? deviceNameOf(hostname()),
     named: input.device !== undefined,
     controller: input.controller ?? null,
+    controllerCa: input.controllerCa ?? null,
     token: input.token ?? null,
     dataFolder: input.dataFolder ?? join(homedir(), '.local', 'state', 'fettle', 'agent'),
     labels: input.labels ?? {},

@@ -10,7 +10,9 @@ import { collectAfterStart, keepHeapSmall } from '../agent/small-heap.ts';
 import { FettleError } from '../shared/errors.ts';
 import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
 import { didYouMean } from '../shared/nearest.ts';
+import { trustAlso } from '../shared/trust.ts';
 import type { Command, CommandContext, Option } from './command.ts';
+import { controllerCaOption } from './controller-ca.ts';
 
 export const command: Command = {
   args: [],
@@ -24,7 +26,8 @@ export const command: Command = {
     { flags: '--http-port <port>', help: 'port of it; 0 takes a free one (8910)' },
     { flags: '--memory-mib <n>', help: 'use no more memory than this, whatever the machine has' },
     { flags: '--cores <n>', help: 'use no more processor cores than this' },
-    { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts://, in PEM' },
+    controllerCaOption,
+    { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts:// or wss://, in PEM' },
     { flags: '--mqtt-cert <file>', help: 'certificate that this device shows the broker, in PEM' },
     { flags: '--mqtt-key <file>', help: 'its private key, in PEM' },
     {
@@ -52,7 +55,8 @@ export const command: Command = {
     keepHeapSmall();
     const options = { ...fromEnvironment(process.env), ...context.options };
     const settings = agentSettings(inputOf(options));
-    const { runtimePath } = settings;
+    const { runtimePath, controllerCa } = settings;
+    if (controllerCa !== null) trustAlso(controllerCa);
     // Trials and threads that serve inherit it.
     if (runtimePath !== null) process.env[runtimePathVariable] = runtimePath;
     if (options.enrolOnly === true) return await enrolOnly(settings, context);
@@ -176,10 +180,15 @@ function inputOf(options: CommandContext['options']): AgentInput {
     ...number('stopSeconds', '--stop-seconds', options.stopSeconds),
     labels: labelsOf(Array.isArray(label) ? label : []),
     mqttTls: { ca: path(mqttCa), cert: path(mqttCert), key: path(mqttKey) },
+    ...text('controllerCa', path(options.controllerCa ?? caOfEnvironment()) ?? undefined),
     ...text('runtimePath', path(options.runtimePath) ?? undefined),
     allowDowntime: options.allowDowntime === true,
     reenrol: options.reEnrol === true,
   };
+}
+
+function caOfEnvironment(): string | undefined {
+  return process.env.FETTLE_CONTROLLER_CA || undefined;
 }
 
 type Given = CommandContext['options'][string];

@@ -3,6 +3,7 @@ import { findController } from '../shared/client-config.ts';
 import { FettleError } from '../shared/errors.ts';
 import { createHttpClient, type HttpClient } from '../shared/http-client.ts';
 import type { CommandContext, Option } from './command.ts';
+import { controllerCaOption } from './controller-ca.ts';
 
 export const clientOptions: readonly Option[] = [
   {
@@ -10,12 +11,14 @@ export const clientOptions: readonly Option[] = [
     help: 'the controller (else FETTLE_CONTROLLER, else the last one)',
   },
   { flags: '--token <token>', help: 'a token of it (else FETTLE_TOKEN)' },
+  controllerCaOption,
 ];
 
 export async function connect(context: CommandContext): Promise<HttpClient> {
   const controller = textOption(context, 'controller');
   const token = textOption(context, 'token');
-  return createHttpClient(await findController({ controller, token }));
+  const ca = textOption(context, 'controllerCa');
+  return createHttpClient(await findController({ controller, token, ca }));
 }
 
 export function textOption(context: CommandContext, name: string): string | undefined {

@@ -6,24 +6,30 @@ import type { Check } from '../agent/doctor/check.ts';
 import { FettleError } from '../shared/errors.ts';
 import { runtimePathVariable } from '../shared/evaluate/own-runtime.ts';
 import { createStyle } from '../shared/terminal/style.ts';
+import { trustAlso } from '../shared/trust.ts';
 import type { Command } from './command.ts';
+import { controllerCaOption } from './controller-ca.ts';
 
 export const command: Command = {
   args: [],
   options: [
     { flags: '--data <folder>', help: 'where the agent keeps its state' },
     { flags: '--controller <url>', help: 'address of the controller; known from the enrolment' },
-    { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts://, in PEM' },
+    controllerCaOption,
+    { flags: '--mqtt-ca <file>', help: 'authority of a broker at mqtts:// or wss://, in PEM' },
     { flags: '--mqtt-cert <file>', help: 'certificate that the agent shows the broker, in PEM' },
     { flags: '--mqtt-key <file>', help: 'its private key, in PEM' },
     { flags: '--runtime-path <folder>', help: 'try a build of onnxruntime-node of your own' },
     { flags: '--root <folder>', help: 'a recorded device: a folder that stands for /' },
   ],
   async run({ options, signal, io }) {
-    const { data, controller, root, runtimePath } = options;
+    const { data, controller, controllerCa, root, runtimePath } = options;
     if (typeof runtimePath === 'string') {
       process.env[runtimePathVariable] = resolve(runtimePath);
     }
+    const { FETTLE_AGENT_CONTROLLER_CA: agentCa, FETTLE_CONTROLLER_CA: anyCa } = process.env;
+    const ca = tlsFile(controllerCa, agentCa || anyCa);
+    if (ca !== null) trustAlso(ca);
     const { examine } = await import('../agent/doctor/doctor.ts');
     const checks = await examine({
       dataFolder: typeof data === 'string' ? data : usualFolder(),

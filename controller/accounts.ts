@@ -1,4 +1,5 @@
 /** Who may log in at the embedded broker, and which broker devices are told of. */
+import { brokerAddress } from '../shared/mqtt-streams.ts';
 import type { DeviceBroker } from './api/enrol.ts';
 import type { Account } from './broker.ts';
 import { hashToken, matchesHash } from './secrets.ts';
@@ -41,16 +42,12 @@ export function deviceBrokerOf(world: World, embeddedPort: number | null): Devic
   return (hostname) => {
     if (told) {
       const [username, password] = [told.username, told.password].map(decodeURIComponent);
-      return { url: bare(told), username: username || null, password: password || null };
+      return { url: brokerAddress(told), username: username || null, password: password || null };
     }
     const url =
       broker !== null && embeddedPort === null
-        ? bare(new URL(broker))
+        ? brokerAddress(new URL(broker))
         : `mqtt://${hostname}:${embeddedPort}`;
     return { url, username: null, password: null };
   };
-}
-
-export function bare(url: URL): string {
-  return `${url.protocol}//${url.host}`;
 }

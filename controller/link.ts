@@ -4,6 +4,7 @@
  */
 import { digestOf } from '../shared/digest.ts';
 import { type Bus, type BusState, connectMqtt } from '../shared/mqtt.ts';
+import { brokerAddress } from '../shared/mqtt-streams.ts';
 import { encodeMessage } from '../shared/protocol/messages.ts';
 import {
   type Address,
@@ -69,7 +70,7 @@ export async function connectLink(world: World, url: string, options: LinkOption
   const { brokerCa, brokerCert, brokerKey } = world.settings;
   let ending = false;
   const account = {
-    url: withoutCredentials(url),
+    url: brokerAddress(new URL(url)),
     ...(username ? { username: decodeURIComponent(username) } : {}),
     ...(password ? { password: decodeURIComponent(password) } : {}),
     tls: { ca: brokerCa, cert: brokerCert, key: brokerKey },
@@ -140,11 +141,4 @@ function linkOver(bus: Bus, { endSession, onEnding }: Over): Link {
 function followState(world: World, state: BusState, options: LinkOptions): void {
   if (state.state === 'connected') options.onConnected();
   else world.log.warn({ reason: state.reason }, 'broker connection lost');
-}
-
-function withoutCredentials(url: string): string {
-  const parsed = new URL(url);
-  parsed.username = '';
-  parsed.password = '';
-  return parsed.href;
 }

@@ -1,8 +1,9 @@
 /** The controller: opens what is on disk, starts what talks, and ends all of it cleanly. */
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
+import { brokerAddress } from '../shared/mqtt-streams.ts';
 import type { ModelRecord } from '../shared/protocol/api.ts';
-import { bare, createAccounts, deviceBrokerOf } from './accounts.ts';
+import { createAccounts, deviceBrokerOf } from './accounts.ts';
 import { addBackupRoutes } from './api/backups.ts';
 import { addBlobRoutes } from './api/blobs.ts';
 import { addComparisonRoutes } from './api/comparisons.ts';
@@ -102,8 +103,7 @@ async function openWorld(settings: Settings, log: Logger, closers: Closers): Pro
     blobs: await openBlobs(join(settings.data, 'blobs'), settings.fileMib * 2 ** 20),
     secrets: await openSecrets(join(settings.data, 'secrets')),
     fleet: await loadFleet(db, unreadable(log)),
-    people: await loadPeople(db),
-    spans: createSpans(),
+    ...{ people: await loadPeople(db), spans: createSpans() },
   };
 }
 
@@ -244,7 +244,7 @@ async function openBroker(world: World, closers: Closers): Promise<Broker | null
 }
 
 function addressOf({ settings }: World, broker: Broker | null): string {
-  if (broker === null) return bare(new URL(settings.broker ?? ''));
+  if (broker === null) return brokerAddress(new URL(settings.broker ?? ''));
   const { host } = settings;
   const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
   return `mqtt://${shown}:${broker.port}`;

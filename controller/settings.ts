@@ -4,6 +4,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FettleError } from '../shared/errors.ts';
+import { brokerPorts } from '../shared/mqtt-streams.ts';
 import { nearest } from '../shared/nearest.ts';
 import { productRoot } from '../shared/product.ts';
 
@@ -18,7 +19,7 @@ interface Setting {
   readonly protocols?: readonly string[];
 }
 
-const brokerProtocols = ['mqtt:', 'mqtts:', 'tcp:', 'ssl:'];
+const brokerProtocols = Object.keys(brokerPorts);
 
 /** Why each default is what it is stands in its help or beside it. */
 export const settingTable = {
@@ -39,10 +40,14 @@ export const settingTable = {
   broker: {
     type: 'text',
     default: null,
-    help: 'an external broker instead, mqtt://user:password@host:port',
+    help: 'an external broker instead, mqtt://user:password@host:port; or mqtts, ws, wss',
     protocols: brokerProtocols,
   },
-  brokerCa: { type: 'path', default: null, help: 'authority of a broker at mqtts://, in PEM' },
+  brokerCa: {
+    type: 'path',
+    default: null,
+    help: 'authority of a broker at mqtts:// or wss://, in PEM',
+  },
   brokerCert: { type: 'path', default: null, help: 'certificate shown to that broker, in PEM' },
   brokerKey: { type: 'path', default: null, help: 'its private key, in PEM' },
   deviceBroker: {
@@ -87,6 +92,8 @@ type Value<S extends Setting> =
   | (S['default'] extends null ? null : never);
 
 const environmentPrefix = 'FETTLE_CONTROLLER_';
+/** Whose certificate of a controller agents and the command line trust. */
+const clientsOwn = 'FETTLE_CONTROLLER_CA';
 
 /**
  * The settings from flags (by their names in the table; undefined is not given), then the
@@ -99,6 +106,7 @@ export function readSettings(
   const given = new Map<string, { source: string; value: string | number }>();
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(environmentPrefix) || value === undefined) continue;
+    if (variable === clientsOwn) continue;
     given.set(nameOf(variable), { source: variable, value });
   }
   for (const [name, value] of Object.entries(flags)) {

@@ -1,7 +1,7 @@
 /** Which controller this user's commands speak to: `~/.config/fettle/client.json`. */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomic } from './atomic-file.ts';
 import { FettleError, reasonOf } from './errors.ts';
@@ -11,6 +11,8 @@ const ClientConfig = v.object({
   /** `http://host:port`. */
   controller: v.string(),
   token: v.string(),
+  /** A file with the authority of its certificate, where the usual ones do not vouch for it. */
+  ca: v.optional(v.nullable(v.string())),
 });
 export type ClientConfig = v.InferOutput<typeof ClientConfig>;
 
@@ -39,14 +41,20 @@ export async function writeClientConfig(
   await writeFileAtomic(path, `${encodeJson(config, 2)}\n`, 0o600);
 }
 
+interface Given {
+  readonly controller?: string | undefined;
+  readonly token?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
 /**
  * Where to go: the options, the environment, then what was written last. Throws
  * `CONTROLLER_UNREACHABLE`.
  */
 export async function findController(
-  given: { readonly controller?: string | undefined; readonly token?: string | undefined },
+  given: Given,
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<{ url: string; token: string | null }> {
+): Promise<{ url: string; token: string | null; ca: string | null }> {
   const named = given.controller ?? environment.FETTLE_CONTROLLER;
   const saved = await readClientConfig(clientConfigPath(environment));
   const url = named ?? saved?.controller;
@@ -59,6 +67,11 @@ export async function findController(
     throw new FettleError('BAD_SETTING', { setting: '--controller', expected, got: url });
   }
   // A saved token is only shown to the controller that it was saved for.
-  const own = saved && saved.controller === url ? saved.token : null;
-  return { url, token: given.token ?? environment.FETTLE_TOKEN ?? own };
+  const own = saved && saved.controller === url ? saved : null;
+  const ca = given.ca ?? (environment.FETTLE_CONTROLLER_CA || own?.ca);
+  return {
+    url,
+    token: given.token ?? environment.FETTLE_TOKEN ?? own?.token ?? null,
+    ca: ca === undefined || ca === null ? null : resolve(ca),
+  };
 }

@@ -13,13 +13,17 @@ import { FettleError, reasonOf } from './errors.ts';
 import { sentenceOf } from './issues.ts';
 import { encodeJson } from './json.ts';
 import { httpFor } from './node-http.ts';
+import { newAgent } from './proxy.ts';
 import { type Answer, refusalOf, strangerError } from './refusal.ts';
+import { trustAlso } from './trust.ts';
 import type { Progress } from './variants.ts';
 
 export interface ClientOptions {
   /** `http://host:port`, and a path where it stands behind one. */
   readonly url: string;
   readonly token: string | null;
+  /** A file with authorities that may vouch for it, beside the usual ones. */
+  readonly ca?: string | null;
   /** How long one answer may take. */
   readonly timeoutMs?: number;
 }
@@ -65,9 +69,8 @@ const defaultTimeoutMs = 60_000;
 const answerBytesMax = 256 << 20;
 
 export function createHttpClient(options: ClientOptions): HttpClient {
-  const agentOptions = { keepAlive: true, maxSockets: 8 };
-  const { Agent } = httpFor(options.url);
-  const agent = new Agent(agentOptions);
+  if (options.ca != null) trustAlso(options.ca);
+  const agent = newAgent(options.url, { keepAlive: true, maxSockets: 8 });
   const send = (request: Sending) => sendRequest({ ...request, options, agent });
   const client: HttpClient = {
     url: options.url,

@@ -3,13 +3,11 @@
  * queues that have an end. MQTT 3.1.1, which every broker speaks.
  */
 
-import { readFileSync } from 'node:fs';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type IClientOptions, MqttClient } from 'mqtt';
 import { type Backoff, backoffMs } from './backoff.ts';
 import { FettleError, reasonOf } from './errors.ts';
-import { countSocket } from './network-bytes.ts';
+import { streams, type TlsFiles } from './mqtt-streams.ts';
 
 export interface BusState {
   readonly state: 'connected' | 'disconnected' | 'refused';
@@ -18,13 +16,13 @@ export interface BusState {
 }
 
 export interface BusOptions {
-  /** `mqtt://host:port`, or `mqtts://…` over TLS. */
+  /** One of `brokerProtocols`. */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
   readonly clientId: string;
   readonly will?: { topic: string; payload: Buffer | string; qos: 0 | 1; retain: boolean };
-  /** For `mqtts:`: files in PEM. Without them the system's authorities are trusted. */
+  /** For TLS: files in PEM. Without them this process's authorities are trusted. */
   readonly tls?: TlsFiles;
   /** false asks the broker to keep this client's session; true by default. */
   readonly clean?: boolean;
@@ -37,14 +35,6 @@ export interface BusOptions {
   readonly timeoutMs?: number;
   /** Publications that may wait for the broker before more are refused. */
   readonly pendingMax?: number;
-}
-
-export interface TlsFiles {
-  /** The authorities that may vouch for the broker. */
-  readonly ca: string | null;
-  /** What this side shows of itself, where the broker asks. */
-  readonly cert: string | null;
-  readonly key: string | null;
 }
 
 export interface PublishOptions {
@@ -139,53 +129,6 @@ export function openMqtt(options: BusOptions): Bus {
     },
     end: () => endClient(client, () => pending),
   };
-}
-
-type Stream = ReturnType<ConstructorParameters<typeof MqttClient>[0]>;
-
-/**
- * Opens the connections. The package's own `connect` would load WebSockets, SOCKS and compression
- * with the first of them, which an agent has no memory for.
- */
-function streams({ url, tls: files }: BusOptions): () => Stream {
-  const { protocol, hostname, port } = URL.canParse(url) ? new URL(url) : new URL('none://none');
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  if (protocol === 'mqtt:' || protocol === 'tcp:') {
-    return () => counted(connectTcp({ host, port: Number(port || 1883) }));
-  }
-  if (protocol === 'mqtts:' || protocol === 'ssl:') {
-    const tls = process.getBuiltinModule('node:tls');
-    const name = isIP(host) === 0 ? { servername: host } : {};
-    let known = readTls(files);
-    return () => {
-      // They are renewed without a restart; while one is being replaced the last ones do.
-      try {
-        known = readTls(files);
-      } catch {}
-      return counted(tls.connect({ host, port: Number(port || 8883), ...name, ...known }));
-    };
-  }
-  throw refused(url, 'expected mqtt://host:port or mqtts://host:port');
-}
-
-function counted(socket: Socket): Socket {
-  countSocket(socket);
-  return socket;
-}
-
-/** Throws `FILE_UNREADABLE`. */
-function readTls(files: TlsFiles | undefined): Record<string, Buffer> {
-  const read = (path: string) => {
-    try {
-      return readFileSync(path);
-    } catch (thrown) {
-      throw new FettleError('FILE_UNREADABLE', { path, reason: reasonOf(thrown) });
-    }
-  };
-  const given = Object.entries(files ?? {}).flatMap(([name, path]) =>
-    path === null ? [] : [[name, read(path)]],
-  );
-  return Object.fromEntries(given);
 }
 
 function clientOptions(options: BusOptions, reconnectPeriod: number): IClientOptions {

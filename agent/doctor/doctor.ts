@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { TlsFiles } from '../../shared/mqtt.ts';
+import type { TlsFiles } from '../../shared/mqtt-streams.ts';
 import { profileDevice } from '../profile/profile.ts';
 import type { Check } from './check.ts';
 import { machineChecks } from './machine.ts';

@@ -2,9 +2,11 @@
 import { connect } from 'node:net';
 import { controllerUrl } from '../../shared/controller-url.ts';
 import { FettleError, reasonOf, reportError } from '../../shared/errors.ts';
-import { openMqtt, type TlsFiles } from '../../shared/mqtt.ts';
+import { openMqtt } from '../../shared/mqtt.ts';
+import { brokerPorts, isBrokerProtocol, type TlsFiles } from '../../shared/mqtt-streams.ts';
 import { httpFor } from '../../shared/node-http.ts';
 import { deviceRoutes } from '../../shared/protocol/routes.ts';
+import { agentFor } from '../../shared/proxy.ts';
 import { refusalOf } from '../../shared/refusal.ts';
 import { type Identity, knownIdentity } from '../enrol.ts';
 import { callJson } from '../http-client.ts';
@@ -77,7 +79,8 @@ function head(url: string, signal: AbortSignal): Promise<{ status: number; date:
   }>();
   const target = controllerUrl(url, '/health');
   const limits = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const request = httpFor(target.href).request(target, { signal: limits }, (response) => {
+  const options = { signal: limits, agent: agentFor(target) };
+  const request = httpFor(target.href).request(target, options, (response) => {
     response.resume();
     resolve({ status: response.statusCode ?? 0, date: response.headers.date ?? null });
   });
@@ -152,7 +155,10 @@ async function logIn({ device, mqtt }: Pick<Identity, 'device' | 'mqtt'>, tls: T
 /** null where the port takes a connection. */
 async function checkPort(url: string): Promise<Check | null> {
   const { hostname, port, protocol } = new URL(url);
-  const number = Number(port) || (protocol === 'mqtts:' ? 8883 : 1883);
+  // The proxy alone reaches it.
+  if (protocol === 'wss:' && agentFor(url.replace('wss:', 'https:'))) return null;
+  const usual = isBrokerProtocol(protocol) ? brokerPorts[protocol] : 1883;
+  const number = Number(port) || usual;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect({ host: hostname, port: number, timeout: timeoutMs }, resolve);
   socket.once('error', reject);

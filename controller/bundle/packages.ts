@@ -14,6 +14,7 @@ const needed = [
   'onnxruntime-node',
   'systeminformation',
   'valibot',
+  'ws',
 ] as const;
 
 /** Dependencies that serve an install script, a build, a command line or the compiler. */

@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { reasonOf } from '../../shared/errors.ts';
 import { httpFor } from '../../shared/node-http.ts';
+import { agentFor } from '../../shared/proxy.ts';
 
 export interface Post {
   readonly url: string;
@@ -42,7 +43,10 @@ export function deliver(post: Post): Promise<Answer> {
       'fettle-signature': signatureOf(post),
     };
     const signal = AbortSignal.timeout(timeoutMs);
-    const request = httpFor(post.url).request(post.url, { method: 'POST', headers, signal });
+    const request = httpFor(post.url).request(post.url, {
+      ...{ method: 'POST', headers, signal },
+      agent: agentFor(post.url),
+    });
     request.on('response', (response) => {
       response.destroy();
       resolve(answerOf(response.statusCode ?? 0));

@@ -5,6 +5,7 @@
  */
 import { reasonOf } from '../errors.ts';
 import { httpFor } from '../node-http.ts';
+import { agentFor } from '../proxy.ts';
 import type { Resource } from './common.ts';
 import { type Metric, metricsBody } from './metrics.ts';
 import { type Span, spansBody } from './spans.ts';
@@ -120,7 +121,10 @@ function post(url: string, body: string): Promise<Posted> {
       'content-length': Buffer.byteLength(body),
     };
     const signal = AbortSignal.timeout(limits.timeoutMs);
-    const request = httpFor(url).request(url, { method: 'POST', headers, signal });
+    const request = httpFor(url).request(url, {
+      ...{ method: 'POST', headers, signal },
+      agent: agentFor(url),
+    });
     request.on('response', (response) => {
       response.resume();
       const { statusCode = 0 } = response;

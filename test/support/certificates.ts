@@ -14,7 +14,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** The server's is for 127.0.0.1. Paths of PEM files. */
+/** They are for 127.0.0.1 and names such as `host.example`. Paths of PEM files. */
 export function makeCertificates(program: string, folder: string): Certificates {
   const run = (...args: string[]) => execFileSync(program, args, { cwd: folder, stdio: 'pipe' });
   const at = (name: string) => join(folder, name);
@@ -23,7 +23,10 @@ export function makeCertificates(program: string, folder: string): Certificates 
   run('req', ...authority, ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem');
   const issue = (name: string): Certificate => {
     run('req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-    writeFileSync(at(`${name}.ext`), 'subjectAltName=IP:127.0.0.1\n');
+    writeFileSync(
+      at(`${name}.ext`),
+      'subjectAltName=IP:127.0.0.1,DNS:controller.example,DNS:broker.example\n',
+    );
     const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
     const files = ['-in', `${name}.csr`, '-out', `${name}.pem`, '-extfile', `${name}.ext`];
     run('x509', '-req', ...signing, ...files);

@@ -26,6 +26,8 @@ export interface MosquittoOptions {
   readonly access: string;
   /** Speaks TLS only, and asks every client for a certificate of this authority. */
   readonly tls?: Certificates;
+  /** Speaks MQTT over WebSockets. */
+  readonly webSockets?: boolean;
   /** Where it listens; any where it is left out. */
   readonly port?: number;
 }
@@ -34,7 +36,7 @@ export interface MosquittoOptions {
 export async function startMosquitto(
   t: ExecutionContext,
   program: string,
-  { folder, accounts, access, tls, port = 0 }: MosquittoOptions,
+  { folder, accounts, access, tls, webSockets = false, port = 0 }: MosquittoOptions,
 ): Promise<Mosquitto> {
   port ||= await unusedPort();
   const passwords = join(folder, 'passwords');
@@ -49,6 +51,11 @@ export async function startMosquitto(
     ...[`listener ${port} 127.0.0.1`, 'allow_anonymous false', 'persistence false'],
     ...[`password_file ${passwords}`, `acl_file ${accessPath}`, `user ${userName()}`],
   ];
+  if (webSockets) {
+    // Mosquitto 2.0.11 does not start where WebSockets are all that it listens for.
+    const beside = `listener ${await unusedPort()} 127.0.0.1`;
+    lines.splice(1, 0, 'protocol websockets', 'socket_domain ipv4', beside);
+  }
   if (tls) {
     const { ca, server } = tls;
     lines.push(`cafile ${ca}`, `certfile ${server.cert}`, `keyfile ${server.key}`);
@@ -68,7 +75,8 @@ export async function startMosquitto(
     if (child.exitCode !== null) throw new Error(`mosquitto ended:\n${log}`);
     return canConnect(port);
   });
-  const url = `${tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${port}`;
+  const scheme = webSockets ? 'ws' : 'mqtt';
+  const url = `${scheme}${tls ? 's' : ''}://127.0.0.1:${port}`;
   return { port, url, log: () => log, kill: () => end(child) };
 }
 

@@ -27,6 +27,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['agent/store.ts', 'controller/store/sqlite.ts'],
   pg: ['controller/store/postgres.ts'],
   mqtt: ['shared/mqtt.ts'],
+  ws: ['shared/websocket.ts'],
   aedes: ['controller/broker.ts'],
 };
 
