@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import type { Bus } from '../shared/mqtt.ts';
 import { channels, isChannel, parseTopic, topicOf } from '../shared/protocol/topics.ts';
-import { createRetained } from './retained.ts';
+import { createRetained, type Retained } from './retained.ts';
 
 /**
  * Who is on the other end of a connection. Names of people's accounts can't be names of devices.
@@ -48,7 +48,7 @@ const bounds = {
 /** Throws `PORT_IN_USE` where another process listens there. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const guests = createGuests();
-  const { persistence, sessions } = createPersistence();
+  const { persistence, sessions, retained } = createPersistence();
   const aedes = await Aedes.createBroker({
     persistence,
     connectTimeout: bounds.connectTimeoutMs,
@@ -83,7 +83,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     get clients() {
       return aedes.connectedClients;
     },
-    join: (onMessage) => join(aedes, onMessage),
+    join: (onMessage) => join(aedes, retained, onMessage),
     async drop(device) {
       for (const client of guests.expel(device)) client.close();
       await endSessions(sessions, device);
@@ -97,7 +97,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   };
 }
 
-function join(aedes: Aedes, onMessage: (topic: string, payload: Buffer) => void): Bus {
+function join(
+  aedes: Aedes,
+  retained: Kept,
+  onMessage: (topic: string, payload: Buffer) => void,
+): Bus {
   const take: Parameters<Aedes['subscribe']>[1] = ({ topic, payload }, done) => {
     onMessage(topic, Buffer.from(payload));
     // At once, the library would take the next that waits from within, and so on without end.
@@ -113,6 +117,8 @@ function join(aedes: Aedes, onMessage: (topic: string, payload: Buffer) => void)
     async subscribe(topics) {
       for (const topic of topics) {
         await new Promise<void>((resolve) => aedes.subscribe(topic, take, resolve));
+        // As for any client [MQTT-3.3.1-6]: the library leaves it out for one inside the process.
+        for (const kept of retained.find([topic])) onMessage(kept.topic, Buffer.from(kept.payload));
       }
     },
     get connected() {
@@ -127,19 +133,27 @@ function join(aedes: Aedes, onMessage: (topic: string, payload: Buffer) => void)
  * at once: the library looks through all of them for every subscription, which a fleet that
  * reconnects feels.
  */
-function createPersistence(): { persistence: AedesPersistence; sessions: Sessions } {
+function createPersistence(): Persistence {
   // Its types describe an ECMAScript module; what is exported is the function itself.
   const create: unknown = memory;
   if (typeof create !== 'function') throw new TypeError('aedes-persistence has changed its shape');
   const made = create();
   const persistence: AedesPersistence = made;
-  const retained = createRetained<Extract<AedesPacket, { cmd: 'publish' }>>();
+  const retained: Kept = createRetained();
   persistence.storeRetained = async (packet) => {
     if (packet.cmd === 'publish') retained.store(packet);
   };
   persistence.createRetainedStreamCombi = (filters) => Readable.from(retained.find(filters));
   persistence.createRetainedStream = (filter) => Readable.from(retained.find([filter]));
-  return { persistence, sessions: made };
+  return { persistence, sessions: made, retained };
+}
+
+type Kept = Retained<Extract<AedesPacket, { cmd: 'publish' }>>;
+
+interface Persistence {
+  readonly persistence: AedesPersistence;
+  readonly sessions: Sessions;
+  readonly retained: Kept;
 }
 
 /** What the persistence keeps of clients that are away, in the form without callbacks. */

@@ -129,9 +129,9 @@ async function startMessaging(
   rollups: Rollups,
   closers: Closers,
 ): Promise<Messaging> {
+  const connections = await createConnections(world);
   const broker = await openBroker(world, closers);
   const onChanged = new Set<() => void>();
-  const connections = await createConnections(world);
   const ingest = createIngest(world, {
     onPresence: connections.hear,
     acknowledge: (device, ack) => {

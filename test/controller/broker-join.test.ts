@@ -29,3 +29,24 @@ test('takes as many messages at once as there are, while others are slow', async
   t.deepEqual(taken.slice(0, 3), ['0', '1', '2']);
   t.is(taken.at(-1), `${count - 1}`);
 });
+
+test('hears what was retained before it came: a device may be there first', async (t) => {
+  const broker = await startBroker({
+    ...{ host: '127.0.0.1', port: 0, log: pino({ level: 'silent' }) },
+    authenticate: () => ({ role: 'controller' }),
+    onViolation: () => {},
+  });
+  t.teardown(() => broker.stop());
+  const outside = await connectMqtt({
+    ...{ url: `mqtt://127.0.0.1:${broker.port}`, username: 'a', password: 'b', clientId: 'c' },
+    onMessage: () => {},
+  });
+  t.teardown(() => outside.end());
+  await outside.publish('many/one', 'here', { retain: true });
+  await outside.publish('many/two', 'gone', { retain: true });
+  await outside.publish('many/two', '', { retain: true });
+  const taken: string[] = [];
+  const bus = broker.join((topic, payload) => taken.push(`${topic} ${payload}`));
+  await bus.subscribe(['many/+'], 1);
+  t.deepEqual(taken, ['many/one here']);
+});
