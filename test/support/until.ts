@@ -10,13 +10,13 @@ export interface UntilOptions {
 }
 
 /**
- * The first value that is neither false, null nor undefined. Throws with `what` after 90 s or
+ * The first value that is neither false, null nor undefined. Throws with `what` after 30 s or
  * `timeoutMs`.
  */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  { timeoutMs = 90_000, everyMs = 50 }: UntilOptions = {},
+  { timeoutMs = 30_000, everyMs = 50 }: UntilOptions = {},
 ): Promise<NonNullable<T>> {
   const endMs = performance.now() + timeoutMs;
   while (true) {
