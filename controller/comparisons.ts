@@ -29,6 +29,7 @@ import {
 import type { Compared, Job } from './work/messages.ts';
 import { createPool } from './work/pool.ts';
 import { runJob } from './work/run.ts';
+import { comparingJob, createStarts, startsMax } from './work/starts.ts';
 import type { World } from './world.ts';
 
 export interface Comparisons {
@@ -120,9 +121,6 @@ interface Measuring {
   stop(): Promise<void>;
 }
 
-/** A job that ended its process so often is not begun again. */
-const startsMax = 3;
-
 function createMeasuring(world: World, registry: Registry): Measuring {
   const ending = new AbortController();
   // Each uses every core.
@@ -132,8 +130,8 @@ function createMeasuring(world: World, registry: Registry): Measuring {
     const known = await findPair(world.db, keyOf(next, before));
     if (known && known.state !== 'measuring') return pairOf(known);
     const job = jobOf(world, next, before);
-    const starts = known?.starts ?? 0;
-    const measure = () => measurePair(world, { job, key: keyOf(next, before), starts, ending });
+    const { signal } = ending;
+    const measure = () => measurePair(world, { job, key: keyOf(next, before), signal });
     return pairOf(await pool.run(measure));
   };
   const measuring: Measuring = {
@@ -169,50 +167,52 @@ function createMeasuring(world: World, registry: Registry): Measuring {
 interface Measurement {
   readonly job: Extract<Job, { kind: 'compare' }>;
   readonly key: PairKey;
-  /** Begun before, in earlier lives of the controller. */
-  readonly starts: number;
-  readonly ending: AbortController;
+  readonly signal: AbortSignal;
 }
 
-/** Every start is stored before it: what ends the controller too is not begun for ever. */
-async function measurePair(
-  world: World,
-  { job, key, starts, ending }: Measurement,
-): Promise<StoredPair> {
-  const { settings } = world;
+async function measurePair(world: World, { job, key, signal }: Measurement): Promise<StoredPair> {
+  const starts = createStarts(world.db);
+  const name = comparingJob(key);
   const pair = { ...key, measured: null, reason: null };
-  const end = async (last: Pick<StoredPair, 'state' | 'starts' | 'measured' | 'reason'>) => {
-    await putPair(world.db, { ...key, ...last });
-    return { ...key, ...last };
-  };
-  for (let start = starts + 1; start <= startsMax; start += 1) {
-    ending.signal.throwIfAborted();
-    await putPair(world.db, { ...pair, state: 'measuring', starts: start });
-    let measured: Compared | null = null;
-    try {
-      await runJob(job, {
-        timeoutMs: settings.workerTimeoutSeconds * 1000,
-        memoryMib: settings.workerMemoryMib,
-        signal: ending.signal,
-        onAnswer(answer) {
-          if (answer.type === 'compared') measured = answer;
-        },
-      });
-    } catch (thrown) {
-      if (ending.signal.aborted) {
-        await putPair(world.db, { ...pair, state: 'measuring', starts: start - 1 });
-        throw thrown;
-      }
-      const reason = sayFailure(reportError(thrown), key);
-      return await end({ state: 'failed', starts: start, measured: null, reason });
+  let end: StoredPair;
+  try {
+    await starts.begin(name);
+    await putPair(world.db, { ...pair, state: 'measuring' });
+    end = { ...pair, state: 'ready', measured: await runBoth(world, job, signal) };
+  } catch (thrown) {
+    if (signal.aborted) {
+      await starts.end(name);
+      throw thrown;
     }
-    if (measured) return await end({ state: 'ready', starts: start, measured, reason: null });
+    end = { ...pair, state: 'failed', reason: sayFailure(reportError(thrown), key) };
   }
-  const reason = `running both ended the process ${startsMax} times`;
-  return await end({ state: 'failed', starts: startsMax, measured: null, reason });
+  await putPair(world.db, end);
+  await starts.end(name);
+  return end;
+}
+
+async function runBoth(
+  { settings }: World,
+  job: Measurement['job'],
+  signal: AbortSignal,
+): Promise<Compared> {
+  let measured: Compared | null = null;
+  for (let time = 0; time < startsMax; time += 1) {
+    await runJob(job, {
+      timeoutMs: settings.workerTimeoutSeconds * 1000,
+      memoryMib: settings.workerMemoryMib,
+      signal,
+      onAnswer(answer) {
+        if (answer.type === 'compared') measured = answer;
+      },
+    });
+    if (measured !== null) return measured;
+  }
+  throw new FettleError('JOB_ABANDONED', { job: 'running both', times: startsMax });
 }
 
 function sayFailure({ code, message }: ErrorReport, { version, against }: PairKey): string {
+  if (code === 'JOB_ABANDONED') return `running both ended the process ${startsMax} times`;
   if (code !== 'DATA_MISMATCH') return message;
   return `version ${against} does not take the evaluation data of version ${version} (${message})`;
 }

@@ -9,8 +9,6 @@ export const StoredPair = v.object({
   version: Count,
   against: Count,
   state: v.picklist(['measuring', 'ready', 'failed']),
-  /** How often its job was begun, in every life of the controller. */
-  starts: Count,
   measured: v.nullable(
     v.object({
       samples: Count,

@@ -4,6 +4,7 @@
  */
 import { FettleError } from '../../shared/errors.ts';
 import type { ModelRecord, VariantRecord } from '../../shared/protocol/api.ts';
+import type { PairKey } from '../store/comparisons.ts';
 import type { Database } from '../store/database.ts';
 
 export interface Starts {
@@ -13,7 +14,7 @@ export interface Starts {
   end(job: string): Promise<void>;
 }
 
-const startsMax = 3;
+export const startsMax = 3;
 
 export function measuringJob({ name, version }: Pick<ModelRecord, 'name' | 'version'>): string {
   return `measuring ${name} ${version}`;
@@ -22,6 +23,10 @@ export function measuringJob({ name, version }: Pick<ModelRecord, 'name' | 'vers
 /** Recipes that differ may share a name. */
 export function buildingJob({ id, recipeName: name, model, version }: VariantRecord): string {
   return `building ${name} of ${model} ${version} (${id.slice(7, 19)})`;
+}
+
+export function comparingJob({ model, version, against }: PairKey): string {
+  return `comparing ${model} ${version} with ${against}`;
 }
 
 export function createStarts(db: Database): Starts {

@@ -159,9 +159,10 @@ for (const [what, options, reason] of incomparable) {
 test('a comparison that ended its process too often is not begun again', async (t) => {
   const { test } = await scene(t, {}, { evaluation: 3 });
   await test.stop();
-  const pair = { model: 'tiny', version: 2, against: 1, state: 'measuring', starts: 3 };
+  const pair = { model: 'tiny', version: 2, against: 1, state: 'measuring' };
   const record = JSON.stringify({ ...pair, measured: null, reason: null });
   test.execute(`insert into comparisons values ('tiny', 2, 1, '${record}')`);
+  test.execute(`insert into starts values ('comparing tiny 2 with 1', 3)`);
   const again = await test.restart();
   const [found] = await compared(again, 2);
   t.like(found, { state: 'unknown', basis: 'nothing' });
@@ -171,9 +172,10 @@ test('a comparison that ended its process too often is not begun again', async (
 test('a comparison that was under way is taken up again', async (t) => {
   const { test } = await scene(t, {}, { evaluation: 3 });
   await test.stop();
-  const pair = { model: 'tiny', version: 2, against: 1, state: 'measuring', starts: 1 };
+  const pair = { model: 'tiny', version: 2, against: 1, state: 'measuring' };
   const record = JSON.stringify({ ...pair, measured: null, reason: null });
   test.execute(`insert into comparisons values ('tiny', 2, 1, '${record}')`);
+  test.execute(`insert into starts values ('comparing tiny 2 with 1', 1)`);
   const again = await test.restart();
   t.like((await compared(again, 2))[0], { state: 'holds', before: 1, after: 1 });
 });
