@@ -1,13 +1,11 @@
 /** The embedded MQTT broker: every device has its own account and its own topics, nothing else. */
 import { createServer, type Server, type Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes';
-import memory, { type Packet as AedesPacket, type AedesPersistence } from 'aedes-persistence';
 import type { Logger } from 'pino';
 import { FettleError, reasonOf } from '../shared/errors.ts';
 import type { Bus } from '../shared/mqtt.ts';
 import { channels, isChannel, parseTopic, topicOf } from '../shared/protocol/topics.ts';
-import { createRetained, type Retained } from './retained.ts';
+import { createPersistence, type Kept, type Sessions } from './broker-persistence.ts';
 
 /**
  * Who is on the other end of a connection. Names of people's accounts can't be names of devices.
@@ -126,42 +124,6 @@ function join(
     },
     async end() {},
   };
-}
-
-/**
- * Sessions and queues in memory, and retained messages that a subscription without wildcards finds
- * at once: the library looks through all of them for every subscription, which a fleet that
- * reconnects feels.
- */
-function createPersistence(): Persistence {
-  // Its types describe an ECMAScript module; what is exported is the function itself.
-  const create: unknown = memory;
-  if (typeof create !== 'function') throw new TypeError('aedes-persistence has changed its shape');
-  const made = create();
-  const persistence: AedesPersistence = made;
-  const retained: Kept = createRetained();
-  persistence.storeRetained = async (packet) => {
-    if (packet.cmd === 'publish') retained.store(packet);
-  };
-  persistence.createRetainedStreamCombi = (filters) => Readable.from(retained.find(filters));
-  persistence.createRetainedStream = (filter) => Readable.from(retained.find([filter]));
-  return { persistence, sessions: made, retained };
-}
-
-type Kept = Retained<Extract<AedesPacket, { cmd: 'publish' }>>;
-
-interface Persistence {
-  readonly persistence: AedesPersistence;
-  readonly sessions: Sessions;
-  readonly retained: Kept;
-}
-
-/** What the persistence keeps of clients that are away, in the form without callbacks. */
-interface Sessions {
-  getClientList(topic: string): Readable;
-  cleanSubscriptions(client: { readonly id: string }): Promise<unknown>;
-  outgoingStream(client: { readonly id: string }): Readable;
-  outgoingClearMessageId(client: { readonly id: string }, packet: unknown): Promise<unknown>;
 }
 
 /** Takes away what is kept for the clients of a device: subscriptions and messages that wait. */
