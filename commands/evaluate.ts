@@ -10,9 +10,7 @@ import {
 } from '../shared/evaluate/metrics.ts';
 import { findNotFinite } from '../shared/evaluate/not-finite.ts';
 import { openNpz } from '../shared/evaluate/npz.ts';
-
 import { metricValue, type Outcome } from '../shared/evaluate/outcome.ts';
-
 import { type Package, packageOfModel } from '../shared/evaluate/package.ts';
 import {
   type Measurement,

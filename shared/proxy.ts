@@ -4,12 +4,13 @@
  */
 import type { Agent } from 'node:http';
 import { FettleError } from './errors.ts';
+import { isLoopback } from './loopback.ts';
 import { httpFor } from './node-http.ts';
 
 const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy'];
 
 /** What an agent for this address is made with. Throws `BAD_SETTING`. */
-export function proxyOptions(url: string | URL): { proxyEnv?: Record<string, string> } {
+function proxyOptions(url: string | URL): { proxyEnv?: Record<string, string> } {
   const given = names.flatMap((name) => {
     const value = process.env[name];
     return value ? [[name, checked(name, value)]] : [];
@@ -49,8 +50,4 @@ function checked(setting: string, got: string): string {
   if (URL.canParse(got) && /^https?:$/.test(new URL(got).protocol)) return got;
   const expected = 'an address such as http://user:password@proxy:3128';
   throw new FettleError('BAD_SETTING', { setting, expected, got });
-}
-
-function isLoopback(hostname: string): boolean {
-  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname);
 }

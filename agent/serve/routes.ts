@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FettleError, reportError } from '../../shared/errors.ts';
+import { encodeJson } from '../../shared/json.ts';
 import type { SpanSink } from '../../shared/otlp/tracer.ts';
 import type { TensorInfo } from '../../shared/protocol/fields.ts';
 import type { Reported } from '../report.ts';
@@ -70,7 +71,7 @@ export function findRoute(method: string, path: string): Handler {
 }
 
 function json(value: unknown, status = 200): Answer {
-  return { status, body: JSON.stringify(value) };
+  return { status, body: encodeJson(value) };
 }
 
 function statusPage({ report, connection }: Doors): Answer {

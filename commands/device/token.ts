@@ -1,5 +1,6 @@
 /** `fettle device token`: a token with which new devices enrol. */
 import * as v from 'valibot';
+import { isLoopback } from '../../shared/loopback.ts';
 import { clientOptions, connect, labelsOption, numberOption, textOption } from '../client.ts';
 import type { Command } from '../command.ts';
 
@@ -65,13 +66,12 @@ function linesOf(
 ): string[] {
   const uses = maxUses === 1 ? 'one device' : `${maxUses} devices`;
   const { hostname } = new URL(url);
-  const local = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
   return [
     token,
     `good for ${uses} until ${expiresAt}`,
     `on a device:           ${install}`,
     `where Fettle is there: ${agent}`,
-    ...(local
+    ...(isLoopback(hostname)
       ? [`${hostname} is this machine alone: for others, start the controller with --host 0.0.0.0`]
       : []),
   ];

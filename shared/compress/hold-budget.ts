@@ -5,10 +5,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Metric } from '../evaluate/metrics.ts';
 import { openNpz } from '../evaluate/npz.ts';
-
 import { measureQuality, metricFor } from '../evaluate/quality.ts';
 import { own as entryOf } from '../own.ts';
-
 import type { Quality } from '../protocol/tuning.ts';
 import { paretoFront } from './allocate/front.ts';
 import { unitsOf } from './allocate/mixed.ts';

@@ -14,7 +14,6 @@ import { enrolDevice, keyOf, startDevice } from '../support/device.ts';
 import { profileOf } from '../support/documents.ts';
 import { fettle, temporaryFolder } from '../support/fettle.ts';
 import { startGateway } from '../support/gateway.ts';
-
 import { until } from '../support/until.ts';
 
 const { signal } = new AbortController();
