@@ -1,10 +1,10 @@
 import test from 'ava';
-import { canonicalise } from '../../../../shared/compress/canonical/canonicalise.ts';
 import { copyModel } from '../../../../shared/compress/canonical/copy.ts';
+import { provenCanonical } from '../../../../shared/compress/prove.ts';
 import { type Dependencies, dependenciesOf } from '../../../../shared/compress/prune/groups.ts';
 import { removeUnits } from '../../../../shared/compress/prune/remove.ts';
+import { loadSource } from '../../../../shared/compress/source.ts';
 import type { Model } from '../../../../shared/onnx/graph.ts';
-import { readModelFile } from '../../../../shared/onnx/read.ts';
 import { inferShapes } from '../../../../shared/onnx/shapes.ts';
 import { createRandom } from '../../../../shared/random.ts';
 import { worstDifference } from '../../../support/agree.ts';
@@ -13,6 +13,8 @@ import { randomNetwork } from '../../../support/random-graphs.ts';
 import { zeroUnits } from '../../../support/zero-units.ts';
 
 const networks = 150;
+
+const recipe = { v: 1, bits: 32 } as const;
 
 test('a network without units equals the whole network with the units zeroed', async (t) => {
   let removed = 0;
@@ -28,15 +30,10 @@ test('a network without units equals the whole network with the units zeroed', a
   t.true(removed > 5 * networks, `only ${removed} units were removed`);
 });
 
-/** The runtime opens it, and not what rewriting makes of its control flow. */
-const unopened = 'zoo/silero-vad-v5-16k/model.onnx';
-
-testEachSharedModel('real model', async (t, { name, path }) => {
-  if (name === unopened) {
-    t.pass();
-    return;
-  }
-  const model = canonicalise(await readModelFile(path)).model;
+testEachSharedModel('real model', async (t, { path }) => {
+  const { signal } = new AbortController();
+  const request = { modelPath: path, manifest: null, calibrationPath: null, recipe, signal };
+  const { model } = (await provenCanonical(await loadSource(path), request)).canonical;
   const dependencies = dependenciesOf(model);
   const units = someUnits(dependencies, 7);
   t.log(`${units.size} units of ${dependencies.groups.length} groups`);
