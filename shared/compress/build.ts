@@ -49,8 +49,9 @@ export function hasIntegers(recipe: Recipe): boolean {
 /** Bits of a layer's words in fixed point; undefined in scheme affine. */
 export function wordBitsOf(recipe: Recipe): QuantizeOptions['wordBits'] {
   if (recipe.scheme !== 'pow2') return undefined;
+  const bitsOf = bitsFrom(recipe);
   return (layer) => {
-    const bits = own(recipe.layers, layer) ?? recipe.bits;
+    const bits = bitsOf(layer);
     return bits === 8 || bits === 4 || bits === 2 ? bits : undefined;
   };
 }
@@ -165,8 +166,8 @@ function storedNotes(layers: number): string[] {
   ];
 }
 
-function bitsFrom({ layers = {}, bits }: Recipe): (layer: string) => BitWidth {
-  return (layer) => (Object.hasOwn(layers, layer) ? layers[layer] : undefined) ?? bits;
+function bitsFrom({ layers, bits }: Recipe): (layer: string) => BitWidth {
+  return (layer) => own(layers, layer) ?? bits;
 }
 
 function sourceItself(bytes: Uint8Array, note: string): Built {

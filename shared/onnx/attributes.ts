@@ -30,3 +30,8 @@ export function tensorOf(node: Node, name: string): Tensor | undefined {
   const attribute = node.attributes.get(name);
   return attribute?.kind === 'tensor' ? attribute.value : undefined;
 }
+
+/** Of a Conv or a pool. */
+export function isDilated(node: Node): boolean {
+  return intsOf(node, 'dilations')?.some((dilation) => dilation !== 1) ?? false;
+}

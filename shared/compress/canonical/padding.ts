@@ -1,4 +1,4 @@
-import { intOf, intsOf, textOf } from '../../onnx/attributes.ts';
+import { intOf, intsOf, isDilated, textOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { int, ints, string } from '../attributes.ts';
 import { floatsOf, integersOf } from '../tensors.ts';
@@ -66,10 +66,6 @@ function isPlainPool(node: Node, pads: readonly number[]): boolean {
   const kernel = intsOf(node, 'kernel_shape') ?? [];
   const fits = pads.every((pad, at) => pad < (kernel[at % kernel.length] ?? 0));
   return fits && intOf(node, 'ceil_mode', 0) === 0 && !isDilated(node);
-}
-
-export function isDilated(node: Node): boolean {
-  return intsOf(node, 'dilations')?.some((dilation) => dilation !== 1) ?? false;
 }
 
 function takePads(user: Node, pads: readonly number[]): void {

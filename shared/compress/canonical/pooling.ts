@@ -1,8 +1,7 @@
-import { intOf, intsOf, textOf } from '../../onnx/attributes.ts';
+import { intOf, intsOf, isDilated, textOf } from '../../onnx/attributes.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { makeNode } from '../attributes.ts';
 import { int64Tensor, integersOf } from '../tensors.ts';
-import { isDilated } from './padding.ts';
 import { nodesOf, type Rewrite, type RewriteContext } from './rewrite.ts';
 
 /** Writes every mean over the whole map as GlobalAveragePool, which has an integer kernel. */

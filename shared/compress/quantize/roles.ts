@@ -2,7 +2,7 @@
  * What an operator is to 8-bit arithmetic on ONNX Runtime's CPU kernels: the fusions of
  * core/optimizer/qdq_transformer/selectors_actions/qdq_selector_action_transformer.cc.
  */
-import { floatOf, intOf, intsOf, textOf } from '../../onnx/attributes.ts';
+import { floatOf, intOf, isDilated, textOf } from '../../onnx/attributes.ts';
 import type { Node, Tensor } from '../../onnx/graph.ts';
 import { whyNoKernel as whyNone } from '../../onnx/layers.ts';
 import { own } from '../../own.ts';
@@ -53,9 +53,7 @@ export function roleOf(node: Node, rewriter: Rewriter): Role {
   if (node.op === 'MaxPool' && (node.outputs[1] ?? '') !== '') return 'other';
   if (node.op === 'Resize' && !picksNearest(node)) return 'other';
   // The integer kernel of the mean knows no dilation (qlinear_pool.cc).
-  if (node.op === 'AveragePool' && intsOf(node, 'dilations')?.some((step) => step !== 1)) {
-    return 'other';
-  }
+  if (node.op === 'AveragePool' && isDilated(node)) return 'other';
   return role;
 }
 
